@@ -1,0 +1,42 @@
+"""Time and identity, the only place that asks the machine for either.
+
+Enters: nothing. Leaves: aware UTC instants and time-ordered ids. Tests freeze `now` by replacing `_clock`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731
+
+
+def now() -> datetime:
+    """The present instant, aware UTC, cut to milliseconds because FHIR's `instant` is written with three digits."""
+    instant = _clock()
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never goes back; for durations only."""
+    return time.monotonic()
+
+
+def new_id() -> str:
+    """A UUIDv7 as text: ids made one after another sort one after another, so b-trees grow at their right edge.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def instant_text(instant: datetime) -> str:
+    """FHIR `instant` of an aware UTC datetime: `2026-11-24T10:03:21.000Z`."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"

@@ -1,0 +1,143 @@
+"""Every error of Écluse, as one tree and one table.
+
+    EcluseError
+    ├── BadRequest          400  the text is not what FHIR calls a resource
+    ├── Gone                410  it was deleted
+    ├── NotFound            404
+    ├── MethodNotAllowed    405
+    ├── NotAcceptable       406
+    ├── Conflict            409  two writers, or a reference that cannot be kept
+    ├── PreconditionFailed  412  If-Match, or a condition that matches several
+    ├── TooLarge            413
+    ├── UnsupportedMedia    415
+    ├── Unprocessable       422  FHIR, but against a rule of the server
+    ├── NotSupported        501
+    ├── Unavailable         503  the database, the broker or a neighbour is away: try again
+    └── Unmappable           -   a consumer cannot map this record, now or later: dead letter
+
+A leaf carries its HTTP status, its OperationOutcome issue code and whether trying again can help. The server turns it into an
+answer in one handler (`fhir_server/http/failures.py`), the consumers into retry or dead letter in one loop.
+Spec: http://hl7.org/fhir/R4/valueset-issue-type.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One finding: what is wrong, in words that say the fix, where (FHIRPath), and what was found there."""
+
+    text: str
+    expression: str = ""
+    diagnostics: str = ""
+    code: str = ""
+    severity: str = "error"
+
+
+class EcluseError(Exception):
+    """An error that a caller can act on."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "exception"
+    retry: ClassVar[bool] = False
+
+    def __init__(self, text: str = "", *, issues: Sequence[Issue] = (), expression: str = "", diagnostics: str = "") -> None:
+        """text: the sentence shown to the caller; issues: several findings at once, instead of text."""
+        self.issues: tuple[Issue, ...] = tuple(issues) or (Issue(text or type(self).__doc__ or "", expression, diagnostics),)
+        super().__init__(text or "; ".join(issue.text for issue in self.issues))
+
+
+class BadRequest(EcluseError):
+    """The request cannot be read as FHIR."""
+
+    status = 400
+    code = "structure"
+
+
+class NotFound(EcluseError):
+    """Nothing is stored under this address."""
+
+    status = 404
+    code = "not-found"
+
+
+class MethodNotAllowed(EcluseError):
+    """This address does not take this method."""
+
+    status = 405
+    code = "not-supported"
+
+
+class NotAcceptable(EcluseError):
+    """None of the formats in Accept can be produced."""
+
+    status = 406
+    code = "not-supported"
+
+
+class Conflict(EcluseError):
+    """The write contradicts another one."""
+
+    status = 409
+    code = "conflict"
+
+
+class Gone(EcluseError):
+    """The resource was deleted."""
+
+    status = 410
+    code = "deleted"
+
+
+class PreconditionFailed(EcluseError):
+    """The condition of the request does not hold."""
+
+    status = 412
+    code = "conflict"
+
+
+class TooLarge(EcluseError):
+    """The body is larger than this server takes."""
+
+    status = 413
+    code = "too-long"
+
+
+class UnsupportedMedia(EcluseError):
+    """The body's format is not one this server reads."""
+
+    status = 415
+    code = "not-supported"
+
+
+class Unprocessable(EcluseError):
+    """The resource breaks a rule of the server."""
+
+    status = 422
+    code = "business-rule"
+
+
+class NotSupported(EcluseError):
+    """The server does not do this."""
+
+    status = 501
+    code = "not-supported"
+
+
+class Unavailable(EcluseError):
+    """Something the server needs is away; the same request may succeed later."""
+
+    status = 503
+    code = "transient"
+    retry = True
+
+
+class Unmappable(EcluseError):
+    """The record cannot be mapped, now or later."""
+
+    status = 422
+    code = "processing"

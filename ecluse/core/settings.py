@@ -1,0 +1,101 @@
+"""All settings, in one frozen record, built once and passed down.
+
+Enters: the environment (`ECLUSE_*`). Leaves: `Settings`. An unknown `ECLUSE_` variable stops the start, so that a misspelt one
+is not a silent default. Each field has its row in docs/configuration.md, by test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ecluse.core.errors import EcluseError
+
+
+class SettingsError(EcluseError):
+    """A setting is unknown or cannot be read."""
+
+
+class SecretStr:
+    """A string that does not show itself in logs, tracebacks or `ecluse config`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "SecretStr('***')" if self._value else "SecretStr('')"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+def _setting(default: Any, sentence: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"sentence": sentence, "unit": unit})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator can set; the variable of `host` is `ECLUSE_HOST`."""
+
+    data: Path = _setting(Path("data"), "Folder of the embedded database, the text index and keys.", "path")
+    host: str = _setting("127.0.0.1", "Address the HTTP server binds; nothing opens by itself.")
+    port: int = _setting(8080, "Port of the HTTP server.")
+    workers: int = _setting(1, "HTTP server processes.")
+    base_url: str = _setting("", "Address under which clients and consumers reach the server; empty: http://HOST:PORT.", "url")
+    database_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the store; empty: the embedded one.", "url")
+    identity_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the identities; empty: the store's.", "url")
+    warehouse_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the warehouse; empty: the store's.", "url")
+    hub_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the hub; empty: the store's.", "url")
+    pool_size: int = _setting(8, "Database connections of one process.")
+    max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes")
+    statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
+    bus: str = _setting("embedded", "Which log carries the events: embedded or kafka.")
+    kafka_bootstrap: str = _setting("", "Kafka brokers, host:port,host:port.")
+    kafka_prefix: str = _setting("", "Put before every topic name.")
+    kafka_partitions: int = _setting(8, "Partitions of each topic when it is created.")
+    kafka_replication: int = _setting(1, "Replicas of each topic when it is created.")
+    omop_note_text: str = _setting("empty", "What note.note_text holds: empty or identified.")
+    hub_projects: Path = _setting(Path("hub"), "Folder of the hub projects, one YAML file each.", "path")
+    hub_master_key_file: Path = _setting(Path(""), "File of the master key for pseudonyms; empty: DATA/hub/master.key, made at first start.", "path")
+    log_level: str = _setting("info", "Least level of the logs: info, warning or error.")
+
+    @property
+    def url(self) -> str:
+        """Address under which clients reach the server, without a final slash."""
+        return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """The settings of this process; `given` (from the command line) wins over the environment.
+
+        Raises: SettingsError when a variable is unknown or is not of its type
+        """
+        variables = {k: v for k, v in (os.environ if environment is None else environment).items() if k.startswith("ECLUSE_")}
+        types = get_type_hints(cls)
+        names = {f"ECLUSE_{f.name.upper()}": f.name for f in dataclasses.fields(cls)}
+        values: dict[str, Any] = {}
+        for variable, text in variables.items():
+            if variable not in names:
+                near = difflib.get_close_matches(variable, names, 1)
+                raise SettingsError(f"{variable} is not a setting" + (f"; did you mean {near[0]}?" if near else "; see docs/configuration.md"))
+            values[names[variable]] = _read(variable, text, types[names[variable]])
+        values.update({k: v for k, v in given.items() if v is not None})
+        return cls(**values)
+
+
+def _read(variable: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable}={text!r} is not {'a whole number' if kind is int else f'a {kind.__name__}'}") from error
