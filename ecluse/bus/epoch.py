@@ -1,0 +1,42 @@
+"""The life this database is in.
+
+Enters: the store's database at start. Leaves: its epoch. A restore takes version numbers back, so that the same
+number may be given again to other content: from then on every event carries a higher epoch, which wins over any
+version of a lower one. A restore is recognised by another system identifier (the dump was read into another cluster)
+or another timeline (recovery to a point in time).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecluse.core.db import queries
+from ecluse.core.log import Log
+
+SQL = queries.load(__package__, "epoch.sql")
+log = Log("bus.epoch")
+
+
+async def settle(conn: Any) -> int:
+    """The present epoch, raised when the last start saw another database. Call it before the first write."""
+    async with conn.transaction():
+        await conn.execute(SQL["lock"])
+        here = await conn.fetchrow(SQL["identity"])
+        known = await conn.fetchrow(SQL["current"])
+        if known is None:
+            return await _begin(conn, 1, here, "first start")
+        if (known["system_identifier"], known["timeline"]) != (here["system_identifier"], here["timeline"]):
+            log.warning("database restored", reason="system identifier or timeline changed")
+            return await _begin(conn, known["epoch"] + 1, here, "restored")
+        return int(known["epoch"])
+
+
+async def current(conn: Any) -> int:
+    """The present epoch, as the last `settle` left it."""
+    row = await conn.fetchrow(SQL["current"])
+    return int(row["epoch"]) if row else 1
+
+
+async def _begin(conn: Any, epoch: int, here: Any, reason: str) -> int:
+    await conn.execute(SQL["begin"], epoch, here["system_identifier"], here["timeline"], reason)
+    return epoch

@@ -1,0 +1,68 @@
+-- name: last_drawn
+-- The last number drawn from the sequence, committed or not; 0 before the first.
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM bus.outbox_seq
+
+-- name: writers
+-- The transactions that hold numbers of the outbox and have not ended.
+SELECT DISTINCT virtualtransaction FROM pg_locks
+WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (relation = 'bus.outbox'::regclass
+       OR relation IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'bus.outbox'::regclass))
+
+-- name: last_row
+-- The highest row up to a number.
+-- $1 number
+SELECT max(seq) FROM bus.outbox WHERE seq <= $1
+
+-- name: read
+-- Events of one lane in order, with their bodies, until the bytes are reached; always at least one.
+-- $1 after this number  $2 up to this number  $3 lane  $4 type numbers or NULL for all  $5 most rows  $6 most bytes
+SELECT seq, site, type, id, version, op, lane, patient, former_patient, epoch, current_version, updated, body,
+       write_id, entry, entries, sender, request_id, traceparent, found
+FROM (
+    SELECT o.seq, s.name AS site, o.type, r.id, o.version, o.op, o.lane, o.patient, r.version AS current_version,
+           coalesce(v.updated, r.updated) AS updated, v.body, v.write_id, v.entry, w.entries, w.sender, w.request_id,
+           w.traceparent,
+           CASE WHEN o.version > 1 THEN
+               (SELECT patient FROM fhir.version f WHERE f.pk = o.pk AND f.version = o.version - 1)
+           END AS former_patient,
+           (SELECT max(epoch) FROM bus.epoch e WHERE e.first_seq <= o.seq) AS epoch,
+           sum(coalesce(octet_length(v.body), 0)) OVER (ORDER BY o.seq) - coalesce(octet_length(v.body), 0) AS before,
+           count(*) OVER () AS found
+    FROM (
+        SELECT seq, pk, version, site, type, op, lane, patient FROM bus.outbox
+        WHERE seq > $1 AND seq <= $2 AND lane = $3 AND ($4::smallint[] IS NULL OR type = ANY ($4))
+        ORDER BY seq LIMIT $5
+    ) o
+    JOIN fhir.site s ON s.site = o.site
+    JOIN fhir.resource r ON r.site = o.site AND r.type = o.type AND r.pk = o.pk
+    LEFT JOIN fhir.version v ON v.pk = o.pk AND v.version = o.version
+    LEFT JOIN fhir.write w ON w.write_id = v.write_id
+) sized
+WHERE before < $6
+ORDER BY seq
+
+-- name: report_cursor
+-- How far a reader is in one lane.
+-- $1 name  $2 lane  $3 seq
+INSERT INTO bus.cursor (name, lane, seq) VALUES ($1, $2, $3)
+ON CONFLICT (name, lane) DO UPDATE SET seq = greatest(bus.cursor.seq, excluded.seq), reported = now()
+
+-- name: forget_cursor
+-- A reader that reads another log now.
+-- $1 name
+DELETE FROM bus.cursor WHERE name = $1
+
+-- name: partitions
+-- The partitions with the numbers they hold, [low, high), lowest first.
+SELECT c.relname AS name,
+       (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(\d+)''\)'))[1]::bigint AS low,
+       (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(\d+)''\)'))[1]::bigint AS high
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'bus.outbox'::regclass
+ORDER BY low
+
+-- name: lowest_cursor
+-- The number that every reader has passed; NULL when there is no reader.
+SELECT min(seq) FROM bus.cursor WHERE NOT needs_snapshot
