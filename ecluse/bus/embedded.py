@@ -13,8 +13,10 @@ from typing import Any
 from ecluse.bus.event import LANES
 from ecluse.bus.log import Batch, Claim, Partition, Record
 from ecluse.bus.outbox import SQL, TOPIC, Outbox
-from ecluse.bus.wakeup import POLL_S, Wakeup
+from ecluse.bus.wakeup import POLL_S, Notifier, Wakeup
 from ecluse.core import clock
+
+__all__ = ["PARTITIONS", "EmbeddedLog", "Notifier"]
 
 REPORT_S = 1.0
 PARTITIONS: tuple[Partition, ...] = tuple((TOPIC, lane) for lane in range(len(LANES)))

@@ -13,6 +13,7 @@
     ├── Unprocessable       422  FHIR, but against a rule of the server
     ├── NotSupported        501
     ├── Unavailable         503  the database, the broker or a neighbour is away: try again
+    ├── Fenced              503  another process has taken this one's work over
     └── Unmappable           -   a consumer cannot map this record, now or later: dead letter
 
 A leaf carries its HTTP status, its OperationOutcome issue code and whether trying again can help. The server turns it into an
@@ -134,6 +135,13 @@ class Unavailable(EcluseError):
     status = 503
     code = "transient"
     retry = True
+
+
+class Fenced(EcluseError):
+    """Another process has taken this work over; this one has written nothing and must begin again."""
+
+    status = 503
+    code = "transient"
 
 
 class Unmappable(EcluseError):

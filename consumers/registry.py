@@ -1,0 +1,52 @@
+"""Which consumers there are.
+
+Enters: settings and opened databases. Leaves: sinks by name. A sink's room is imported when it is asked for, so that
+the process of one consumer does not load the libraries of the others.
+"""
+
+from __future__ import annotations
+
+from ecluse.core.db.databases import Databases
+
+from consumers.sink import Sink
+from ecluse.core.errors import NotFound
+from ecluse.core.settings import Settings
+
+
+def sinks(settings: Settings, databases: Databases) -> dict[str, Sink]:
+    """Every sink by its name: warehouse, search and one hub-PROJECT a project."""
+    built = [_warehouse(settings, databases), _search(settings, databases), *_hub(settings, databases)]
+    return {sink.name: sink for sink in built}
+
+
+def sink(settings: Settings, databases: Databases, name: str) -> Sink:
+    """The sink of this name.
+
+    Raises: NotFound (404) when there is none
+    """
+    if name == "warehouse":
+        return _warehouse(settings, databases)
+    if name == "search":
+        return _search(settings, databases)
+    hubs = {hub.name: hub for hub in _hub(settings, databases)}
+    if name not in hubs:
+        raise NotFound(f"No consumer is called {name}; there are {', '.join(['warehouse', 'search', *sorted(hubs)])}.")
+    return hubs[name]
+
+
+def _warehouse(settings: Settings, databases: Databases) -> Sink:
+    from consumers.warehouse.sink import WarehouseSink
+
+    return WarehouseSink(settings, databases)
+
+
+def _search(settings: Settings, databases: Databases) -> Sink:
+    from consumers.search_index.sink import SearchIndexSink
+
+    return SearchIndexSink(settings, databases)
+
+
+def _hub(settings: Settings, databases: Databases) -> list[Sink]:
+    from consumers.hub.sink import hub_sinks
+
+    return list(hub_sinks(settings, databases))

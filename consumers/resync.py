@@ -1,0 +1,103 @@
+"""Bringing a consumer to the present state of the store when its log cannot.
+
+Enters: a consumer whose log no longer reaches back to where it stopped, or whose store was restored. Leaves: the same
+consumer with the present version of every resource, without those the store does not have any more, and placed in the
+log where the walk began. A walk that is broken off goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from consumers import ledger
+from consumers.offsets import SQL as OFFSETS
+from consumers.sink import Sink
+from ecluse.bus import outbox, snapshot
+from ecluse.bus.event import LANES, Event
+from ecluse.bus.log import Batch
+from ecluse.core import clock
+from ecluse.core.db import queries
+from ecluse.core.log import Log
+
+SQL = queries.load(__package__, "resync.sql")
+logger = Log("resync")
+LIMITS = (1000, 8 * 1024 * 1024)
+
+Take = Callable[[Batch], Awaitable[bool]]
+
+
+class Resync:
+    """One consumer's walk through the store."""
+
+    def __init__(self, sink: Sink, store: Any, epoch: int, embedded: bool) -> None:
+        """store: the store's database; embedded: the consumer reads the outbox, not Kafka."""
+        self._sink = sink
+        self._store = store
+        self._epoch = epoch
+        self._embedded = embedded
+
+    async def run(self, take: Take) -> None:
+        """Does what is needed, most often nothing. take: writes a batch, False when stopped"""
+        state = await self._sink.pool.fetchrow(SQL["state"], self._sink.name)
+        if state is None or state["epoch"] != self._epoch or not await self._reachable():
+            walking = await self._begin(first=state is None)
+            place = snapshot.START
+        else:
+            walking = state["walking"]
+            place = snapshot.Place(state["walk_site"], state["walk_type"], state["walk_pk"])
+        if walking:
+            logger.info("walk through the store", consumer=self._sink.name)
+            if await self._walk(take, place) and await self._remove_left_behind(take):
+                await self._sink.pool.execute(SQL["finished"], self._sink.name)
+
+    async def _reachable(self) -> bool:
+        """True when the log still holds what comes after the consumer's position."""
+        if not self._embedded:
+            return True
+        lowest = (await self._store.fetch(outbox.SQL["partitions"]))[0]["low"]
+        rows = await self._sink.pool.fetch(OFFSETS["stored"], self._sink.name)
+        stored = {row["partition"]: row["next_offset"] for row in rows if row["topic"] == outbox.TOPIC}
+        return all(max(stored.get(lane, 1), 1) >= lowest for lane in range(len(LANES)))
+
+    async def _begin(self, first: bool) -> bool:
+        """Places the consumer at the end of the log; whether the store has to be walked."""
+        walking = not (first and self._embedded and await self._reachable())
+        settled = await outbox.Outbox(self._store).settle() if walking and self._embedded else None
+        async with self._sink.pool.acquire() as conn, conn.transaction():
+            await conn.execute(SQL["begin"], self._sink.name, self._epoch, walking)
+            if settled is not None:
+                rows = [(self._sink.name, outbox.TOPIC, lane, settled + 1, self._epoch) for lane in range(len(LANES))]
+                await conn.executemany(OFFSETS["put"], rows)
+        return walking
+
+    async def _walk(self, take: Take, place: snapshot.Place) -> bool:
+        while True:
+            events, place = await snapshot.walk(self._store, place, self._sink.types, LIMITS, "snapshot")
+            if not events:
+                return True
+            if not await take(snapshot.batch(events)):
+                return False
+            await self._sink.pool.execute(SQL["walked"], self._sink.name, *place)
+
+    async def _remove_left_behind(self, take: Take) -> bool:
+        while True:
+            rows = await self._sink.pool.fetch(ledger.SQL["left_behind"], self._sink.name, self._epoch, LIMITS[0])
+            if not rows:
+                return True
+            if not await take(snapshot.batch([self._erased(row) for row in rows])):
+                return False
+
+    def _erased(self, row: Any) -> Event:
+        return Event(
+            site=row["site"],
+            type=row["type"],
+            id=row["id"],
+            version=row["version"],
+            epoch=self._epoch,
+            seq=0,
+            op="erased",
+            time=clock.now(),
+            patient=row["patient"],
+            reason="restored",
+        )

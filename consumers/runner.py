@@ -1,0 +1,320 @@
+"""The loop of every consumer.
+
+Enters: a log, a sink. Leaves: the sink's rows, its ledger, its offsets and its dead letters, all four by one
+transaction.
+
+    1  poll     records, bounded in number and bytes
+    2  decode   the newest version of each resource; a body that was too large for the log is fetched
+    3  map      person, gate, then the sink's pure function; what cannot be mapped becomes a dead letter
+    4  write    offsets, ledger, rows and dead letters in one transaction of the sink's database; what is older than the
+                ledger is left out, and an event that breaks the write is found by halving and parked
+    5  commit   the position to the log, for the tools that show lag; nothing reads it back
+    6  revoke   a batch whose partitions went to another process is dropped: its positions were not stored
+
+What passes by itself (a database, a broker or the server away) is tried again for as long as it lasts; the position
+stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from ecluse.core.db.databases import Databases, open_databases
+
+from consumers import dead_letters, ledger, registry
+from consumers.dead_letters import Failure, Source
+from consumers.gate import Decisions, Gate
+from consumers.ledger import Entry
+from consumers.offsets import Offsets, active
+from consumers.persons import Persons
+from consumers.resync import Resync
+from consumers.sink import MAPPED, Change, Disposition, Excluded, Sink
+from ecluse.bus import epoch, snapshot
+from ecluse.bus.backoff import Backoff, pause, transient
+from ecluse.bus.embedded import EmbeddedLog
+from ecluse.bus.log import Batch, Log, Record, Reference
+from ecluse.core import clock
+from ecluse.core.errors import Fenced, Unmappable
+from ecluse.core.fhir import json
+from ecluse.core.log import Log as Logger
+from ecluse.core.settings import Settings
+
+MAX_EVENTS = 1000
+MAX_BYTES = 8 * 1024 * 1024
+POLL_S = 1.0
+REPLAY_S = 1.0
+SLICE_S = 0.02
+CALM_S = 60.0
+
+logger = Logger("consumer")
+Follow = Callable[[Reference], Awaitable[bytes]]
+
+
+class Identity(NamedTuple):
+    """Whom a record is about, and whether it may go out."""
+
+    persons: Persons
+    gate: Gate
+
+
+class Work(NamedTuple):
+    """One record, mapped: what the ledger gets, what the sink gets, or why neither map nor decode worked."""
+
+    record: Record
+    entry: Entry
+    change: Change
+    failure: str = ""
+
+
+class Runner:
+    """One consumer in one process."""
+
+    def __init__(self, sink: Sink, log: Log, offsets: Offsets, identity: Identity, store: Any, follow: Follow) -> None:
+        """store: the store's database, from which dead letters are read again; follow: fetches a body by reference."""
+        self._sink = sink
+        self._log = log
+        self._offsets = offsets
+        self._identity = identity
+        self._store = store
+        self._follow = follow
+        self._backoff = Backoff()
+        self._replay_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consumes until `stop` is set.
+
+        Raises: Fenced (503) when another process has taken over
+        """
+        await self._log.open(self._offsets.claim)
+        try:
+            while not stop.is_set():
+                try:
+                    await self._replay(stop)
+                    batch = await self._log.poll(MAX_EVENTS, MAX_BYTES, POLL_S)  # 1
+                except Exception as error:
+                    await self._rest(error)
+                else:
+                    await self.take(batch, stop)
+        finally:
+            await self._log.close()
+
+    async def take(self, batch: Batch, stop: asyncio.Event) -> bool:
+        """True once the batch is written, however often that had to be tried; False when stopped or dropped."""
+        positions = self._offsets.news(batch.positions)
+        if not batch.records and not positions:
+            await self._log.commit(batch.positions)
+            return True
+        while not stop.is_set() and self._log.holds(batch):  # 6
+            try:
+                await self._write(await self._prepare(batch.records), positions)  # 2, 3, 4
+                await self._log.commit(batch.positions)  # 5
+                self._backoff.reset()
+                return True
+            except Exception as error:
+                await self._rest(error)
+        return False
+
+    async def _rest(self, error: Exception) -> None:
+        """Waits for what passes by itself; raises what does not."""
+        if isinstance(error, Fenced) or not transient(error):
+            raise error
+        delay_s = self._backoff.next_s()
+        logger.warning(
+            "consumer waits",
+            consumer=self._sink.name,
+            error=type(error).__name__,
+            attempt=self._backoff.attempt,
+            delay_s=round(delay_s, 2),
+        )
+        await self._log.rest(delay_s)
+
+    async def _prepare(self, records: Sequence[Record]) -> list[Work]:
+        newest: dict[str, Record] = {}
+        for record in records:
+            # The new partition carries the same version as an update; only consumers that own one partition need
+            # `moved`.
+            if record.event.op != "moved":
+                held = newest.get(record.event.key)
+                if held is None or record.event.order >= held.event.order:
+                    newest[record.event.key] = record
+        patients = {(r.event.site, r.event.patient) for r in newest.values() if r.event.patient and not r.problem}
+        persons = await self._identity.persons.resolve(patients)
+        decisions = await self._identity.gate.decisions(set(persons.values()), self._sink.name, self._sink.purpose)
+        return await self._map_all(list(newest.values()), persons, decisions)
+
+    async def _map_all(
+        self, records: Sequence[Record], persons: dict[tuple[str, str], int], decisions: Decisions
+    ) -> list[Work]:
+        work: list[Work] = []
+        began = clock.monotonic()
+        for record in records:
+            person = persons.get((record.event.site, record.event.patient or ""))
+            work.append(await self._map(record, person, decisions))
+            if clock.monotonic() - began > SLICE_S:
+                await asyncio.sleep(0)
+                began = clock.monotonic()
+        return work
+
+    async def _map(self, record: Record, person: int | None, decisions: Decisions) -> Work:
+        event = record.event
+        if record.problem:
+            return _dead(record, person, record.problem)
+        if event.gone:
+            return _work(record, Change(event, person, remove=True), "removed")
+        decision = decisions.of(person, event.site)
+        if decision.answer != "deliver":
+            return _work(record, Change(event, person, remove=True), "withheld", decision.reason or decision.answer)
+        try:
+            body = event.body if record.reference is None else await self._follow(record.reference)
+            resource = json.decode(body or b"")
+            payload = self._sink.map(event, resource, person)
+        except Exception as error:
+            if transient(error):
+                raise
+            return _dead(record, person, reason(error))
+        if isinstance(payload, Excluded):
+            return _work(record, Change(event, person, remove=True), "excluded", payload.reason)
+        return _work(record, Change(event, person, resource, payload), "mapped")
+
+    async def _write(self, work: Sequence[Work], positions: dict[tuple[str, int], int]) -> None:
+        async with self._sink.pool.acquire() as conn:
+            async with conn.transaction():
+                await self._offsets.advance(conn, positions)
+                await self._write_work(conn, work)
+        self._offsets.advanced(positions)
+        await self._sink.committed()
+
+    async def _write_work(self, conn: Any, work: Sequence[Work]) -> None:
+        name = self._sink.name
+        booked = [item for item in work if item.entry.event.version]
+        accepted = await ledger.claim(conn, name, [item.entry for item in booked])
+        current = [item for item in work if item.entry.key in accepted or not item.entry.event.version]
+        outcomes = await self._isolated(conn, [item for item in current if not item.failure])
+        failures = [(item, item.failure) for item in current if item.failure]
+        failures += [(item, outcome) for item, outcome in outcomes if isinstance(outcome, str)]
+        taken = [(item, outcome) for item, outcome in outcomes if isinstance(outcome, Disposition)]
+        settled: list[tuple[ledger.Key, str, str]] = [
+            (item.entry.key, told.state, told.reason) for item, told in taken if _differs(item, told)
+        ]
+        settled += [(item.entry.key, "dead", why) for item, why in failures if not item.failure]
+        await ledger.settle(conn, name, settled)
+        await dead_letters.heal(conn, name, [item.entry.key for item, _ in taken])
+        await dead_letters.park(conn, name, [_failure(item, why) for item, why in failures])
+        for item, why in failures:
+            logger.warning("dead letter", consumer=name, reason=why, resource_type=item.entry.event.type)
+
+    async def _isolated(self, conn: Any, work: Sequence[Work]) -> list[tuple[Work, Disposition | str]]:
+        """What became of each change, or why it alone cannot be written."""
+        if not work:
+            return []
+        try:
+            async with conn.transaction():
+                told = await self._sink.write(conn, [item.change for item in work])
+            return list(zip(work, told, strict=True))
+        except Exception as error:
+            if isinstance(error, Fenced) or transient(error):
+                raise
+            if len(work) == 1:
+                return [(work[0], reason(error))]
+        half = len(work) // 2
+        return await self._isolated(conn, work[:half]) + await self._isolated(conn, work[half:])
+
+    async def _replay(self, stop: asyncio.Event) -> None:
+        """Takes again the dead letters that an operator asked for."""
+        if clock.monotonic() < self._replay_at:
+            return
+        self._replay_at = clock.monotonic() + REPLAY_S
+        keys = await dead_letters.requested(self._sink.pool, self._sink.name, MAX_EVENTS)
+        if keys:
+            events = await snapshot.by_key(self._store, keys, "replayed")
+            if await self.take(snapshot.batch(events), stop):
+                await dead_letters.unrequest(self._sink.pool, self._sink.name, keys)
+
+
+def reason(error: BaseException) -> str:
+    """Why an event failed, without content: an exception's own words may quote a record, unless they are ours."""
+    if isinstance(error, Unmappable):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{where}"
+
+
+def _work(record: Record, change: Change, state: str, why: str = "") -> Work:
+    return Work(record, Entry(record.event, change.person, state, why), change)
+
+
+def _dead(record: Record, person: int | None, why: str) -> Work:
+    return Work(record, Entry(record.event, person, "dead", why), Change(record.event, person), why)
+
+
+def _differs(item: Work, told: Disposition) -> bool:
+    return not item.change.remove and told != MAPPED
+
+
+def _failure(item: Work, why: str) -> Failure:
+    source = Source(item.record.topic, item.record.partition, item.record.offset)
+    return Failure(item.entry.event, item.entry.person, source, why)
+
+
+async def run_consumer(settings: Settings, name: str, stop: asyncio.Event) -> None:
+    """Consumes as `name` until `stop` is set, through every failure that passes by itself.
+
+    Raises: NotFound (404) when no consumer has this name
+    """
+    backoff = Backoff()
+    while not stop.is_set():
+        began = clock.monotonic()
+        try:
+            async with open_databases(settings) as databases:
+                await _consume(settings, databases, name, stop)
+        except Exception as error:
+            if not transient(error):
+                raise
+            if clock.monotonic() - began > CALM_S:
+                backoff.reset()
+            logger.warning("consumer begins again", consumer=name, error=type(error).__name__, attempt=backoff.attempt)
+            await pause(stop, backoff.next_s())
+
+
+async def _consume(settings: Settings, databases: Databases, name: str, stop: asyncio.Event) -> None:
+    sink = registry.sink(settings, databases, name)
+    async with sink.pool.acquire() as lock:
+        if not await active(lock, name, stop):
+            return
+        async with databases.store.acquire() as conn:
+            present = await epoch.settle(conn)
+        await sink.open()
+        try:
+            await _run(settings, databases, sink, present, stop)
+        finally:
+            await sink.close()
+
+
+def _log(settings: Settings, databases: Databases, sink: Sink) -> tuple[Log, Follow]:
+    if settings.bus == "kafka":
+        from ecluse.bus.bodies import HttpBodies
+        from ecluse.bus.kafka import KafkaLog
+
+        return KafkaLog(settings, databases.store, sink.name, sorted(sink.types)), HttpBodies().follow
+    return EmbeddedLog(databases.store, sink.name, sorted(sink.types)), _inline
+
+
+async def _inline(reference: Reference) -> bytes:
+    raise Unmappable("the embedded log holds no references")
+
+
+async def _run(settings: Settings, databases: Databases, sink: Sink, present: int, stop: asyncio.Event) -> None:
+    identity = Identity(Persons(databases.identity), Gate(databases.identity))
+    log, follow = _log(settings, databases, sink)
+    runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), identity, databases.store, follow)
+
+    async def take(batch: Batch) -> bool:
+        return await runner.take(batch, stop)
+
+    await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
+    await runner.run(stop)
