@@ -239,9 +239,12 @@ def reason(error: BaseException) -> str:
     """Why an event failed, without content: an exception's own words may quote a record, unless they are ours."""
     if isinstance(error, Unmappable):
         return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"unexpected {type(error).__name__}{where}"
+    frames = [(PurePath(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [
+        f"{path.name}:{line}" for path, line in frames if path.suffix == ".py" and "site-packages" not in path.parts
+    ]
+    named = getattr(error, "constraint_name", None) or getattr(error, "column_name", None) or ""
+    return " ".join(filter(None, ["unexpected", type(error).__name__, named, "at", *ours[-1:]]))
 
 
 def _work(record: Record, change: Change, state: str, why: str = "") -> Work:
