@@ -1,0 +1,208 @@
+"""The exact acceptance of a decoded resource: a walk over the definitions that finds every problem and says how to mend it.
+
+Enters: a decoded JSON value. Leaves: issues, each with its FHIRPath expression, the fix, and what was found; none = accepted.
+It decides whatever the compiled structs refuse or are unsure about.
+Spec: http://hl7.org/fhir/R4/json.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from ecluse.core.errors import Issue
+from ecluse.core.fhir.definitions.structures import Element, members, structures
+from ecluse.core.fhir.primitives import expected
+
+MOST_ISSUES = 200
+"""Further problems are not listed: nobody reads them, and finding them all would cost seconds on a hostile body."""
+
+SHOWN = 80
+_JSON_NAMES = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a number", type(None): "null"}
+
+
+def problems(resource_type: str | None, value: Any, expression: str | None = None) -> list[Issue]:
+    """Every problem of a decoded resource; an empty list when it is accepted.
+
+    resource_type: what the address asks for, None for any; expression: where the resource stands, "Bundle.entry[3].resource".
+    A resource that is a `msgspec.Raw` was or will be checked by itself and is passed over."""
+    walk = _Walk()
+    try:
+        walk.resource(value, expression, resource_type)
+    except _Full:
+        walk.issues.append(Issue(f"Only the first {MOST_ISSUES} problems are listed.", severity="information", code="informational"))
+    return walk.issues
+
+
+class _Full(Exception):
+    """There are as many issues as anyone reads."""
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+
+    def add(self, expression: str, text: str, found: Any = msgspec.UNSET, code: str = "structure") -> None:
+        if len(self.issues) == MOST_ISSUES:
+            raise _Full
+        diagnostics = "" if found is msgspec.UNSET else f"found {shown(found)}"
+        self.issues.append(Issue(text, expression, diagnostics, code))
+
+    def resource(self, value: Any, place: str | None, wanted: str | None = None, *, contained: bool = False) -> None:
+        """A resource at the top, in a bundle or parameter, or contained."""
+        if not isinstance(value, dict):
+            return self.add(place or wanted or "", f"A resource is a JSON object, not {_kind(value)}.", value)
+        name = value.get("resourceType")
+        place = place or (name if isinstance(name, str) else wanted) or ""
+        if name is None:
+            text = f'Add "resourceType": "{wanted or "..."}": every resource names its type.'
+            return self.add(f"{place}.resourceType".lstrip("."), text, code="required")
+        if not isinstance(name, str) or name not in structures().resources:
+            return self.add(f"{place}.resourceType", f"No FHIR R4 resource type has this name.{_nearest_type(name)}", name, "value")
+        if wanted and name != wanted:
+            return self.add(f"{place}.resourceType", f"A {wanted} is expected here: send it to the address of {name}.", name, "value")
+        if contained and "contained" in value:
+            self.add(f"{place}.contained", "A contained resource cannot contain others: move them up one level.", code="invariant")
+        self.members(name, {key: member for key, member in value.items() if key != "resourceType"}, place)
+
+    def object(self, type_name: str, value: Any, place: str) -> None:
+        """An object of a complex type or backbone element."""
+        if not isinstance(value, dict):
+            return self.add(place, f"{type_name} is a JSON object, not {_kind(value)}.", value)
+        if not value:
+            return self.add(place, "An object must not be empty: leave it out or give it an element.", value)
+        if value.keys() == {"id"}:
+            self.add(place, "An element needs a value or an extension besides its id.", value, "invariant")
+        self.members(type_name, value, place)
+
+    def members(self, type_name: str, value: dict[str, Any], place: str) -> None:
+        known = members(type_name)
+        for key, member in value.items():
+            if found := known.get(key):
+                self.member(*found, key, member, value, place)
+            elif (found := known.get(key[1:])) and key[0] == "_" and _takes_sibling(*found):
+                if key[1:] not in value:
+                    self.member(*found, key[1:], None, value, place)
+            else:
+                self.add(f"{place}.{key}", _unknown(type_name, key), member)
+        for element in structures().types[type_name]:
+            if element.required or element.choice:
+                self.count(element, value, place)
+
+    def count(self, element: Element, value: dict[str, Any], place: str) -> None:
+        """Required elements are there; of a choice there is one at most."""
+        names = [name for name, _ in element.members()]
+        present = [name for name in names if name in value or "_" + name in value]
+        if len(present) > 1:
+            self.add(f"{place}.{element.name}", f"Keep only one of {', '.join(present)}.", {name: value.get(name) for name in present})
+        if element.required and not present:
+            text = f"Add {names[0]}: it is required." if len(names) == 1 else f"Add one of {', '.join(names)}: it is required."
+            self.add(f"{place}.{element.name}", text, code="required")
+
+    def member(self, element: Element, kind: str, key: str, member: Any, value: dict[str, Any], place: str) -> None:
+        """One member of an object, with its `_name` sibling when it is a primitive."""
+        place = f"{place}.{element.name}"
+        has_sibling = "_" + key in value and _takes_sibling(element, kind)
+        sibling = value.get("_" + key) if has_sibling else None
+        if has_sibling and sibling is None:
+            return self.add(place, f'Leave out "_{key}" when it is null.', None)
+        if member is None and (key in value or not has_sibling):
+            return self.add(place, f"Leave out {key} when it has no value: null is not allowed here.", None)
+        if not element.many:
+            self.one(kind, member, sibling, place)
+        else:
+            self.several(element, kind, key, member, sibling, place)
+
+    def several(self, element: Element, kind: str, key: str, member: Any, sibling: Any, place: str) -> None:
+        for name, array in ((key, member), ("_" + key, sibling)):
+            if array is not None and not isinstance(array, list):
+                return self.add(place, f"{name} repeats, so it is an array: put the value in [ ].", array)
+            if array == []:
+                return self.add(place, f"An array must not be empty: leave out {name}.", array)
+        if member and sibling and len(member) != len(sibling):
+            text = f"{key} and _{key} must have the same length: fill the gaps with null."
+            return self.add(place, text, {key: len(member), "_" + key: len(sibling)})
+        for index in range(len(member or sibling)):
+            one, beside = member and member[index], sibling and sibling[index]
+            at = f"{place}[{index}]"
+            if one is None and beside is None:
+                self.add(at, "An item is null only when its sibling has an extension at the same place.", None)
+            elif element.name == "contained":
+                self.resource(one, at, contained=True)
+            else:
+                self.one(kind, one, beside, at)
+
+    def one(self, kind: str, value: Any, sibling: Any, place: str) -> None:
+        """One value of a type, with the object that holds the id and extensions of a primitive."""
+        if kind == "Resource":
+            if not isinstance(value, msgspec.Raw):
+                self.resource(value, place)
+        elif kind not in structures().primitives:
+            self.object(kind, value, place)
+        else:
+            if value is not None and (wanted := expected(kind, value)):
+                self.add(place, f"{kind} expected: {wanted}.", value, "value")
+            if sibling is not None:
+                self.sibling(sibling, value is not None, place)
+
+    def sibling(self, sibling: Any, has_value: bool, place: str) -> None:
+        if isinstance(sibling, dict) and sibling and has_value:
+            self.members("Element", sibling, place)
+        else:
+            self.object("Element", sibling, place)
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut short."""
+    text = msgspec.json.encode(value).decode("utf-8", "replace") if not isinstance(value, str) else f'"{value[:SHOWN]}"'
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def too_deep(value: Any, most: int) -> bool:
+    """Whether objects and arrays stand inside each other more than `most` times."""
+    level = [value]
+    for _ in range(most):
+        level = list(_children(level))
+        if not level:
+            return False
+    return True
+
+
+def _children(level: list[Any]) -> Iterator[Any]:
+    for parent in level:
+        for child in parent.values() if type(parent) is dict else parent:
+            if type(child) is dict or type(child) is list:
+                yield child
+
+
+def _takes_sibling(element: Element, kind: str) -> bool:
+    return kind in structures().primitives and not element.attribute
+
+
+def _kind(value: Any) -> str:
+    return _JSON_NAMES.get(type(value), "a number")
+
+
+@cache
+def _names(type_name: str) -> tuple[str, ...]:
+    return tuple(members(type_name))
+
+
+def _unknown(type_name: str, key: str) -> str:
+    choice = next((element for element in structures().types[type_name] if element.choice and element.choice == key), None)
+    if choice:
+        return f"{key} is a choice: write one of {', '.join(name for name, _ in choice.members())}."
+    near = get_close_matches(key.lstrip("_"), _names(type_name), 3, 0.6)
+    if near:
+        return f"{type_name} has no element {key[:SHOWN]}: did you mean {' or '.join(near)}?"
+    names = ", ".join(element.name + ("[x]" if element.choice else "") for element in structures().types[type_name])
+    return f"{type_name} has no element {key[:SHOWN]}. Its elements are {names}."
+
+
+def _nearest_type(name: Any) -> str:
+    near = get_close_matches(name, structures().resources, 1) if isinstance(name, str) else []
+    return f" Did you mean {near[0]}?" if near else ""
