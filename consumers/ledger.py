@@ -50,27 +50,27 @@ class Books(NamedTuple):
 
 async def claim(conn: Any, consumer: str, entries: Sequence[Entry]) -> set[Key]:
     """The keys that may be written; their rows stay locked and hold the given state. At most one entry a resource."""
+    if not entries:
+        return set()
     rows = [
         (*entry.key, *entry.event.order, entry.event.gone, entry.state, entry.reason, entry.event.patient, entry.person)
         for entry in entries
     ]
-    accepted = await conn.fetch(SQL["claim"], consumer, *_columns(rows, 10))
+    accepted = await conn.fetch(SQL["claim"], consumer, *_columns(rows))
     return {(row["site"], row["type"], row["id"]) for row in accepted}
 
 
 async def settle(conn: Any, consumer: str, states: Sequence[tuple[Key, str, str]]) -> None:
     """Stores what became of claimed rows. states: (key, state, reason)"""
     if states:
-        await conn.execute(
-            SQL["settle"], consumer, *_columns([(*key, state, reason) for key, state, reason in states], 5)
-        )
+        await conn.execute(SQL["settle"], consumer, *_columns([(*key, state, reason) for key, state, reason in states]))
 
 
 async def resolve(conn: Any, consumer: str, keys: Iterable[Key], state: State = "mapped") -> None:
     """Ends the waiting of resources whose parent has arrived; called by a sink inside `write`."""
     rows = list(keys)
     if rows:
-        await conn.execute(SQL["resolve"], consumer, *_columns(rows, 3), state)
+        await conn.execute(SQL["resolve"], consumer, *_columns(rows), state)
 
 
 async def books(pool: Any, store: Any, consumer: str, resource_types: Iterable[str]) -> Books:
@@ -95,5 +95,5 @@ async def books(pool: Any, store: Any, consumer: str, resource_types: Iterable[s
     )
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

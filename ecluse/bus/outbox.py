@@ -90,6 +90,44 @@ class Outbox:
         return Slice([_sent(row) for row in rows if _readable(row)], max(after, until))
 
 
+class Tail:
+    """A reader's place in every lane."""
+
+    def __init__(self, pool: Any, resource_types: Sequence[str] | None = None) -> None:
+        """resource_types: the types to read, None for all."""
+        self._outbox = Outbox(pool, resource_types)
+        self._until = 0
+        self.at = [0] * len(LANES)
+
+    def seek(self, at: Sequence[int]) -> None:
+        """Goes on after these numbers, one a lane."""
+        self.at = list(at)
+        self._until = 0
+        self._outbox.forget()
+
+    async def read(self, max_events: int, max_bytes: int) -> list[Sent]:
+        """The next events, live before bulk; `at` is then the number up to which each lane is read."""
+        try:
+            # A backlog of bulk does not keep the live lane from looking for more.
+            if self.at[0] >= self._until:
+                self._until = await self._outbox.settle() or self._until
+            return await self._lanes(max_events, max_bytes)
+        except BaseException:
+            self._outbox.forget()
+            raise
+
+    async def _lanes(self, max_events: int, max_bytes: int) -> list[Sent]:
+        sent: list[Sent] = []
+        for lane, at in enumerate(self.at):
+            if at < self._until and max_events > 0 and max_bytes > 0:
+                read = await self._outbox.read(at, self._until, lane, max_events, max_bytes)
+                self.at[lane] = read.position
+                sent += read.sent
+                max_events -= len(read.sent)
+                max_bytes -= sum(len(item.event.body or b"") for item in read.sent)
+        return sent
+
+
 def _readable(row: Any) -> bool:
     # An erasure takes the bodies of all versions and has an event of its own, further on.
     return row["body"] is not None or OPS[row["op"]] in ("deleted", "erased")

@@ -1,0 +1,199 @@
+"""The relay: ships the outbox to Kafka, in order, at least once.
+
+Enters: the outbox. Leaves: one record for each event in its type's topic, and one for the resource's state in the
+compacted topic, both in one Kafka transaction a batch; then the cursor moves. A batch whose cursor did not move is
+sent again: consumers drop what they have. There is one relay: a lease in the database chooses it, Kafka fences the
+one before by the transactional id.
+
+State records are sent for the store's present version only. An older version's event is followed by that of the newer
+one, which carries the state; so the last state record of a resource is never an older version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+
+from ecluse.bus import envelope, partitions
+from ecluse.bus.backoff import Backoff, pause, transient
+from ecluse.bus.broker import Broker, client, layout
+from ecluse.bus.envelope import Outgoing
+from ecluse.bus.event import LANES
+from ecluse.bus.lease import SQL, Lease
+from ecluse.bus.outbox import Sent, Tail
+from ecluse.bus.topics import Topics
+from ecluse.bus.wakeup import POLL_S, Wakeup
+from ecluse.core.db.databases import open_databases
+from ecluse.core.errors import Fenced, Unavailable
+from ecluse.core.log import Log
+from ecluse.core.settings import Settings
+
+log = Log("relay")
+MAX_EVENTS = 2000
+MAX_BYTES = 8 * 1024 * 1024
+TRANSACTION_S = 60
+CALL_S = 10.0
+
+
+class Relay:
+    """One relay in one process."""
+
+    def __init__(self, settings: Settings, store: Any) -> None:
+        """store: the store's database."""
+        self._settings = settings
+        self._store = store
+        self._lease = Lease(store)
+        self._tail = Tail(store)
+        self._wakeup = Wakeup(store)
+        self._backoff = Backoff()
+        self._thread = ThreadPoolExecutor(1, "relay")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relays until `stop` is set; waits first while another process relays.
+
+        Raises: Fenced (503) when another process has taken over
+        """
+        async with self._store.acquire() as conn:
+            if not await self._lease.take(conn, stop):
+                return
+            log.info("relay begins", status=self._lease.generation)
+            tasks = [asyncio.ensure_future(work) for work in (self._lease.keep(), self._ship(stop))]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await self._wakeup.close()
+                self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _ship(self, stop: asyncio.Event) -> None:
+        """Sends until `stop` is set; begins again from the cursor whenever Kafka was away."""
+        topics = await layout(self._settings, self._store)
+        broker = Broker(self._settings, self._store, topics)
+        while not stop.is_set():
+            try:
+                await self._session(topics, broker, stop)
+            except Unavailable as error:
+                # A coordinator that gave up on us looks like a fence; the lease says whether there is another relay.
+                await self._lease.check()
+                broker.forget()
+                delay_s = self._backoff.next_s()
+                facts = {"attempt": self._backoff.attempt, "delay_s": round(delay_s, 2)}
+                log.warning("relay waits for Kafka", reason=str(error), **facts)
+                await pause(stop, delay_s)
+
+    async def _session(self, topics: Topics, broker: Broker, stop: asyncio.Event) -> None:
+        producer = await self._blocking(_open, self._settings)
+        try:
+            rows = await self._store.fetch(SQL["cursor"])
+            at = {row["lane"]: row["seq"] for row in rows}
+            self._tail.seek([at.get(lane, 0) for lane in range(len(LANES))])
+            while not stop.is_set():
+                sent = await self._tail.read(MAX_EVENTS, MAX_BYTES)
+                if sent:
+                    await broker.ensure({item.event.type for item in sent})
+                    await self._blocking(_publish, producer, sent, topics, self._settings.url)
+                    await self._advance()
+                    self._backoff.reset()
+                else:
+                    await self._wakeup.wait(POLL_S)
+        finally:
+            await self._blocking(_close, producer)
+
+    async def _advance(self) -> None:
+        for lane, seq in enumerate(self._tail.at):
+            if await self._store.fetchval(SQL["advance"], self._lease.generation, lane, seq) is None:
+                raise Fenced("Another relay has taken over; this one stops.")
+
+    async def _blocking(self, call: Any, *values: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *values)
+
+
+async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+    """Relays until `stop` is set, through every failure that passes by itself.
+
+    Raises: Fenced (503) when another relay has taken over
+    """
+    backoff = Backoff()
+    while not stop.is_set():
+        try:
+            async with open_databases(settings) as databases:
+                upkeep = asyncio.create_task(partitions.keep(databases.store, stop))
+                try:
+                    await Relay(settings, databases.store).run(stop)
+                finally:
+                    upkeep.cancel()
+        except Exception as error:
+            if isinstance(error, Fenced) or not transient(error):
+                raise
+            log.warning("relay begins again", error=type(error).__name__, attempt=backoff.attempt)
+            await pause(stop, backoff.next_s())
+
+
+def records(sent: Sequence[Sent], topics: Topics, url: str) -> Iterator[Outgoing]:
+    """What is sent for these events, in order: the event, the former patient's notice, the state."""
+    for item in sent:
+        outgoing = envelope.encode(item.event, topics, url)
+        yield outgoing
+        if item.former_patient not in (None, item.event.patient):
+            yield envelope.encode(envelope.moved(item.event, item.former_patient), topics, url)
+        if item.current:
+            yield envelope.state(outgoing, item.event, topics)
+
+
+def _open(settings: Settings) -> Producer:
+    producer = Producer(
+        client(settings)
+        | {
+            "transactional.id": f"{settings.kafka_prefix}ecluse-relay",
+            "transaction.timeout.ms": TRANSACTION_S * 1000,
+            "acks": "all",
+            "compression.type": "lz4",
+            "linger.ms": 2,
+            "batch.size": 512 * 1024,
+            "queue.buffering.max.messages": 3 * MAX_EVENTS + 1000,
+        }
+    )
+    with _kafka():
+        producer.init_transactions(CALL_S)
+    return producer
+
+
+def _publish(producer: Producer, sent: Sequence[Sent], topics: Topics, url: str) -> None:
+    failed: list[str] = []
+
+    def delivered(error: Any, _: Any) -> None:
+        if error is not None:
+            failed.append(error.name())
+
+    with _kafka():
+        producer.begin_transaction()
+        for topic, partition, key, value, headers in records(sent, topics, url):
+            producer.produce(topic, value, key, partition, on_delivery=delivered, headers=dict(headers))
+            producer.poll(0)
+        producer.commit_transaction(TRANSACTION_S)
+    if failed:
+        raise Unavailable(f"{len(failed)} records were not delivered: {failed[0]}")
+
+
+def _close(producer: Producer) -> None:
+    # What is still queued belongs to a transaction that was not committed; it is sent again.
+    producer.purge(in_queue=True, in_flight=True, blocking=False)
+    with contextlib.suppress(KafkaException):
+        producer.abort_transaction(1)
+
+
+@contextlib.contextmanager
+def _kafka() -> Iterator[None]:
+    try:
+        yield
+    except (KafkaException, BufferError) as error:
+        raise Unavailable(f"Kafka: {error.args[0]}") from error
