@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
+from threading import Lock
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
@@ -24,7 +25,10 @@ from ecluse.core.fhir.primitives import annotation
 _MODULE = "ecluse.core.fhir._structs"
 _compiled = sys.modules.setdefault(_MODULE, ModuleType(_MODULE))
 """Where msgspec looks up the names of types that refer to each other."""
+_making = Lock()
 vars(_compiled).update(Annotated=Annotated, Meta=Meta, Raw=Raw, UnsetType=UnsetType)
+_HOLDERS = {"Bundle", "Parameters"}
+"""Inside another resource these are left to the walk: each level would read all text below it once more."""
 
 
 class _Peek(msgspec.Struct):
@@ -37,7 +41,8 @@ _peek = msgspec.json.Decoder(_Peek)
 @cache
 def check(resource_type: str) -> Callable[[bytes | Raw], Any]:
     """The function that decodes JSON into the struct of a resource type, or raises msgspec's errors."""
-    return msgspec.json.Decoder(struct(resource_type)).decode
+    with _making:
+        return msgspec.json.Decoder(struct(resource_type)).decode
 
 
 def struct(type_name: str) -> type[msgspec.Struct]:
@@ -117,7 +122,7 @@ def _check_inside(raw: Raw | list[Raw]) -> None:
     """Checks the resources inside another one; those of a list are contained and may not contain any."""
     for one in raw if isinstance(raw, list) else [raw]:
         name = _peek.decode(one).resourceType
-        if name not in structures().resources:
+        if name not in structures().resources or name in _HOLDERS:
             raise ValueError("resource type")
         found = check(name)(one)
         if isinstance(raw, list) and getattr(found, "contained_", UNSET) is not UNSET:

@@ -27,6 +27,14 @@ ANY_TARGET = "Resource"
 ABSTRACT = {"Element", "BackboneElement"}
 """Abstract types that are used as such: `Element` has the siblings of primitives, `BackboneElement` every backbone."""
 
+MISSING_IN_OFFICIAL_FILES = {
+    "ImplementationGuide.name",  # ImplementationGuide-fhir.json, ig-r4.json
+    "ImplementationGuide.status",  # the same two
+    "Questionnaire.item.linkId",  # Questionnaire-qs1.json
+    "SearchParameter.base",  # SearchParameter-codesystem-extensions-*.json, SearchParameter-valueset-extensions-*.json
+}
+"""Required elements that HL7's own files of this package leave out. They are not required here, so that the files can be loaded."""
+
 
 def main(package: Path) -> None:
     """Writes structures.json beside this file."""
@@ -82,7 +90,8 @@ def described(element: dict[str, Any], parent: str, name: str) -> list[Any]:
         types = [element["contentReference"].removeprefix("#")]
     targets = sorted({target for kind in element.get("type", []) for target in targets_of(kind)})
     limit = 1 if element["max"] == "1" else "*"
-    row = [name, types if name.endswith("[x]") else types[0], element["min"], limit]
+    least = 0 if element["path"] in MISSING_IN_OFFICIAL_FILES else element["min"]
+    row = [name, types if name.endswith("[x]") else types[0], least, limit]
     return [*row, targets] if targets and ANY_TARGET not in targets else row
 
 
@@ -94,7 +103,9 @@ def type_of(kind: dict[str, Any], element: dict[str, Any], parent: str) -> str:
     if not code.startswith(SYSTEM):
         return "@xhtml" if code == "xhtml" else code
     if element["base"]["path"] == "Resource.id":
-        return "@id"  # the definitions say string, the page of Resource says id: http://hl7.org/fhir/R4/resource.html#id
+        return (
+            "@id"  # the definitions say string, the page of Resource says id: http://hl7.org/fhir/R4/resource.html#id
+        )
     fhir_type = next(item for item in kind["extension"] if item["url"] == PROFILE + "structuredefinition-fhir-type")
     return "@" + str(fhir_type["valueUrl"])
 
