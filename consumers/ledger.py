@@ -73,6 +73,13 @@ async def resolve(conn: Any, consumer: str, keys: Iterable[Key], state: State = 
         await conn.execute(SQL["resolve"], consumer, *_columns(rows), state)
 
 
+async def suspend(conn: Any, consumer: str, keys: Iterable[tuple[Key, str]]) -> None:
+    """Makes resources wait again whose parent has gone; called by a sink inside `write`. keys: (key, reason)"""
+    rows = [(*key, reason) for key, reason in keys]
+    if rows:
+        await conn.execute(SQL["suspend"], consumer, *_columns(rows))
+
+
 async def books(pool: Any, store: Any, consumer: str, resource_types: Iterable[str]) -> Books:
     """The books of a consumer.
 

@@ -6,9 +6,8 @@ the process of one consumer does not load the libraries of the others.
 
 from __future__ import annotations
 
-from ecluse.core.db.databases import Databases
-
 from consumers.sink import Sink
+from ecluse.core.db.databases import Databases
 from ecluse.core.errors import NotFound
 from ecluse.core.settings import Settings
 

@@ -69,6 +69,8 @@ class Resync:
             if settled is not None:
                 rows = [(self._sink.name, outbox.TOPIC, lane, settled + 1, self._epoch) for lane in range(len(LANES))]
                 await conn.executemany(OFFSETS["put"], rows)
+                cursors = [(self._sink.name, lane, settled) for lane in range(len(LANES))]
+                await self._store.executemany(outbox.SQL["report_cursor"], cursors)
         return walking
 
     async def _walk(self, take: Take, place: snapshot.Place) -> bool:

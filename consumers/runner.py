@@ -18,28 +18,24 @@ stays.
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import PurePath
-from typing import Any, NamedTuple
-
-from ecluse.core.db.databases import Databases, open_databases
+from collections.abc import Sequence
+from typing import Any
 
 from consumers import dead_letters, ledger, registry
 from consumers.dead_letters import Failure, Source
-from consumers.gate import Decisions, Gate
-from consumers.ledger import Entry
+from consumers.gate import Gate
 from consumers.offsets import Offsets, active
 from consumers.persons import Persons
+from consumers.prepare import Follow, Prepare, Work, reason
 from consumers.resync import Resync
-from consumers.sink import MAPPED, Change, Disposition, Excluded, Sink
-from ecluse.bus import epoch, snapshot
+from consumers.sink import MAPPED, Disposition, Sink
+from ecluse.bus import epoch, outbox, partitions, snapshot
 from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.embedded import EmbeddedLog
-from ecluse.bus.log import Batch, Log, Record, Reference
+from ecluse.bus.log import Batch, Log, Reference
 from ecluse.core import clock
+from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.errors import Fenced, Unmappable
-from ecluse.core.fhir import json
 from ecluse.core.log import Log as Logger
 from ecluse.core.settings import Settings
 
@@ -47,40 +43,21 @@ MAX_EVENTS = 1000
 MAX_BYTES = 8 * 1024 * 1024
 POLL_S = 1.0
 REPLAY_S = 1.0
-SLICE_S = 0.02
 CALM_S = 60.0
 
 logger = Logger("consumer")
-Follow = Callable[[Reference], Awaitable[bytes]]
-
-
-class Identity(NamedTuple):
-    """Whom a record is about, and whether it may go out."""
-
-    persons: Persons
-    gate: Gate
-
-
-class Work(NamedTuple):
-    """One record, mapped: what the ledger gets, what the sink gets, or why neither map nor decode worked."""
-
-    record: Record
-    entry: Entry
-    change: Change
-    failure: str = ""
 
 
 class Runner:
     """One consumer in one process."""
 
-    def __init__(self, sink: Sink, log: Log, offsets: Offsets, identity: Identity, store: Any, follow: Follow) -> None:
-        """store: the store's database, from which dead letters are read again; follow: fetches a body by reference."""
+    def __init__(self, sink: Sink, log: Log, offsets: Offsets, prepare: Prepare, store: Any) -> None:
+        """prepare: steps 2 and 3 for this sink; store: the store's database, from which dead letters are read again."""
         self._sink = sink
         self._log = log
         self._offsets = offsets
-        self._identity = identity
+        self._prepare = prepare
         self._store = store
-        self._follow = follow
         self._backoff = Backoff()
         self._replay_at = 0.0
 
@@ -110,7 +87,7 @@ class Runner:
             return True
         while not stop.is_set() and self._log.holds(batch):  # 6
             try:
-                await self._write(await self._prepare(batch.records), positions)  # 2, 3, 4
+                await self._write(await self._prepare.all(batch.records), positions)  # 2, 3, 4
                 await self._log.commit(batch.positions)  # 5
                 self._backoff.reset()
                 return True
@@ -131,54 +108,6 @@ class Runner:
             delay_s=round(delay_s, 2),
         )
         await self._log.rest(delay_s)
-
-    async def _prepare(self, records: Sequence[Record]) -> list[Work]:
-        newest: dict[str, Record] = {}
-        for record in records:
-            # The new partition carries the same version as an update; only consumers that own one partition need
-            # `moved`.
-            if record.event.op != "moved":
-                held = newest.get(record.event.key)
-                if held is None or record.event.order >= held.event.order:
-                    newest[record.event.key] = record
-        patients = {(r.event.site, r.event.patient) for r in newest.values() if r.event.patient and not r.problem}
-        persons = await self._identity.persons.resolve(patients)
-        decisions = await self._identity.gate.decisions(set(persons.values()), self._sink.name, self._sink.purpose)
-        return await self._map_all(list(newest.values()), persons, decisions)
-
-    async def _map_all(
-        self, records: Sequence[Record], persons: dict[tuple[str, str], int], decisions: Decisions
-    ) -> list[Work]:
-        work: list[Work] = []
-        began = clock.monotonic()
-        for record in records:
-            person = persons.get((record.event.site, record.event.patient or ""))
-            work.append(await self._map(record, person, decisions))
-            if clock.monotonic() - began > SLICE_S:
-                await asyncio.sleep(0)
-                began = clock.monotonic()
-        return work
-
-    async def _map(self, record: Record, person: int | None, decisions: Decisions) -> Work:
-        event = record.event
-        if record.problem:
-            return _dead(record, person, record.problem)
-        if event.gone:
-            return _work(record, Change(event, person, remove=True), "removed")
-        decision = decisions.of(person, event.site)
-        if decision.answer != "deliver":
-            return _work(record, Change(event, person, remove=True), "withheld", decision.reason or decision.answer)
-        try:
-            body = event.body if record.reference is None else await self._follow(record.reference)
-            resource = json.decode(body or b"")
-            payload = self._sink.map(event, resource, person)
-        except Exception as error:
-            if transient(error):
-                raise
-            return _dead(record, person, reason(error))
-        if isinstance(payload, Excluded):
-            return _work(record, Change(event, person, remove=True), "excluded", payload.reason)
-        return _work(record, Change(event, person, resource, payload), "mapped")
 
     async def _write(self, work: Sequence[Work], positions: dict[tuple[str, int], int]) -> None:
         async with self._sink.pool.acquire() as conn:
@@ -235,26 +164,6 @@ class Runner:
                 await dead_letters.unrequest(self._sink.pool, self._sink.name, keys)
 
 
-def reason(error: BaseException) -> str:
-    """Why an event failed, without content: an exception's own words may quote a record, unless they are ours."""
-    if isinstance(error, Unmappable):
-        return str(error)
-    frames = [(PurePath(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    ours = [
-        f"{path.name}:{line}" for path, line in frames if path.suffix == ".py" and "site-packages" not in path.parts
-    ]
-    named = getattr(error, "constraint_name", None) or getattr(error, "column_name", None) or ""
-    return " ".join(filter(None, ["unexpected", type(error).__name__, named, "at", *ours[-1:]]))
-
-
-def _work(record: Record, change: Change, state: str, why: str = "") -> Work:
-    return Work(record, Entry(record.event, change.person, state, why), change)
-
-
-def _dead(record: Record, person: int | None, why: str) -> Work:
-    return Work(record, Entry(record.event, person, "dead", why), Change(record.event, person), why)
-
-
 def _differs(item: Work, told: Disposition) -> bool:
     return not item.change.remove and told != MAPPED
 
@@ -276,7 +185,7 @@ async def run_consumer(settings: Settings, name: str, stop: asyncio.Event) -> No
             async with open_databases(settings) as databases:
                 await _consume(settings, databases, name, stop)
         except Exception as error:
-            if not transient(error):
+            if not (transient(error) or isinstance(error, Fenced)):
                 raise
             if clock.monotonic() - began > CALM_S:
                 backoff.reset()
@@ -291,6 +200,9 @@ async def _consume(settings: Settings, databases: Databases, name: str, stop: as
             return
         async with databases.store.acquire() as conn:
             present = await epoch.settle(conn)
+            if settings.bus == "kafka":
+                # A cursor left by the other bus would keep the outbox from being dropped.
+                await conn.execute(outbox.SQL["forget_cursor"], name)
         await sink.open()
         try:
             await _run(settings, databases, sink, present, stop)
@@ -312,12 +224,16 @@ async def _inline(reference: Reference) -> bytes:
 
 
 async def _run(settings: Settings, databases: Databases, sink: Sink, present: int, stop: asyncio.Event) -> None:
-    identity = Identity(Persons(databases.identity), Gate(databases.identity))
     log, follow = _log(settings, databases, sink)
-    runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), identity, databases.store, follow)
+    prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow)
+    runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store)
 
     async def take(batch: Batch) -> bool:
         return await runner.take(batch, stop)
 
-    await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
-    await runner.run(stop)
+    upkeep = asyncio.create_task(partitions.keep(databases.store, stop))
+    try:
+        await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
+        await runner.run(stop)
+    finally:
+        upkeep.cancel()

@@ -15,6 +15,7 @@ from ecluse.bus.log import Batch, Claim, Partition, Record
 from ecluse.bus.outbox import SQL, TOPIC, Tail
 from ecluse.bus.wakeup import POLL_S, Notifier, Wakeup
 from ecluse.core import clock
+from ecluse.core.errors import Unavailable
 
 __all__ = ["PARTITIONS", "EmbeddedLog", "Notifier"]
 
@@ -32,12 +33,20 @@ class EmbeddedLog:
         self._tail = Tail(pool, resource_types)
         self._wakeup = Wakeup(pool)
         self._reported_at = 0.0
+        self._opened = False
 
     async def open(self, claim: Claim) -> None:
-        """Begins to read where `claim` says, at the first event when it says nothing."""
+        """Begins to read where `claim` says, at the first event when it says nothing.
+
+        Raises: Unavailable (503) when that is dropped already: begin again, with a walk through the store
+        """
         positions = await claim(PARTITIONS)
         self._tail.seek([positions.get(partition, 1) - 1 for partition in PARTITIONS])
         await self._report()
+        lowest = (await self._pool.fetch(SQL["partitions"]))[0]["low"]
+        if min(self._tail.at) + 1 < lowest:
+            raise Unavailable("the outbox was dropped beyond this consumer's position")
+        self._opened = True
 
     async def poll(self, max_events: int, max_bytes: int, timeout_s: float) -> Batch:
         """The next events, live ones first; empty when none came in time."""
@@ -59,12 +68,11 @@ class EmbeddedLog:
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Reports the cursor to the store, at most once a second."""
-        if clock.monotonic() - self._reported_at >= REPORT_S:
+        if self._opened and clock.monotonic() - self._reported_at >= REPORT_S:
             await self._report()
 
     async def close(self) -> None:
-        """Reports the cursor a last time."""
-        await self._report()
+        """Ends the listening."""
         await self._wakeup.close()
 
     def _batch(self, events: Sequence[Event]) -> Batch:

@@ -15,12 +15,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ecluse.bus.event import OPS, Event
-from ecluse.bus.log import Record, Reference
+from ecluse.bus.log import Partition, Record, Reference
 from ecluse.bus.topics import Topics
 from ecluse.core import clock
 from ecluse.core.errors import Unmappable
@@ -77,6 +77,16 @@ def decode(
     if reference is not None:
         event = msgspec.structs.replace(event, body=None)
     return Record(event, topic, partition, offset, reference)
+
+
+def place(message: Any) -> tuple[Partition, int]:
+    """Partition and offset of a message of the Kafka library."""
+    return (message.topic(), message.partition()), message.offset()
+
+
+def of_message(message: Any, partition: Partition, offset: int) -> Record:
+    """The record of a message of the Kafka library."""
+    return decode(*partition, offset, message.key(), message.value(), message.headers() or ())
 
 
 async def follow(reference: Reference, fetch: Fetch) -> bytes:

@@ -18,7 +18,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from ecluse.bus import envelope
 from ecluse.bus.broker import Broker, client, layout
-from ecluse.bus.log import Batch, Claim, Partition, Record
+from ecluse.bus.log import UNPLACED, Batch, Claim, Partition, Record
 from ecluse.bus.topics import Topics
 from ecluse.core import clock
 from ecluse.core.errors import Unavailable
@@ -28,6 +28,7 @@ from ecluse.core.settings import Settings
 log = Log("bus.kafka")
 AT_ONCE = 500
 CALL_S = 0.2
+LINGER_S = 0.02
 CLAIM_S = 60.0
 LONGEST_BATCH_S = 600
 END = KafkaError._PARTITION_EOF  # noqa: SLF001 - the library's own name, as the next two
@@ -77,10 +78,13 @@ class KafkaLog:
 
     def holds(self, batch: Batch) -> bool:
         """False when partitions have changed hands since the batch was polled."""
-        return not batch.records or batch.assignment == self._assignment or batch.records[0].topic == "store"
+        return batch.assignment in (UNPLACED, self._assignment)
 
     async def rest(self, delay_s: float) -> None:
         """Waits and stays a member: the group is answered, no record is read."""
+        if self._consumer is None:
+            await asyncio.sleep(delay_s)
+            return
         deadline = clock.monotonic() + delay_s
         while (left_s := deadline - clock.monotonic()) > 0:
             await self._blocking(self._stay, min(left_s, CALL_S))
@@ -106,12 +110,12 @@ class KafkaLog:
         positions: dict[Partition, int] = {}
         while self._waiting and len(records) < max_events and max_bytes > 0:
             message = self._waiting.popleft()
-            partition, offset = _place(message)
+            partition, offset = envelope.place(message)
             if message.error() is not None:
                 # The end of a partition lies behind the marker of a transaction, which no record carries.
                 positions[partition] = offset
                 continue
-            record = envelope.decode(*partition, offset, message.key(), message.value(), _headers(message))
+            record = envelope.of_message(message, partition, offset)
             records.append(record)
             positions[partition] = offset + 1
             max_bytes -= len(record.event.body or b"") + (record.reference.bytes if record.reference else 0)
@@ -159,7 +163,12 @@ class KafkaLog:
     def _fetch(self, timeout_s: float) -> None:
         assignment = self._assignment
         try:
-            messages = self._consumer.consume(AT_ONCE, timeout_s)
+            # consume() waits until it has as many as it was asked for. A record that comes alone must not wait; where
+            # one was there already more are on their way, and a larger batch is worth the wait.
+            first = self._consumer.poll(0)
+            linger_s = LINGER_S if first is not None else 0
+            first = first or self._consumer.poll(timeout_s)
+            messages = [first, *self._consumer.consume(AT_ONCE, linger_s)] if first is not None else []
         except KafkaException as error:
             raise Unavailable(f"Kafka: {error.args[0]}") from error
         if assignment != self._assignment:
@@ -181,7 +190,7 @@ class KafkaLog:
         for message in messages:
             error = message.error()
             if error is None or error.code() == END:
-                partition, offset = _place(message)
+                partition, offset = envelope.place(message)
                 first.setdefault(partition, offset)
         for given in self._consumer.assignment():
             if (given.topic, given.partition) in first:
@@ -201,11 +210,3 @@ class KafkaLog:
             self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             log.info("position not told to the broker", consumer=self._name, reason=str(error.args[0]))
-
-
-def _place(message: Any) -> tuple[Partition, int]:
-    return (message.topic(), message.partition()), message.offset()
-
-
-def _headers(message: Any) -> Sequence[tuple[str, bytes]]:
-    return message.headers() or ()

@@ -37,9 +37,14 @@ class Record(NamedTuple):
     problem: str = ""
 
 
+UNPLACED = -1
+
+
 class Batch(NamedTuple):
-    """Records in order, and for each partition read from the offset after them. assignment: which right to read they
-    stand on."""
+    """Records in order, and the offset after them for each partition they came from.
+
+    assignment: the right to read that they stand on, UNPLACED when they come from no log
+    """
 
     records: list[Record]
     positions: dict[Partition, int]

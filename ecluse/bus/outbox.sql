@@ -65,4 +65,4 @@ ORDER BY low
 
 -- name: lowest_cursor
 -- The number that every reader has passed; NULL when there is no reader.
-SELECT min(seq) FROM bus.cursor WHERE NOT needs_snapshot
+SELECT min(seq) FROM bus.cursor

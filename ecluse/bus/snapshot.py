@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.bus.event import Event
-from ecluse.bus.log import Batch, Record
+from ecluse.bus.log import UNPLACED, Batch, Record
 from ecluse.core.db import queries
 from ecluse.core.fhir import types
 
@@ -53,7 +53,7 @@ async def walk(
 
 def batch(events: Sequence[Event]) -> Batch:
     """Events that come from no log, as a batch without positions."""
-    return Batch([Record(event, "store", 0, 0) for event in events], {})
+    return Batch([Record(event, "store", 0, 0) for event in events], {}, UNPLACED)
 
 
 def _event(row: Any, reason: str) -> Event:

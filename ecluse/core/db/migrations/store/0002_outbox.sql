@@ -35,7 +35,6 @@ CREATE TABLE bus.cursor (
     name text COLLATE "C" NOT NULL,
     lane smallint NOT NULL,
     seq bigint NOT NULL,
-    needs_snapshot boolean NOT NULL DEFAULT false,
     reported timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (name, lane)
 ) WITH (fillfactor = 50);

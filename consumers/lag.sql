@@ -1,0 +1,16 @@
+-- name: outbox
+-- The events that a reader of the outbox has not read, and the time of the oldest.
+-- $1 type numbers  $2 next live number  $3 next bulk number
+WITH unread AS (
+    SELECT seq, pk, version FROM bus.outbox
+    WHERE seq >= least($2::bigint, $3::bigint) AND type = ANY ($1::smallint[])
+      AND seq >= CASE WHEN lane = 0 THEN $2 ELSE $3 END
+)
+SELECT (SELECT count(*) FROM unread) AS events,
+       (SELECT min(v.updated) FROM (SELECT pk, version FROM unread ORDER BY seq LIMIT 1) first
+        JOIN fhir.version v ON v.pk = first.pk AND v.version = first.version) AS oldest
+
+-- name: walking
+-- Whether the consumer still walks through a snapshot.
+-- $1 consumer
+SELECT coalesce(bool_or(walking), false) FROM bus.consumer WHERE consumer = $1

@@ -1,0 +1,117 @@
+"""From records to what the sink is asked to do: steps 2 and 3 of the loop.
+
+Enters: records of a batch. Leaves: one piece of work a resource, its newest version: mapped, to remove, or a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import PurePath
+from typing import NamedTuple
+
+from consumers.gate import Decisions, Gate
+from consumers.ledger import Entry
+from consumers.persons import Persons
+from consumers.sink import Change, Excluded, Sink
+from ecluse.bus.backoff import transient
+from ecluse.bus.log import Record, Reference
+from ecluse.core import clock
+from ecluse.core.errors import Unmappable
+from ecluse.core.fhir import json
+
+SLICE_S = 0.02
+
+Follow = Callable[[Reference], Awaitable[bytes]]
+"""Fetches a body that was too large for the log."""
+
+
+class Work(NamedTuple):
+    """One record, mapped: what the ledger gets, what the sink gets, or why neither map nor decode worked."""
+
+    record: Record
+    entry: Entry
+    change: Change
+    failure: str = ""
+
+
+class Prepare:
+    """Decoding and mapping for one sink."""
+
+    def __init__(self, sink: Sink, persons: Persons, gate: Gate, follow: Follow) -> None:
+        self._sink = sink
+        self._persons = persons
+        self._gate = gate
+        self._follow = follow
+
+    async def all(self, records: Sequence[Record]) -> list[Work]:
+        """The newest version of each resource among these records, mapped.
+
+        Raises: what passes by itself; what does not is in the work
+        """
+        newest: dict[str, Record] = {}
+        for record in records:
+            # The new partition carries the same version as an update; `moved` is for those who own a partition alone.
+            if record.event.op != "moved":
+                held = newest.get(record.event.key)
+                if held is None or record.event.order >= held.event.order:
+                    newest[record.event.key] = record
+        patients = {(r.event.site, r.event.patient) for r in newest.values() if r.event.patient and not r.problem}
+        persons = await self._persons.resolve(patients)
+        decisions = await self._gate.decisions(set(persons.values()), self._sink.name, self._sink.purpose)
+        return await self._map_all(list(newest.values()), persons, decisions)
+
+    async def _map_all(
+        self, records: Sequence[Record], persons: dict[tuple[str, str], int], decisions: Decisions
+    ) -> list[Work]:
+        work: list[Work] = []
+        began = clock.monotonic()
+        for record in records:
+            person = persons.get((record.event.site, record.event.patient or ""))
+            work.append(await self._map(record, person, decisions))
+            if clock.monotonic() - began > SLICE_S:
+                await asyncio.sleep(0)
+                began = clock.monotonic()
+        return work
+
+    async def _map(self, record: Record, person: int | None, decisions: Decisions) -> Work:
+        event = record.event
+        if record.problem:
+            return _dead(record, person, record.problem)
+        if event.gone:
+            return _work(record, Change(event, person, remove=True), "removed")
+        decision = decisions.of(person, event.site)
+        if decision.answer != "deliver":
+            return _work(record, Change(event, person, remove=True), "withheld", decision.reason or decision.answer)
+        try:
+            body = event.body if record.reference is None else await self._follow(record.reference)
+            resource = json.decode(body or b"")
+            payload = self._sink.map(event, resource, person)
+        except Exception as error:
+            if transient(error):
+                raise
+            return _dead(record, person, reason(error))
+        if isinstance(payload, Excluded):
+            return _work(record, Change(event, person, remove=True), "excluded", payload.reason)
+        return _work(record, Change(event, person, resource, payload), "mapped")
+
+
+def reason(error: BaseException) -> str:
+    """Why an event failed, without content: an exception's own words may quote a record, unless they are ours."""
+    if isinstance(error, Unmappable):
+        return str(error)
+    frames = [(PurePath(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [
+        f"{path.name}:{line}" for path, line in frames if path.suffix == ".py" and "site-packages" not in path.parts
+    ]
+    named = getattr(error, "constraint_name", None) or getattr(error, "column_name", None) or ""
+    return " ".join(filter(None, ["unexpected", type(error).__name__, named, "at", *ours[-1:]]))
+
+
+def _work(record: Record, change: Change, state: str, why: str = "") -> Work:
+    return Work(record, Entry(record.event, change.person, state, why), change)
+
+
+def _dead(record: Record, person: int | None, why: str) -> Work:
+    return Work(record, Entry(record.event, person, "dead", why), Change(record.event, person), why)

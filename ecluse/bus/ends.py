@@ -1,0 +1,85 @@
+"""Where the topics end, for those who measure how far a consumer is.
+
+Enters: positions in topics. Leaves: how many offsets lie behind them, and the time of the oldest event among those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr-defined]
+
+from ecluse.bus import envelope
+from ecluse.bus.broker import TIMEOUT_S, client, layout
+from ecluse.bus.log import Partition
+from ecluse.core import clock
+from ecluse.core.errors import Unavailable
+from ecluse.core.settings import Settings
+
+LOOK_S = 3.0
+# The library exports the class without types.
+OffsetSpec: Any = _OffsetSpec
+
+
+async def unread(
+    settings: Settings, store: Any, resource_types: Sequence[str], positions: Mapping[Partition, int]
+) -> tuple[int, datetime | None]:
+    """Offsets behind these positions in the topics of these types, and the time of the oldest event.
+
+    Raises: Unavailable (503) when the broker is away
+    """
+    topics = await layout(settings, store)
+    names = {topics.events(kind) for kind in resource_types}
+    return await asyncio.to_thread(_unread, settings, names, positions)
+
+
+def _unread(settings: Settings, names: set[str], positions: Mapping[Partition, int]) -> tuple[int, datetime | None]:
+    try:
+        behind = _behind(settings, names, positions)
+        moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else []
+    except KafkaException as error:
+        raise Unavailable("the broker does not answer") from error
+    return sum(count for _, count in behind.values()), min(moments, default=None)
+
+
+def _behind(
+    settings: Settings, names: set[str], positions: Mapping[Partition, int]
+) -> dict[Partition, tuple[int, int]]:
+    """For each partition that is not read to its end: the position and how many offsets lie behind it."""
+    admin = AdminClient(client(settings))
+    standing = admin.list_topics(timeout=TIMEOUT_S).topics
+    places = [TopicPartition(name, number) for name in names & standing.keys() for number in standing[name].partitions]
+    first, last = (_offsets(admin, places, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
+    at = {place: max(first[place], positions.get(place, 0)) for place in last}
+    return {place: (at[place], last[place] - at[place]) for place in last if last[place] > at[place]}
+
+
+def _offsets(admin: AdminClient, places: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
+    if not places:
+        return {}
+    asked = dict.fromkeys(places, spec)
+    answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S)
+    return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
+
+
+def _moments(settings: Settings, positions: Mapping[Partition, int]) -> list[datetime]:
+    """The time of the first event behind each position, as far as they are found quickly."""
+    config = {"group.id": "ecluse-lag", "isolation.level": "read_committed", "enable.auto.commit": False}
+    consumer = Consumer(client(settings) | config)
+    moments: dict[Partition, datetime] = {}
+    try:
+        consumer.assign([TopicPartition(topic, number, at) for (topic, number), at in positions.items()])
+        deadline = clock.monotonic() + LOOK_S
+        while len(moments) < len(positions) and (left_s := deadline - clock.monotonic()) > 0:
+            message = consumer.poll(left_s)
+            if message is not None and message.error() is None:
+                place, offset = envelope.place(message)
+                moments.setdefault(place, envelope.of_message(message, place, offset).event.time)
+    finally:
+        consumer.close()
+    return list(moments.values())
