@@ -20,7 +20,9 @@ from ecluse.core.fhir.definitions.structures import structures
 from ecluse.core.fhir.explain import problems, too_deep
 from ecluse.core.fhir.scan import MOST_DEPTH, scan
 
-_REFUSED = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+REFUSED = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What msgspec raises for text that is not JSON."""
+
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _ONLY_ID = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*"\}')
 
@@ -39,22 +41,30 @@ def accept_encoded(
     resource_type: str | None, data: bytes | msgspec.Raw, expression: str | None = None
 ) -> tuple[dict[str, Any], bytes]:
     """The decoded resource of a body, and the same resource encoded without white space. As `accept`."""
+    value, encoded = decoded(data, expression or resource_type or "")
+    if not (_passes(resource_type, value, encoded) and is_plain(encoded) and is_shallow(encoded)):
+        _explain(resource_type, value, encoded, expression)
+    return value, encoded
+
+
+def decoded(data: bytes | msgspec.Raw, root: str) -> tuple[Any, bytes]:
+    """The value of JSON text without duplicate names, and the same encoded without white space.
+
+    Raises: BadRequest (400) with the places"""
     try:
         value = json.decode(data)
         encoded = json.encode(value)
-    except _REFUSED as error:
-        refuse(bytes(data), expression or resource_type or "", error)
+    except REFUSED as error:
+        refuse(bytes(data), root, error)
     if strings(data) != strings(encoded):
-        refuse(bytes(data), expression or resource_type or "")
-    if not (_passes(resource_type, value, encoded) and is_plain(encoded)):
-        _explain(resource_type, value, encoded, expression)
+        refuse(bytes(data), root)
     return value, encoded
 
 
 def accept_decoded(resource_type: str | None, value: Any, expression: str | None = None) -> dict[str, Any]:
     """The same value, when it is a resource; for what was made or changed in memory. As `accept`."""
     encoded = json.encode(value)
-    if not (_passes(resource_type, value, encoded) and is_plain(encoded)):
+    if not (_passes(resource_type, value, encoded) and is_plain(encoded) and is_shallow(encoded)):
         _explain(resource_type, value, encoded, expression)
     accepted: dict[str, Any] = value
     return accepted
@@ -67,11 +77,14 @@ def strings(data: bytes | msgspec.Raw) -> int:
 
 
 def is_plain(encoded: bytes) -> bool:
-    """Whether JSON without white space is free of empty objects, lone ids, control characters and depth; False when unsure."""
+    """Whether JSON without white space has no empty objects, lone ids and control characters; False when unsure."""
     if b"{}" in encoded or (b'{"id":' in encoded and _ONLY_ID.search(encoded)):
         return False
-    if b"\\" in encoded and (b"\\u" in encoded or b"\\b" in encoded or b"\\f" in encoded):
-        return False
+    return b"\\" not in encoded or not (b"\\u" in encoded or b"\\b" in encoded or b"\\f" in encoded)
+
+
+def is_shallow(encoded: bytes) -> bool:
+    """Whether objects and arrays stand inside each other MOST_DEPTH times at most."""
     return encoded.count(b"{") + encoded.count(b"[") <= MOST_DEPTH or not too_deep(json.decode(encoded), MOST_DEPTH)
 
 
@@ -87,7 +100,7 @@ def _passes(resource_type: str | None, value: Any, encoded: bytes) -> bool:
         return False
     try:
         structs.check(name)(encoded)
-    except (*_REFUSED, ValueError):
+    except (*REFUSED, ValueError):
         return False
     return True
 

@@ -25,12 +25,14 @@ SHOWN = 80
 _JSON_NAMES = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a number", type(None): "null"}
 
 
-def problems(resource_type: str | None, value: Any, expression: str | None = None) -> list[Issue]:
+def problems(
+    resource_type: str | None, value: Any, expression: str | None = None, *, entries: bool = True
+) -> list[Issue]:
     """Every problem of a decoded resource; an empty list when it is accepted.
 
-    resource_type: what the address asks for, None for any; expression: where the resource stands, "Bundle.entry[3].resource".
-    A resource that is a `msgspec.Raw` was or will be checked by itself and is passed over."""
-    walk = _Walk()
+    resource_type: what the address asks for, None for any; expression: where it stands, "Bundle.entry[3].resource"
+    entries: False to pass over the resources of a bundle's entries"""
+    walk = _Walk(entries)
     try:
         walk.resource(value, expression, resource_type)
     except _Full:
@@ -43,7 +45,8 @@ class _Full(Exception):
 
 
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, entries: bool) -> None:
+        self.entries = entries
         self.issues: list[Issue] = []
 
     def add(self, expression: str, text: str, found: Any = msgspec.UNSET, code: str = "structure") -> None:
@@ -112,6 +115,8 @@ class _Walk:
             return self.add(place, f'Leave out "_{key}" when it is null.', None)
         if member is None and (key in value or not has_sibling):
             return self.add(place, f"Leave out {key} when it has no value: null is not allowed here.", None)
+        if kind == "Resource" and element.name == "resource" and not self.entries:
+            return
         if not element.many:
             self.one(kind, member, sibling, place)
         else:
@@ -139,8 +144,7 @@ class _Walk:
     def one(self, kind: str, value: Any, sibling: Any, place: str) -> None:
         """One value of a type, with the object that holds the id and extensions of a primitive."""
         if kind == "Resource":
-            if not isinstance(value, msgspec.Raw):
-                self.resource(value, place)
+            self.resource(value, place)
         elif kind not in structures().primitives:
             self.object(kind, value, place)
         else:
