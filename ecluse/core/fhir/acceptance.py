@@ -1,9 +1,10 @@
 """What is a FHIR R4 resource and what is not: every body that enters passes here.
 
 Enters: JSON bytes. Leaves: the decoded resource, or a BadRequest that lists every problem with its place and its fix.
-The steps: 1 decode, 2 the compiled struct (structs.py), 3 what only the bytes show; whatever is refused or unsure there, 4 the walk
-(explain.py) decides. Nearly all resources end after 3.
-Spec: http://hl7.org/fhir/R4/json.html, http://hl7.org/fhir/R4/validation.html (structure, cardinality, formats of values)
+The steps: 1 decode, 2 the compiled struct (structs.py), 3 what only the bytes show; whatever is refused or unsure
+there, 4 the walk (explain.py) decides. Nearly all resources end after 3.
+Accepted means: structure, cardinality and formats of values. Invariants, bindings and profiles are for $validate.
+Spec: http://hl7.org/fhir/R4/json.html, http://hl7.org/fhir/R4/validation.html
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def accept(resource_type: str | None, data: bytes | msgspec.Raw, expression: str
 def accept_encoded(
     resource_type: str | None, data: bytes | msgspec.Raw, expression: str | None = None
 ) -> tuple[dict[str, Any], bytes]:
-    """The decoded resource of a body, and the same resource encoded without white space. As `accept`."""
+    """The decoded resource of a body, and the same resource encoded without white space.
+
+    As `accept`; a resource that was changed in memory is encoded first and passes as any other."""
     value, encoded = decoded(data, expression or resource_type or "")
     if not (_passes(resource_type, value, encoded) and is_plain(encoded) and is_shallow(encoded)):
         _explain(resource_type, value, encoded, expression)
@@ -52,22 +55,13 @@ def decoded(data: bytes | msgspec.Raw, root: str) -> tuple[Any, bytes]:
 
     Raises: BadRequest (400) with the places"""
     try:
-        value = json.decode(data)
+        value = json.decode_exactly(data)
         encoded = json.encode(value)
     except REFUSED as error:
         refuse(bytes(data), root, error)
     if strings(data) != strings(encoded):
         refuse(bytes(data), root)
     return value, encoded
-
-
-def accept_decoded(resource_type: str | None, value: Any, expression: str | None = None) -> dict[str, Any]:
-    """The same value, when it is a resource; for what was made or changed in memory. As `accept`."""
-    encoded = json.encode(value)
-    if not (_passes(resource_type, value, encoded) and is_plain(encoded) and is_shallow(encoded)):
-        _explain(resource_type, value, encoded, expression)
-    accepted: dict[str, Any] = value
-    return accepted
 
 
 def strings(data: bytes | msgspec.Raw) -> int:

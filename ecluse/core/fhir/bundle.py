@@ -1,7 +1,7 @@
 """A Bundle split into its entries, each resource still as the bytes that came.
 
-Enters: the JSON bytes of a Bundle, up to 64 MiB. Leaves: its type and entries, the bundle itself accepted, the resources not yet:
-whoever splits passes each to `accept`, in slices when there are many.
+Enters: the JSON bytes of a Bundle, up to 64 MiB. Leaves: its type and entries, the bundle itself accepted, the resources
+not yet: whoever splits passes each to `accept`, in slices when there are many.
 Spec: http://hl7.org/fhir/R4/bundle.html
 """
 
@@ -107,14 +107,15 @@ def _is_sure(data: bytes, bundle: Any, entries: list[Any]) -> bool:
             entry.resource_ = _PLACEHOLDER
     bundle.entry_ = UNSET
     head, around = json.encode(bundle), json.encode(entries)
-    if not is_shallow(head) or b'xtension"' in around or b'"outcome"' in around or b"\\" in head or b"\\" in around:
+    rare = (b'xtension"', b'"outcome"', b"\\")
+    if b"\\" in head or not is_shallow(head) or any(mark in around for mark in rare):
         return False
     name = b'"entry":' if entries else b""
     return quotes == (head + name + around).count(b'"') and is_plain(head) and (not entries or is_plain(around))
 
 
 def _split_slowly(data: bytes, expression: str) -> BundleFrame:
-    """Splits what the struct refuses or is unsure about: the bundle without its resources is decoded, and the walk decides."""
+    """Splits what the struct refuses or is unsure about: the walk decides on the bundle without its resources."""
     try:
         entries = _loose.decode(data).entry
     except REFUSED as error:

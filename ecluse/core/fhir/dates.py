@@ -1,7 +1,7 @@
 """FHIR dates as intervals of time.
 
-Enters: the text of a date, dateTime or instant, also as searches write it (minutes without seconds, no zone). Leaves: half-open UTC
-intervals. A text without zone is taken as UTC.
+Enters: the text of a date, dateTime or instant, also as searches write it (minutes without seconds, no zone). Leaves:
+half-open UTC intervals. A text without zone is taken as UTC.
 """
 
 from __future__ import annotations

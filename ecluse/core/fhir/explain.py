@@ -1,6 +1,6 @@
-"""The exact acceptance of a decoded resource: a walk over the definitions that finds every problem and says how to mend it.
+"""The exact acceptance of a decoded resource: a walk over the definitions that finds every problem and its fix.
 
-Enters: a decoded JSON value. Leaves: issues, each with its FHIRPath expression, the fix, and what was found; none = accepted.
+Enters: a decoded JSON value. Leaves: issues, each with FHIRPath expression, fix, and what was found; none = accepted.
 It decides whatever the compiled structs refuse or are unsure about.
 Spec: http://hl7.org/fhir/R4/json.html
 """
@@ -16,13 +16,15 @@ import msgspec
 
 from ecluse.core.errors import Issue
 from ecluse.core.fhir.definitions.structures import Element, members, structures
+from ecluse.core.fhir.json import encode
 from ecluse.core.fhir.primitives import expected
+from ecluse.core.fhir.scan import step
 
 MOST_ISSUES = 200
 """Further problems are not listed: nobody reads them, and finding them all would cost seconds on a hostile body."""
 
 SHOWN = 80
-_JSON_NAMES = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a number", type(None): "null"}
+_JSON_NAMES = {dict: "an object", list: "an array", str: "text", bool: "true or false", type(None): "null"}
 
 
 def problems(
@@ -36,7 +38,8 @@ def problems(
     try:
         walk.resource(value, expression, resource_type)
     except _Full:
-        walk.issues.append(Issue(f"Only the first {MOST_ISSUES} problems are listed.", severity="information", code="informational"))
+        text = f"Only the first {MOST_ISSUES} problems are listed."
+        walk.issues.append(Issue(text, severity="information", code="informational"))
     return walk.issues
 
 
@@ -65,11 +68,14 @@ class _Walk:
             text = f'Add "resourceType": "{wanted or "..."}": every resource names its type.'
             return self.add(f"{place}.resourceType".lstrip("."), text, code="required")
         if not isinstance(name, str) or name not in structures().resources:
-            return self.add(f"{place}.resourceType", f"No FHIR R4 resource type has this name.{_nearest_type(name)}", name, "value")
+            text = f"No FHIR R4 resource type has this name.{_nearest_type(name)}"
+            return self.add(f"{place}.resourceType", text, name, "value")
         if wanted and name != wanted:
-            return self.add(f"{place}.resourceType", f"A {wanted} is expected here: send it to the address of {name}.", name, "value")
+            text = f"A {wanted} is expected here: send a {name} to its own address."
+            return self.add(f"{place}.resourceType", text, name, "value")
         if contained and "contained" in value:
-            self.add(f"{place}.contained", "A contained resource cannot contain others: move them up one level.", code="invariant")
+            text = "A contained resource cannot contain others: move them up one level."
+            self.add(f"{place}.contained", text, code="invariant")
         self.members(name, {key: member for key, member in value.items() if key != "resourceType"}, place)
 
     def object(self, type_name: str, value: Any, place: str) -> None:
@@ -91,7 +97,7 @@ class _Walk:
                 if key[1:] not in value:
                     self.member(*found, key[1:], None, value, place)
             else:
-                self.add(f"{place}.{key}", _unknown(type_name, key), member)
+                self.add(f"{place}.{step(key)}", _unknown(type_name, key), member)
         for element in structures().types[type_name]:
             if element.required or element.choice:
                 self.count(element, value, place)
@@ -101,9 +107,10 @@ class _Walk:
         names = [name for name, _ in element.members()]
         present = [name for name in names if name in value or "_" + name in value]
         if len(present) > 1:
-            self.add(f"{place}.{element.name}", f"Keep only one of {', '.join(present)}.", {name: value.get(name) for name in present})
+            self.add(f"{place}.{element.name}", f"Keep only one of {', '.join(present)}.", value)
         if element.required and not present:
-            text = f"Add {names[0]}: it is required." if len(names) == 1 else f"Add one of {', '.join(names)}: it is required."
+            which = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+            text = f"Add {which}: it is required."
             self.add(f"{place}.{element.name}", text, code="required")
 
     def member(self, element: Element, kind: str, key: str, member: Any, value: dict[str, Any], place: str) -> None:
@@ -130,12 +137,12 @@ class _Walk:
                 return self.add(place, f"An array must not be empty: leave out {name}.", array)
         if member and sibling and len(member) != len(sibling):
             text = f"{key} and _{key} must have the same length: fill the gaps with null."
-            return self.add(place, text, {key: len(member), "_" + key: len(sibling)})
+            return self.add(place, text, member)
         for index in range(len(member or sibling)):
             one, beside = member and member[index], sibling and sibling[index]
             at = f"{place}[{index}]"
             if one is None and beside is None:
-                self.add(at, "An item is null only when its sibling has an extension at the same place.", None)
+                self.add(at, "Leave out this item: null stands only beside an extension of a primitive.", None)
             elif element.name == "contained":
                 self.resource(one, at, contained=True)
             else:
@@ -161,8 +168,13 @@ class _Walk:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut short."""
-    text = msgspec.json.encode(value).decode("utf-8", "replace") if not isinstance(value, str) else f'"{value[:SHOWN]}"'
+    """A scalar as JSON, cut short; of an object its names, of an array its length."""
+    if isinstance(value, dict):
+        text = f"an object with {', '.join(list(value)[:SHOWN])}" if value else "an empty object"
+    elif isinstance(value, list):
+        text = f"an array of {len(value)}"
+    else:
+        text = encode(value[: SHOWN + 1] if isinstance(value, str) else value).decode()
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
@@ -197,9 +209,11 @@ def _names(type_name: str) -> tuple[str, ...]:
 
 
 def _unknown(type_name: str, key: str) -> str:
-    choice = next((element for element in structures().types[type_name] if element.choice and element.choice == key), None)
+    choice = [
+        name for element in structures().types[type_name] if element.choice == key for name, _ in element.members()
+    ]
     if choice:
-        return f"{key} is a choice: write one of {', '.join(name for name, _ in choice.members())}."
+        return f"{key} is a choice: write one of {', '.join(choice)}."
     near = get_close_matches(key.lstrip("_"), _names(type_name), 3, 0.6)
     if near:
         return f"{type_name} has no element {key[:SHOWN]}: did you mean {' or '.join(near)}?"

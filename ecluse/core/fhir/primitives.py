@@ -1,8 +1,8 @@
 """The primitive types of FHIR: what a value may be, for the compiled structs and for the explaining walk.
 
 Enters: a decoded JSON value and the name of its type. Leaves: "" or what is expected instead; annotations for msgspec.
-The walk uses the regular expressions of the specification and the calendar; the structs use expressions of their own, quicker and
-never wider (a test holds them together).
+The walk uses the regular expressions of the specification and the calendar; the structs use expressions of their own,
+quicker and never wider (a test holds them together).
 Spec: http://hl7.org/fhir/R4/datatypes.html#primitive
 """
 
@@ -52,9 +52,7 @@ _SPACES = str.maketrans("", "", " \t\r\n")
 _DIV = re.compile(r"\s*<div[\s/>]")
 
 _LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29"
-_DAY = (
-    "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"  # of a year not leap
-)
+_DAY = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
 _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _YEAR = "(?!0000)[0-9]{4}"
@@ -76,7 +74,7 @@ _FAST = {
 
 
 def annotation(name: str) -> Any:
-    """The type that msgspec checks for a primitive; it never accepts what `expected` refuses, control characters apart."""
+    """The type that msgspec checks for a primitive; control characters apart, it is never wider than `expected`."""
     if name == "boolean":
         return bool
     if name == "decimal":
@@ -102,6 +100,7 @@ def expected(name: str, value: Any) -> str:
         right = isinstance(value, (int, msgspec.Raw)) and not isinstance(value, bool)
     elif name in INTEGERS:
         least, most = INTEGERS[name]
+        value = 0 if isinstance(value, msgspec.Raw) and bytes(value) == b"-0" else value
         right = type(value) is int and least <= value <= most
     else:
         if isinstance(value, str) and _CONTROL.search(value):

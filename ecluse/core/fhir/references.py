@@ -1,7 +1,7 @@
 """The references of a resource: finds them, and rewrites what a transaction gives new addresses to.
 
-Enters: an accepted resource in memory. Leaves: the objects that hold a reference, or the same resource with its links replaced.
-Where links may stand is compiled once for each type, from the definitions; no other text is looked at.
+Enters: an accepted resource in memory. Leaves: the objects that hold a reference, or the same resource with its links
+replaced. Where links may stand is compiled once for each type, from the definitions; no other text is looked at.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def rewrite(resource_type: str, resource: dict[str, Any], mapping: Mapping[str, 
     """Replaces, in place, each link that mapping names.
 
     mapping: from the address a bundle uses, "urn:uuid:…" or "http://…/Patient/1", to the new one, "Patient/2"
-    Looks at references, elements of type uri, url, oid and uuid, and <a href> and <img src> of narratives; never at other text.
-    A #fragment stays; the version of a reference stays when the resource keeps its type and id.
+    Looks at references, elements of type uri, url, oid and uuid, and <a href> and <img src> of narratives; never at
+    other text. A #fragment stays; the version of a reference stays when the resource keeps its type and id.
     Spec: http://hl7.org/fhir/R4/http.html#trules"""
     _rewrite(_node(resource_type, _rewriting), resource, mapping)
 

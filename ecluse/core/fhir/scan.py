@@ -1,7 +1,7 @@
 """Finds the place of what JSON decoders only notice: malformed text, duplicate names, invalid UTF-8, depth.
 
-Enters: bytes that were refused. Leaves: issues with place, line and column. It reads token by token, so it is slow, and stops after
-`MOST_TOKENS`; nothing is accepted here.
+Enters: bytes that were refused. Leaves: issues with place, line and column. It reads token by token, so it is slow, and
+stops after `MOST_TOKENS`; nothing is accepted here.
 Spec: https://www.rfc-editor.org/rfc/rfc8259
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ecluse.core.errors import Issue
+from ecluse.core.fhir.json import LONGEST_NUMBER, is_bounded
 
 MOST_TOKENS = 500_000
 """About half a second; a place further on is not named."""
@@ -23,7 +24,8 @@ _SPACE = re.compile(r"[ \t\r\n]*+")
 _STRING = r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _TOKEN = re.compile(rf"([{{}}\[\],:])|({_STRING})|(?:{_NUMBER}|true|false|null)(?![0-9A-Za-z.+-])")
-_SURROGATES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\\\|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_SURROGATES = re.compile(rf"{_HIGH}{_LOW}|\\\\|({_HIGH}|{_LOW})")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -93,7 +95,8 @@ class _Scan:
         if match is None:
             raise _Malformed(self.unreadable())
         mark, string = match.groups()
-        self.at = match.start()
+        if not mark and not string and match[0][-1] not in "el" and not is_bounded(match[0]):
+            raise _Malformed(f"A number has at most {LONGEST_NUMBER} characters and an exponent from -999 to 999.")
         wants = self.mark(mark, wants) if mark else self.scalar(string, wants)
         self.at = match.end()
         return wants
@@ -138,7 +141,9 @@ class _Scan:
         if not rest:
             return "The body ends too early: something is cut off or not closed."
         if rest[0] == '"':
-            return "This text is not closed, or holds a raw control character or an unknown escape: write \\n, \\t, \\u0041."
+            return (
+                "This text is not closed, or holds a raw control character or an unknown escape: write \\n or \\u0041."
+            )
         if rest[0] == "'":
             return 'JSON has no single quotes: write "text".'
         return f"This is not JSON: {rest.split()[0]!r}."
@@ -149,7 +154,8 @@ class _Scan:
         self.issues.append(Issue(text, self.place(), f"line {line}, column {column}", code))
 
     def place(self) -> str:
-        steps = [f"[{frame.index}]" if frame.array else f".{step(frame.name)}" for frame in self.stack if frame.array or frame.name]
+        open_ones = [frame for frame in self.stack if frame.array or frame.name]
+        steps = [f"[{frame.index}]" if frame.array else f".{step(frame.name)}" for frame in open_ones]
         return (self.root + "".join(steps)).removeprefix(".")
 
 

@@ -1,9 +1,9 @@
 """The quick acceptance of a resource: msgspec structs compiled from the definitions at first use of a type.
 
-Enters: JSON bytes. Leaves: nothing, or `msgspec.ValidationError`, which means "refused or unsure": the walk of `explain.py` decides.
-A struct never accepts what the walk refuses, but for five things that only the bytes show and `acceptance.py` looks for: empty
-objects, objects with nothing but an id, duplicate names, control characters and depth. It is unsure about what is rare: `_name`
-siblings of primitives and null.
+Enters: JSON bytes. Leaves: nothing, or `msgspec.ValidationError`, which means "refused or unsure": the walk of
+`explain.py` decides. A struct never accepts what the walk refuses, but for five things that only the bytes show and
+`acceptance.py` looks for: empty objects, objects with nothing but an id, duplicate names, control characters and depth.
+It is unsure about what is rare: `_name` siblings of primitives, null, and bundles inside other resources.
 """
 
 from __future__ import annotations

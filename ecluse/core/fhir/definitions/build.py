@@ -6,10 +6,10 @@ To rebuild (CC0-1.0, 5,306 resources):
     npm pack hl7.fhir.r4.examples@4.0.1 && tar xzf hl7.fhir.r4.examples-4.0.1.tgz
     python -m ecluse.core.fhir.definitions.build package
 
-The file has one line for each type. A type is a list of elements `[name, types, min, max, targets]`: `types` is a string, or a list
-for a choice (`value[x]`); `max` is 1 or "*"; `targets` are the types that a reference or canonical may point to (left out when any).
-A type written `@string` is an XML attribute in FHIR: it takes no `_name` sibling. Backbone elements and content references carry the
-path of the element that defines them, `Patient.contact`.
+The file has one line for each type. A type is a list of elements `[name, types, min, max, targets]`: `types` is a
+string, or a list for a choice (`value[x]`); `max` is 1 or "*"; `targets` are the types that a reference or canonical may
+point to (left out when any). A type written `@string` is an XML attribute in FHIR: it takes no `_name` sibling. Backbone
+elements and content references carry the path of the element that defines them, `Patient.contact`.
 Spec: http://hl7.org/fhir/R4/formats.html#table
 """
 
@@ -33,7 +33,7 @@ MISSING_IN_OFFICIAL_FILES = {
     "Questionnaire.item.linkId",  # Questionnaire-qs1.json
     "SearchParameter.base",  # SearchParameter-codesystem-extensions-*.json, SearchParameter-valueset-extensions-*.json
 }
-"""Required elements that HL7's own files of this package leave out. They are not required here, so that the files can be loaded."""
+"""Required elements that HL7's own files of this package leave out; not required here, so that these can be loaded."""
 
 
 def main(package: Path) -> None:
