@@ -1,0 +1,88 @@
+"""What pseudonymising one resource needs to know besides the resource.
+
+Enters: keys that the caller derived for one project, and whom the resource is about. Leaves: pseudonyms, the days by
+which a person's dates move, and the digests under which a feed files its records. Two projects have different keys, so
+they share no value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b32encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+PSEUDONYM_BYTES = 20
+"""160 bits: no two of them meet, and no list of ids can be run through without the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """One project's keys, 32 bytes each, one a purpose. They do not show themselves."""
+
+    person: bytes = field(repr=False)
+    resource: bytes = field(repr=False)
+    shift: bytes = field(repr=False)
+    record: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+    def of_person(self, person: int) -> str:
+        """The pseudonym of a person: the id of the Patient, and what every reference to it names."""
+        return _pseudonym(self.person, str(person))
+
+    def of_resource(self, site: str, resource_type: str, resource_id: str) -> str:
+        """The pseudonym of any other resource."""
+        return _pseudonym(self.resource, f"{site}/{resource_type}/{resource_id}")
+
+    def of_record(self, site: str, resource_type: str, resource_id: str) -> str:
+        """The key under which a resource stands in the feed; it tells nothing, not even to the recipient."""
+        return _pseudonym(self.record, f"{site}/{resource_type}/{resource_id}")
+
+    def of_content(self, content: bytes) -> str:
+        """A digest that tells whether two records say the same, and nothing to who has not the key."""
+        return hmac.digest(self.digest, content, hashlib.sha256).hex()
+
+    def shift_days(self, person: int, low: int, high: int) -> int:
+        """By how many days a person's dates move: one of low to high, never 0, always the same."""
+        number = int.from_bytes(hmac.digest(self.shift, str(person).encode(), hashlib.sha256), "big")
+        spans_zero = low <= 0 <= high
+        day = low + number % (high - low + 1 - spans_zero)
+        return day + 1 if spans_zero and day >= 0 else day
+
+
+def _pseudonym(key: bytes, text: str) -> str:
+    return b32encode(hmac.digest(key, text.encode(), hashlib.sha256)[:PSEUDONYM_BYTES]).decode().lower()
+
+
+@dataclass(frozen=True)
+class Context:
+    """Whom one resource is about, in one project.
+
+    patient: id of the Patient in whose compartment the resource is; person: whom that is
+    shift: (low, high) days; at: day of this version, on which ages are counted
+    birth_date: what of it leaves, "year" or "month"; systems: code systems the project adds, with the form of their
+    codes
+    """
+
+    keys: Keys
+    site: str
+    patient: str
+    person: int
+    at: date
+    shift: tuple[int, int] = (-364, 364)
+    birth_date: str = "year"
+    systems: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def days(self) -> int:
+        """By how many days the dates of this person move."""
+        return self.keys.shift_days(self.person, *self.shift)
+
+    def pseudonym(self, resource_type: str, resource_id: str) -> str | None:
+        """The id that stands for a resource of this site; None for another patient, whose person is not known here."""
+        if resource_type != "Patient":
+            return self.keys.of_resource(self.site, resource_type, resource_id)
+        return self.keys.of_person(self.person) if resource_id == self.patient else None

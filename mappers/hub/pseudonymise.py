@@ -1,0 +1,75 @@
+"""A resource as it may leave to a research project.
+
+Enters: an accepted resource of a type in rules.json, and a Context. Leaves: a new resource of the same type, valid R4,
+made of what the rules let out and nothing else; or the reason why nothing of it may leave. The same for the same
+resource, always.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mappers.hub.context import Context
+from mappers.hub.elements import MASKED
+from mappers.hub.rules import Node, rules
+
+# http://terminology.hl7.org/CodeSystem-v3-ObservationValue.html: pseudonymised.
+TAG = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "PSEUDED"}
+
+
+class LeftOut(NamedTuple):
+    """Nothing of the resource may leave; the reason holds no content."""
+
+    reason: str
+
+
+def pseudonymise(resource: dict[str, Any], context: Context) -> dict[str, Any] | LeftOut:
+    """The resource as it may leave, or why it may not."""
+    resource_type = resource["resourceType"]
+    made = _walk(rules()[resource_type], resource, context)
+    if isinstance(made, str):
+        return LeftOut(f"{resource_type}.{made} has no value that may leave")
+    pseudonym = context.pseudonym(resource_type, resource["id"])
+    if pseudonym is None:
+        return LeftOut("in no patient's compartment")
+    head = {"resourceType": resource_type, "id": pseudonym, "meta": {"security": [dict(TAG)]}}
+    return head | made
+
+
+def _walk(node: Node, value: dict[str, Any], context: Context) -> dict[str, Any] | str:
+    """What may leave of an object, or the name of the element without which nothing does."""
+    made: dict[str, Any] = {}
+    for name, action in node.actions.items():
+        if name in value:
+            kept = _each(action, value[name], context)
+            if kept is not None:
+                made[name] = kept
+    for name in node.required:
+        if name not in made:
+            return name
+    if node.any_of and not any(name in made for name in node.any_of):
+        return node.any_of[0]
+    if node.mask:
+        _mask(node.mask, value, made)
+    return made
+
+
+def _each(action: Any, value: Any, context: Context) -> Any:
+    if isinstance(value, list):
+        kept = [found for found in (_one(action, item, context) for item in value) if found is not None]
+        return kept or None
+    return _one(action, value, context)
+
+
+def _one(action: Any, value: Any, context: Context) -> Any:
+    if not isinstance(action, Node):
+        return action(value, context)
+    made = _walk(action, value, context)
+    return made if made and not isinstance(made, str) else None
+
+
+def _mask(mask: tuple[str, str], value: dict[str, Any], made: dict[str, Any]) -> None:
+    prefix, target = mask
+    had = any(name.startswith(prefix) for name in value)
+    if had and target not in made and not any(name.startswith(prefix) for name in made):
+        made[target] = {"coding": [dict(MASKED)]}
