@@ -1,0 +1,67 @@
+"""What all tests share: a real PostgreSQL a test process, a database a test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecluse.core.db.databases import Databases, open_databases
+from ecluse.core.settings import SecretStr, Settings
+from tests.services.postgres import Postgres
+
+SettingsFactory = Callable[..., Settings]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The server of this test process."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Postgres) -> str:
+    """The address of the server's own database, for tests that make databases themselves."""
+    return postgres.url
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The address of a database of this test alone, with the tables of all areas."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[str]:
+    """The address of a database of this test alone, with no table."""
+    with postgres.database("template0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def empty_database_url(postgres: Postgres) -> Iterator[str]:
+    """The address of a database of this test process, with no table when the first test gets it."""
+    with postgres.database("template0") as url:
+        yield url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database: str) -> SettingsFactory:
+    """Makes settings: data in the test's folder, all databases in the test's database, unless given otherwise."""
+
+    def make(**given: Any) -> Settings:
+        return Settings(**{"data": tmp_path / "data", "database_url": SecretStr(database), "hub_projects": tmp_path / "hub", **given})
+
+    return make
+
+
+@pytest.fixture
+async def databases(settings: SettingsFactory) -> AsyncIterator[Databases]:
+    """Open pools of the test's database."""
+    async with open_databases(settings()) as databases:
+        yield databases

@@ -1,0 +1,70 @@
+"""A real PostgreSQL for tests: the embedded one, and a database of its own for whoever asks.
+
+Durability is tested elsewhere, on a server that keeps it; here fsync is off, so that a database is made in milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+
+from ecluse.core.db.databases import AREAS
+from ecluse.core.db.embedded import Embedded
+from ecluse.core.db.migrate import migrate
+
+T = TypeVar("T")
+FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "autovacuum_naptime": "5min", "max_connections": "200"}
+MIGRATED = "migrated"
+
+
+class Postgres:
+    """A running server and its databases; it works outside the loops of the tests."""
+
+    def __init__(self, data: Path) -> None:
+        self._numbers = count(1)
+        self._loop = asyncio.new_event_loop()
+        self._embedded = Embedded(data, FAST)
+        self.url = self.wait(self._embedded.start())
+        self._admin = self.wait(asyncpg.connect(self.url))
+        self.run(f"CREATE DATABASE {MIGRATED} TEMPLATE template0")
+        self.wait(_migrate(self.url_of(MIGRATED)))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the work returns."""
+        return self._loop.run_until_complete(work)
+
+    def run(self, statement: str) -> None:
+        """Runs one statement outside any transaction."""
+        self.wait(self._admin.execute(statement))
+
+    def url_of(self, database: str) -> str:
+        """The address of a database."""
+        return self.url.replace("/ecluse?", f"/{database}?")
+
+    @contextmanager
+    def database(self, template: str = MIGRATED) -> Iterator[str]:
+        """The address of a new database, with the tables of all areas unless the template is another; dropped at the end."""
+        name = f"test_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        yield self.url_of(name)
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self.wait(self._admin.close())
+        self.wait(self._embedded.stop())
+        self._loop.close()
+
+
+async def _migrate(url: str) -> None:
+    conn = await asyncpg.connect(url)
+    try:
+        await migrate(conn, list(dict.fromkeys(area for areas in AREAS.values() for area in areas)))
+    finally:
+        await conn.close()
