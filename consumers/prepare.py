@@ -28,7 +28,7 @@ Follow = Callable[[Reference], Awaitable[bytes]]
 
 
 class Work(NamedTuple):
-    """One record, mapped: what the ledger gets, what the sink gets, or why neither map nor decode worked."""
+    """One record, mapped: what the ledger gets and what the sink gets; failure: why decode or map did not work."""
 
     record: Record
     entry: Entry
@@ -114,4 +114,4 @@ def _work(record: Record, change: Change, state: str, why: str = "") -> Work:
 
 
 def _dead(record: Record, person: int | None, why: str) -> Work:
-    return Work(record, Entry(record.event, person, "dead", why), Change(record.event, person), why)
+    return Work(record, Entry(record.event, person, "dead", why), Change(record.event, person, remove=True), why)

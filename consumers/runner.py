@@ -28,7 +28,7 @@ from consumers.offsets import Offsets, active
 from consumers.persons import Persons
 from consumers.prepare import Follow, Prepare, Work, reason
 from consumers.resync import Resync
-from consumers.sink import MAPPED, Disposition, Sink
+from consumers.sink import MAPPED, Change, Disposition, Sink
 from ecluse.bus import epoch, outbox, partitions, snapshot
 from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.embedded import EmbeddedLog
@@ -122,15 +122,11 @@ class Runner:
         booked = [item for item in work if item.entry.event.version]
         accepted = await ledger.claim(conn, name, [item.entry for item in booked])
         current = [item for item in work if item.entry.key in accepted or not item.entry.event.version]
-        outcomes = await self._isolated(conn, [item for item in current if not item.failure])
+        outcomes = await self._isolated(conn, [item for item in current if item.entry.event.version])
         failures = [(item, item.failure) for item in current if item.failure]
-        failures += [(item, outcome) for item, outcome in outcomes if isinstance(outcome, str)]
-        taken = [(item, outcome) for item, outcome in outcomes if isinstance(outcome, Disposition)]
-        settled: list[tuple[ledger.Key, str, str]] = [
-            (item.entry.key, told.state, told.reason) for item, told in taken if _differs(item, told)
-        ]
-        settled += [(item.entry.key, "dead", why) for item, why in failures if not item.failure]
-        await ledger.settle(conn, name, settled)
+        failures += [(item, told) for item, told in outcomes if isinstance(told, str) and not item.failure]
+        taken = [(item, told) for item, told in outcomes if isinstance(told, Disposition) and not item.failure]
+        await ledger.settle(conn, name, _settled(taken, failures))
         await dead_letters.heal(conn, name, [item.entry.key for item, _ in taken])
         await dead_letters.park(conn, name, [_failure(item, why) for item, why in failures])
         for item, why in failures:
@@ -147,10 +143,19 @@ class Runner:
         except Exception as error:
             if isinstance(error, Fenced) or transient(error):
                 raise
-            if len(work) == 1:
-                return [(work[0], reason(error))]
+            why = reason(error)
+        if len(work) == 1:
+            return [(work[0], await self._without(conn, work[0], why))]
         half = len(work) // 2
         return await self._isolated(conn, work[:half]) + await self._isolated(conn, work[half:])
+
+    async def _without(self, conn: Any, item: Work, why: str) -> str:
+        """Why a change cannot be written, after what an earlier version left was removed: order must not matter."""
+        if not item.change.remove:
+            await self._isolated(
+                conn, [item._replace(change=Change(item.change.event, item.change.person, remove=True))]
+            )
+        return why
 
     async def _replay(self, stop: asyncio.Event) -> None:
         """Takes again the dead letters that an operator asked for."""
@@ -162,6 +167,14 @@ class Runner:
             events = await snapshot.by_key(self._store, keys, "replayed")
             if await self.take(snapshot.batch(events), stop):
                 await dead_letters.unrequest(self._sink.pool, self._sink.name, keys)
+
+
+def _settled(
+    taken: Sequence[tuple[Work, Disposition]], failures: Sequence[tuple[Work, str]]
+) -> list[tuple[ledger.Key, str, str]]:
+    """The rows of the ledger that have to say something else than was claimed."""
+    told = [(item.entry.key, told.state, told.reason) for item, told in taken if _differs(item, told)]
+    return [*told, *((item.entry.key, "dead", why) for item, why in failures if not item.failure)]
 
 
 def _differs(item: Work, told: Disposition) -> bool:

@@ -27,8 +27,8 @@ class Excluded(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct):
     """What the sink has to make true for one resource.
 
-    remove: the sink must end up without the resource (deleted, erased, excluded, withheld or withdrawn); payload and
-    resource are None then
+    remove: the sink must end up without the resource (deleted, erased, excluded, withheld, withdrawn or a dead
+    letter); payload and resource are None then
     payload: what `map` returned; resource: the decoded body
     person: None when the resource is in no patient's compartment
     """

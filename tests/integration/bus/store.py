@@ -23,7 +23,9 @@ VERSION = """
 INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
-OUTBOX = "INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING seq"
+OUTBOX = """
+INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING seq
+"""
 WRITE = """
 INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
 VALUES (nextval('fhir.key_block'), $1, $2, $3, $4, 'test', $5, 'fhir+json', '') RETURNING write_id
@@ -68,10 +70,12 @@ async def fill(conn: Any, count: int, *, kind: str = "Observation", patients: in
         """
         WITH made AS (
             INSERT INTO fhir.resource (pk, updated, version, site, type, deleted, id, patient)
-            SELECT nextval('fhir.key_block'), now(), 1, 1, $2, false, 'r' || n || '-' || extract(epoch FROM now()), 'p' || n % $3
+            SELECT nextval('fhir.key_block'), now(), 1, 1, $2, false, 'r' || n || '-' || extract(epoch FROM now()),
+                   'p' || n % $3
             FROM generate_series(1, $1) n RETURNING pk, id, patient
         ), wrote AS (
-            INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
+            INSERT INTO fhir.write
+                (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
             VALUES (nextval('fhir.key_block'), now(), 1, 1, 0, 'test', 'r', 'fhir+json', '') RETURNING write_id
         ), versions AS (
             INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)

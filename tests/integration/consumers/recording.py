@@ -56,7 +56,8 @@ class RecordingSink:
         )
         await conn.executemany(
             """INSERT INTO recording.row VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (site, type, id) DO UPDATE
-               SET version = excluded.version, epoch = excluded.epoch, person = excluded.person, text = excluded.text""",
+               SET version = excluded.version, epoch = excluded.epoch, person = excluded.person,
+                   text = excluded.text""",
             [(c.event.site, c.event.type, c.event.id, *reversed(c.event.order), c.person, c.payload) for c in kept],
         )
         await conn.executemany(

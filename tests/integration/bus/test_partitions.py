@@ -1,0 +1,58 @@
+"""The outbox has partitions ahead of its writers and none behind its readers."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from ecluse.bus.outbox import SQL
+from ecluse.bus.partitions import SIZE, upkeep
+from tests.integration.bus.store import Put, put
+
+
+async def _lows(pool: asyncpg.Pool) -> list[int]:
+    return [row["low"] // SIZE for row in await pool.fetch(SQL["partitions"])]
+
+
+async def test_two_partitions_stand_ahead_of_the_last_number(pool: asyncpg.Pool) -> None:
+    assert await _lows(pool) == [0, 1, 2]
+    await pool.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 5)
+    await upkeep(pool)
+    assert await _lows(pool) == [0, 1, 2, 3]
+    await pool.execute("SELECT setval('bus.outbox_seq', $1)", 3 * SIZE + 5)
+    async with pool.acquire() as conn:
+        ((seq, _),) = await put(conn, [Put("Patient", "p", {})])
+    assert seq == 3 * SIZE + 6
+
+
+async def test_a_writer_is_not_locked_out_while_partitions_are_added(pool: asyncpg.Pool) -> None:
+    await pool.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 5)
+    async with pool.acquire() as conn, conn.transaction():
+        await put(conn, [Put("Patient", "p", {})])
+        await upkeep(pool)
+        await put(conn, [Put("Patient", "q", {})])
+    assert await _lows(pool) == [0, 1, 2, 3]
+
+
+async def test_a_partition_goes_when_every_reader_has_passed_it(pool: asyncpg.Pool) -> None:
+    await pool.execute("SELECT setval('bus.outbox_seq', $1)", 2 * SIZE + 5)
+    await upkeep(pool)
+    assert await _lows(pool) == [0, 1, 2, 3, 4]
+    await pool.execute(SQL["report_cursor"], "quick", 0, 2 * SIZE + 5)
+    await pool.execute(SQL["report_cursor"], "slow", 0, SIZE - 2)
+    await upkeep(pool)
+    assert await _lows(pool) == [0, 1, 2, 3, 4]
+    await pool.execute(SQL["report_cursor"], "slow", 0, SIZE)
+    await upkeep(pool)
+    assert await _lows(pool) == [1, 2, 3, 4]
+
+
+async def test_dropping_waits_for_the_next_time_when_a_writer_is_busy(pool: asyncpg.Pool) -> None:
+    await pool.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 5)
+    await pool.execute(SQL["report_cursor"], "reader", 0, SIZE + 1)
+    async with pool.acquire() as conn, conn.transaction():
+        await put(conn, [Put("Patient", "p", {})])
+        await upkeep(pool)
+        assert 0 in await _lows(pool)
+        await put(conn, [Put("Patient", "q", {})])
+    await upkeep(pool)
+    assert 0 not in await _lows(pool)
