@@ -1,8 +1,7 @@
 """All settings, in one frozen record, built once and passed down.
 
-Enters: the environment (`ECLUSE_*`). Leaves: `Settings`. An unknown `ECLUSE_` variable stops the start, so that a misspelt one
-is not a silent default. Each field has its row in docs/configuration.md, by test.
-"""
+Enters: the environment (`ECLUSE_*`). Leaves: `Settings`. An unknown `ECLUSE_` variable stops the start, so that a
+misspelt one is not a silent default. Each field has its row in docs/configuration.md, by test."""
 
 from __future__ import annotations
 
@@ -52,7 +51,9 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address the HTTP server binds; nothing opens by itself.")
     port: int = _setting(8080, "Port of the HTTP server.")
     workers: int = _setting(1, "HTTP server processes.")
-    base_url: str = _setting("", "Address under which clients and consumers reach the server; empty: http://HOST:PORT.", "url")
+    base_url: str = _setting(
+        "", "Address under which clients and consumers reach the server; empty: http://HOST:PORT.", "url"
+    )
     database_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the store; empty: the embedded one.", "url")
     identity_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the identities; empty: the store's.", "url")
     warehouse_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the warehouse; empty: the store's.", "url")
@@ -67,7 +68,9 @@ class Settings:
     kafka_replication: int = _setting(1, "Replicas of each topic when it is created.")
     omop_note_text: str = _setting("empty", "What note.note_text holds: empty or identified.")
     hub_projects: Path = _setting(Path("hub"), "Folder of the hub projects, one YAML file each.", "path")
-    hub_master_key_file: Path = _setting(Path(""), "File of the master key for pseudonyms; empty: DATA/hub/master.key, made at first start.", "path")
+    hub_master_key_file: Path = _setting(
+        Path(""), "File of the master key for pseudonyms; empty: DATA/hub/master.key, made at first start.", "path"
+    )
     log_level: str = _setting("info", "Least level of the logs: info, warning or error.")
 
     @property
@@ -75,20 +78,37 @@ class Settings:
         """Address under which clients reach the server, without a final slash."""
         return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
+    def variables(self) -> dict[str, str]:
+        """The environment of a child process with these settings."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLUSE_")}
+        given = {
+            f"ECLUSE_{f.name.upper()}": getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if getattr(self, f.name) != f.default
+        }
+        return kept | {
+            name: value.reveal() if isinstance(value, SecretStr) else str(value) for name, value in given.items()
+        }
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """The settings of this process; `given` (from the command line) wins over the environment.
 
         Raises: SettingsError when a variable is unknown or is not of its type
         """
-        variables = {k: v for k, v in (os.environ if environment is None else environment).items() if k.startswith("ECLUSE_")}
+        variables = {
+            k: v for k, v in (os.environ if environment is None else environment).items() if k.startswith("ECLUSE_")
+        }
         types = get_type_hints(cls)
         names = {f"ECLUSE_{f.name.upper()}": f.name for f in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         for variable, text in variables.items():
             if variable not in names:
                 near = difflib.get_close_matches(variable, names, 1)
-                raise SettingsError(f"{variable} is not a setting" + (f"; did you mean {near[0]}?" if near else "; see docs/configuration.md"))
+                raise SettingsError(
+                    f"{variable} is not a setting"
+                    + (f"; did you mean {near[0]}?" if near else "; see docs/configuration.md")
+                )
             values[names[variable]] = _read(variable, text, types[names[variable]])
         values.update({k: v for k, v in given.items() if v is not None})
         return cls(**values)
@@ -98,4 +118,6 @@ def _read(variable: str, text: str, kind: type) -> Any:
     try:
         return kind(text)
     except ValueError as error:
-        raise SettingsError(f"{variable}={text!r} is not {'a whole number' if kind is int else f'a {kind.__name__}'}") from error
+        raise SettingsError(
+            f"{variable}={text!r} is not {'a whole number' if kind is int else f'a {kind.__name__}'}"
+        ) from error

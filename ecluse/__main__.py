@@ -1,0 +1,5 @@
+"""`python -m ecluse` is the command `ecluse`."""
+
+from ecluse.cli.cli import main
+
+main()

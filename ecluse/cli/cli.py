@@ -1,0 +1,238 @@
+"""The command `ecluse`.
+
+Enters: words and options, and the settings of the environment. Leaves: one of the programs below; an error is one
+readable line and exit status 1."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+from ecluse.core import log
+from ecluse.core.errors import EcluseError
+from ecluse.core.settings import Settings
+
+P = ParamSpec("P")
+
+
+def readable(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """The command, run to its end; our errors become one line."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            asyncio.run(command(*args, **kwargs))
+        except EcluseError as error:
+            raise click.ClickException("\n".join(issue.text for issue in error.issues)) from error
+
+    return run
+
+
+def settings_of(**given: Any) -> Settings:
+    """The settings of this process.
+
+    Raises: click.ClickException when one of them is wrong
+    """
+    try:
+        settings = Settings.from_environment(**given)
+    except EcluseError as error:
+        raise click.ClickException(str(error)) from error
+    log.configure(settings.log_level)
+    return settings
+
+
+@click.group()
+@click.version_option(package_name="ecluse", message="%(version)s")
+def main() -> None:
+    """Écluse: a FHIR R4 server and event bus for hospitals."""
+
+
+@main.command()
+@click.option("--port", type=int)
+@click.option("--data", type=click.Path(path_type=Path))
+@click.option("--bus", type=click.Choice(["embedded", "kafka"]))
+@click.option("--workers", type=int)
+@readable
+async def up(**given: Any) -> None:
+    """Server, relay, consumers and portal in one process group; Ctrl-C stops it clean."""
+    from ecluse.cli import up
+
+    await up.run(settings_of(**given))
+
+
+@main.command()
+@click.option("--port", type=int)
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data/demo"), show_default=True)
+@readable
+async def demo(**given: Any) -> None:
+    """Starts everything, loads virtual patients, shows what arrived where, and leaves the portal open."""
+    from ecluse.cli import demo
+
+    await demo.run(settings_of(**given))
+
+
+@main.command()
+@click.option("--host")
+@click.option("--port", type=int)
+@click.option("--data", type=click.Path(path_type=Path))
+@click.option("--workers", type=int)
+def serve(**given: Any) -> None:
+    """The FHIR server and the portal."""
+    from ecluse.cli import serve
+
+    serve.run(settings_of(**given))
+
+
+@main.command()
+@readable
+async def relay() -> None:
+    """Ships the outbox to Kafka."""
+    from ecluse.bus.relay import run_relay
+
+    await run_relay(settings_of(), _until_signal())
+
+
+@main.command()
+@click.argument("name")
+@readable
+async def consume(name: str) -> None:
+    """Runs one consumer: warehouse, search, or hub-PROJECT."""
+    from consumers.runner import run_consumer
+
+    await run_consumer(settings_of(), name, _until_signal())
+
+
+def _until_signal() -> asyncio.Event:
+    """Set when SIGTERM or SIGINT arrives."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--url", help="FHIR base without /fhir; default: the server of the settings.")
+@click.option("--site", default="default", show_default=True)
+@readable
+async def load(paths: tuple[Path, ...], url: str | None, site: str) -> None:
+    """Posts bundles, resources or NDJSON, hospital and practitioner files first; run again, it takes up where it
+    stopped."""
+    from ecluse.cli import load_report
+
+    refused = await load_report.run(settings_of(), paths, url, site)
+    sys.exit(1 if refused else 0)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+@readable
+async def status(as_json: bool) -> None:
+    """What is stored, and where each consumer stands."""
+    from ecluse.cli import status
+
+    await status.show(settings_of(), as_json)
+
+
+@main.command()
+@click.option("--timeout", type=float, default=60, show_default=True, help="Seconds.")
+@readable
+async def wait(timeout: float) -> None:
+    """Returns when every consumer has caught up with what is stored now."""
+    from ecluse.cli import status
+
+    await status.wait(settings_of(), timeout)
+
+
+@main.command()
+@click.argument("database", default="store", type=click.Choice(["store", "identity", "warehouse", "hub"]))
+@readable
+async def dsn(database: str) -> None:
+    """Prints the PostgreSQL address, for psql and other tools."""
+    from ecluse.core.db.databases import url_of
+
+    click.echo(await url_of(settings_of(), database))
+
+
+@main.command()
+def config() -> None:
+    """Prints the settings; secrets stay hidden."""
+    settings = settings_of()
+    for field in dataclasses.fields(settings):
+        click.echo(f"ECLUSE_{field.name.upper()}={getattr(settings, field.name)}")
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """Records that a consumer could not take."""
+
+
+@dead_letters.command("list")
+@click.option("--consumer")
+@click.option("--reason")
+@readable
+async def dead_letters_list(consumer: str | None, reason: str | None) -> None:
+    """What is parked, and why."""
+    from ecluse.cli import parked
+
+    await parked.show(settings_of(), consumer, reason)
+
+
+@dead_letters.command("replay")
+@click.argument("consumer")
+@click.option("--reason", help="Only those parked for this reason.")
+@readable
+async def dead_letters_replay(consumer: str, reason: str | None) -> None:
+    """Has the consumer try them again."""
+    from ecluse.cli import parked
+
+    await parked.replay(settings_of(), consumer, reason)
+
+
+@dead_letters.command("drop")
+@click.argument("consumer")
+@click.option("--reason", help="Only those parked for this reason.")
+@click.confirmation_option(prompt="Their resources will not reach this consumer. Go on?")
+@readable
+async def dead_letters_drop(consumer: str, reason: str | None) -> None:
+    """Gives them up; they count as excluded."""
+    from ecluse.cli import parked
+
+    await parked.drop(settings_of(), consumer, reason)
+
+
+@main.group()
+def site() -> None:
+    """Sites: the identity domains of this server."""
+
+
+@site.command("add")
+@click.argument("name")
+@click.option("--title", default="")
+@click.option("--finess", default="")
+@click.option("--time-zone", default="Europe/Paris", show_default=True)
+@click.option("--identifier-system", "systems", multiple=True)
+@readable
+async def site_add(name: str, title: str, finess: str, time_zone: str, systems: tuple[str, ...]) -> None:
+    """Registers a site, served at /sites/NAME/fhir."""
+    from ecluse.cli import sites
+
+    await sites.add(settings_of(), name, title, finess, time_zone, json.dumps(systems))
+
+
+@site.command("list")
+@readable
+async def site_list() -> None:
+    """The registered sites."""
+    from ecluse.cli import sites
+
+    await sites.show(settings_of())

@@ -1,0 +1,58 @@
+"""What `ecluse load` shows while it runs and when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ecluse.cli.load import Report, files, load
+from ecluse.core.settings import Settings
+
+PLACES_SHOWN = 3
+
+
+def base_of(settings: Settings, url: str | None, site: str) -> str:
+    """The FHIR base of a site; url: with or without /fhir."""
+    address = (url or settings.url).rstrip("/").removesuffix("/fhir")
+    return f"{address}/fhir" if site == "default" else f"{address}/sites/{site}/fhir"
+
+
+async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: str) -> bool:
+    """Whether anything was refused."""
+    first, rest = files(paths)
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"loading into {site}", total=len(first) + len(rest))
+        report = await load(base_of(settings, url, site), paths, lambda _: progress.advance(task))
+    Console().print(_taken(report))
+    if report.refused:
+        console.print(_refused(report))
+    return bool(report.refused)
+
+
+def _taken(report: Report) -> Table:
+    table = Table("type", "resources", title=f"{sum(report.resources.values())} resources in {report.pieces} requests")
+    if report.repeated:
+        table.caption = f"{report.repeated} of these requests had been answered before and wrote nothing again"
+    for resource_type, count in sorted(report.resources.items()):
+        table.add_row(resource_type, str(count))
+    return table
+
+
+def _refused(report: Report) -> Table:
+    table = Table("reason", "times", "where", title="refused")
+    for reason, places in sorted(report.refused.items(), key=lambda item: -len(item[1])):
+        shown = ", ".join(places[:PLACES_SHOWN]) + (" …" if len(places) > PLACES_SHOWN else "")
+        table.add_row(reason, str(len(places)), shown)
+    return table

@@ -1,0 +1,61 @@
+"""`ecluse dead-letters`: what the consumers could not take."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from consumers import dead_letters, registry
+from consumers.dead_letters import DeadLetter
+from ecluse.core.db.databases import open_databases
+from ecluse.core.settings import Settings
+
+
+@asynccontextmanager
+async def _pools(settings: Settings, consumer: str | None) -> AsyncIterator[list[Any]]:
+    """The databases that hold the dead letters of one consumer, or of all."""
+    async with open_databases(settings, migrate=True) as databases:
+        sinks = (
+            [registry.sink(settings, databases, consumer)] if consumer else registry.sinks(settings, databases).values()
+        )
+        yield list(dict.fromkeys(sink.pool for sink in sinks))
+
+
+async def show(settings: Settings, consumer: str | None, reason: str | None) -> None:
+    """A table of what is parked."""
+    async with _pools(settings, consumer) as pools:
+        letters = [letter for pool in pools for letter in await dead_letters.listed(pool, consumer, reason)]
+    table = Table("consumer", "resource", "version", "reason", "tried", "since", title=f"{len(letters)} dead letters")
+    for letter in letters:
+        table.add_row(*_cells(letter))
+    Console().print(table)
+
+
+def _cells(letter: DeadLetter) -> tuple[str, ...]:
+    resource = f"{letter.site}/{letter.type}/{letter.id}"
+    return (
+        letter.consumer,
+        resource,
+        str(letter.version),
+        letter.reason,
+        str(letter.attempts),
+        f"{letter.failed_at:%Y-%m-%d %H:%M:%S}",
+    )
+
+
+async def replay(settings: Settings, consumer: str, reason: str | None) -> None:
+    """Asks the running consumer to try them again."""
+    async with _pools(settings, consumer) as pools:
+        count = sum([await dead_letters.replay(pool, consumer, reason) for pool in pools])
+    Console().print(f"{count} dead letters of {consumer} are tried again within seconds, if it runs.")
+
+
+async def drop(settings: Settings, consumer: str, reason: str | None) -> None:
+    """Gives them up."""
+    async with _pools(settings, consumer) as pools:
+        count = sum([await dead_letters.drop(pool, consumer, reason) for pool in pools])
+    Console().print(f"{count} dead letters of {consumer} were given up; their resources count as excluded.")

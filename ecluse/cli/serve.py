@@ -1,0 +1,148 @@
+"""FHIR and portal on one port.
+
+Enters: settings. Leaves: an ASGI application, and the processes that serve it until SIGTERM. The process that starts
+the embedded database serves nothing itself when there are several workers, so that a worker's death takes nobody along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any
+
+import uvicorn
+import uvloop
+from portal.pages import routes as portal_routes
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from ecluse.bus import epoch
+from ecluse.bus.wakeup import Notifier
+from ecluse.cli import status
+from ecluse.core.db.databases import Databases, open_databases
+from ecluse.core.db.embedded import running
+from ecluse.core.errors import EcluseError, Unavailable
+from ecluse.core.settings import Settings
+from fhir_server.app import FhirApp
+from fhir_server.server import Server
+
+BACKLOG = 2048
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    listening = _listen(settings)
+    uvloop.run(_alone(settings, listening) if settings.workers == 1 else _parent(settings, listening))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=BACKLOG, reuse_port=False)
+    except OSError as error:
+        raise Unavailable(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.") from error
+
+
+async def _alone(settings: Settings, listening: socket.socket) -> None:
+    async with _database(settings):
+        await _serve(settings, listening)
+
+
+async def _parent(settings: Settings, listening: socket.socket) -> None:
+    """Holds the database and keeps so many workers running."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _database(settings):
+        workers = [_worker(settings, listening) for _ in range(settings.workers)]
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.5)
+            workers = [
+                worker if worker.is_alive() or stop.is_set() else _worker(settings, listening) for worker in workers
+            ]
+        for worker in workers:
+            worker.terminate()
+        await asyncio.to_thread(lambda: [worker.join(10) for worker in workers])
+
+
+def _worker(settings: Settings, listening: socket.socket) -> Any:
+    worker = multiprocessing.get_context("spawn").Process(target=_work, args=(settings, listening), daemon=True)
+    worker.start()
+    return worker
+
+
+def _work(settings: Settings, listening: socket.socket) -> None:
+    uvloop.run(_serve(settings, listening))
+
+
+def _database(settings: Settings) -> AbstractAsyncContextManager[object]:
+    """The embedded database, when the settings name no other."""
+    return nullcontext() if settings.database_url else running(settings.data)
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> None:
+    config = uvicorn.Config(
+        application(settings), http="httptools", access_log=False, log_level="warning", server_header=False
+    )
+    await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def application(settings: Settings) -> Starlette:
+    """The application; its databases are open while it runs."""
+    fhir = FhirApp()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with open_databases(settings, migrate=True) as databases, _notifier(databases) as notifier:
+            async with databases.store.acquire() as conn:
+                await epoch.settle(conn)
+            fhir.server = Server(settings, databases, notifier.touch)
+            yield
+
+    async def present() -> dict[str, Any]:
+        return await status.present(settings, fhir.server.databases)
+
+    async def health(_: Request) -> Response:
+        try:
+            async with fhir.server.connection() as conn:
+                await conn.fetchval("SELECT 1")
+        except EcluseError as error:
+            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+        return JSONResponse({"status": "ok"})
+
+    async def status_json(_: Request) -> Response:
+        return JSONResponse(await present())
+
+    async def metrics(_: Request) -> Response:
+        return PlainTextResponse(status.prometheus(await present()), media_type="text/plain; version=0.0.4")
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Mount("/fhir", fhir),
+            Mount("/sites", fhir),
+            Route("/health", health),
+            Route("/metrics", metrics),
+            Route("/status.json", status_json),
+            *portal_routes(settings, present),
+        ],
+    )
+
+
+@asynccontextmanager
+async def _notifier(databases: Databases) -> AsyncIterator[Notifier]:
+    """Wakes the readers of the outbox, from a connection of its own."""
+    stop, notifier = asyncio.Event(), Notifier(databases.store)
+    running = asyncio.create_task(notifier.run(stop))
+    try:
+        yield notifier
+    finally:
+        stop.set()
+        await running

@@ -1,0 +1,149 @@
+"""What is stored, and where each consumer stands: as data, as a table, as Prometheus metrics.
+
+Enters: settings and opened databases. Leaves: one mapping that `/status.json`, the portal and `ecluse status` show:
+
+    {"stored": {site: {type: {"present": n, "deleted": n}}},
+     "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
+     "balanced",
+                    "lag_events", "lag_s"}]}
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from consumers import ledger, registry
+from consumers.lag import lag
+from consumers.sink import Sink
+from ecluse.core import clock
+from ecluse.core.db.databases import Databases, open_databases
+from ecluse.core.db.pool import translated
+from ecluse.core.errors import Unavailable
+from ecluse.core.fhir import json, types
+from ecluse.core.settings import Settings
+from fhir_server.store import resources
+
+Present = dict[str, Any]
+LOOK_EVERY_S = 0.2
+
+
+async def present(settings: Settings, databases: Databases) -> Present:
+    """The present state.
+
+    Raises: Unavailable (503) when a database or the broker is away
+    """
+    with translated():
+        async with databases.store.acquire() as conn:
+            counts = await resources.stored_counts(conn)
+        sinks = registry.sinks(settings, databases).values()
+        return {"stored": _stored(counts), "consumers": [await _consumer(settings, databases, sink) for sink in sinks]}
+
+
+def _stored(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
+    stored: dict[str, dict[str, dict[str, int]]] = {}
+    for site, number, standing, deleted in counts:
+        stored.setdefault(site, {})[types.name_of[number]] = {"present": standing, "deleted": deleted}
+    return stored
+
+
+async def _consumer(settings: Settings, databases: Databases, sink: Sink) -> Present:
+    behind = await lag(settings, databases, sink)
+    books = await ledger.books(sink.pool, databases.store, sink.name, sink.types)
+    return {"name": sink.name, **books._asdict(), "lag_events": behind.events, "lag_s": round(behind.seconds, 3)}
+
+
+async def show(settings: Settings, as_json: bool) -> None:
+    """Prints the present state."""
+    async with open_databases(settings, migrate=True) as databases:
+        state = await present(settings, databases)
+    if as_json:
+        print(json.encode(state).decode())
+        return
+    console = Console()
+    console.print(_stored_table(state["stored"]))
+    console.print(_books_table(state["consumers"]))
+
+
+def _stored_table(stored: dict[str, Any]) -> Table:
+    table = Table("resource", *stored, title="stored")
+    for name in sorted({name for counts in stored.values() for name in counts}):
+        table.add_row(name, *(_cell(counts.get(name)) for counts in stored.values()))
+    return table
+
+
+def _cell(count: dict[str, int] | None) -> str:
+    if count is None:
+        return ""
+    return str(count["present"]) + (f" ({count['deleted']} deleted)" if count["deleted"] else "")
+
+
+def _books_table(consumers: list[Present]) -> Table:
+    title = "received = mapped + excluded + withheld + waiting + removed + dead letters"
+    table = Table(
+        "consumer",
+        "received",
+        "mapped",
+        "excluded",
+        "withheld",
+        "waiting",
+        "removed",
+        "dead",
+        "books",
+        "lag",
+        title=title,
+    )
+    for row in consumers:
+        excluded = "\n".join(
+            f"{count} {reason}" for reason, count in sorted(row["excluded"].items(), key=lambda item: -item[1])
+        )
+        books = "balance" if row["balanced"] else f"{row['lag_events']} to come"
+        counts = (
+            row["received"],
+            row["mapped"],
+            excluded or 0,
+            row["withheld"],
+            row["waiting"],
+            row["removed"],
+            row["dead"],
+        )
+        table.add_row(row["name"], *map(str, counts), books, f"{row['lag_events']} events, {row['lag_s']} s")
+    return table
+
+
+async def wait(settings: Settings, timeout_s: float) -> None:
+    """Returns when every consumer has written what is stored now.
+
+    Raises: Unavailable when one has not in time
+    """
+    deadline = clock.monotonic() + timeout_s
+    async with open_databases(settings, migrate=True) as databases:
+        while True:
+            behind = [await lag(settings, databases, sink) for sink in registry.sinks(settings, databases).values()]
+            late = [item for item in behind if not item.caught_up]
+            if not late:
+                return
+            if clock.monotonic() > deadline:
+                text = ", ".join(f"{item.consumer} lacks {item.events} events" for item in late)
+                raise Unavailable(f"Not caught up after {timeout_s:g} s: {text}.")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def prometheus(state: Present) -> str:
+    """The same as metrics, in Prometheus' text format."""
+    return "\n".join(_metrics(state)) + "\n"
+
+
+def _metrics(state: Present) -> Iterator[str]:
+    yield "# TYPE ecluse_resources gauge"
+    for site, counts in state["stored"].items():
+        for name, count in counts.items():
+            yield f'ecluse_resources{{site="{site}",type="{name}"}} {count["present"]}'
+    for metric in ("received", "mapped", "withheld", "waiting", "dead", "removed", "lag_events", "lag_s"):
+        yield f"# TYPE ecluse_consumer_{metric} gauge"
+        for row in state["consumers"]:
+            yield f'ecluse_consumer_{metric}{{consumer="{row["name"]}"}} {row[metric]}'

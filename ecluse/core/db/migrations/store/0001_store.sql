@@ -1,0 +1,108 @@
+-- The store of the FHIR server: who is where, what was written, and the rows that searches read.
+CREATE SCHEMA IF NOT EXISTS fhir;
+
+-- One identity domain: one authority that gives out patient numbers.
+CREATE TABLE fhir.site (
+    site smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    title text NOT NULL DEFAULT '',
+    finess text NOT NULL DEFAULT '',
+    time_zone text NOT NULL DEFAULT 'Europe/Paris',
+    identifier_systems jsonb NOT NULL DEFAULT '[]'
+);
+INSERT INTO fhir.site (name, title) VALUES ('default', 'Default site');
+
+-- Keys are taken in blocks, so that a process asks once for many.
+CREATE SEQUENCE fhir.key_block AS bigint;
+
+-- One request that wrote: its context, stored once and pointed to by each version it made.
+CREATE TABLE fhir.write (
+    write_id bigint PRIMARY KEY,
+    received_at timestamptz NOT NULL,
+    entries integer NOT NULL,
+    site smallint NOT NULL,
+    lane smallint NOT NULL,
+    sender text NOT NULL,
+    request_id text NOT NULL,
+    source_format text NOT NULL,
+    traceparent text NOT NULL
+);
+
+-- One resource, without content. It survives erasure, so that version numbers never restart.
+CREATE TABLE fhir.resource (
+    pk bigint NOT NULL,
+    updated timestamptz NOT NULL,
+    version integer NOT NULL,
+    site smallint NOT NULL,
+    type smallint NOT NULL,
+    deleted boolean NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    patient text COLLATE "C",
+    PRIMARY KEY (site, type, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE UNIQUE INDEX resource_pk ON fhir.resource (site, type, pk);
+CREATE INDEX resource_updated ON fhir.resource (site, type, updated, pk);
+
+-- Every version as it is served, id and meta in it; a delete has no body. Bodies up to 8 kB stay in the row, uncompressed.
+CREATE TABLE fhir.version (
+    pk bigint NOT NULL,
+    write_id bigint NOT NULL,
+    updated timestamptz NOT NULL,
+    version integer NOT NULL,
+    entry integer NOT NULL,
+    site smallint NOT NULL,
+    type smallint NOT NULL,
+    op smallint NOT NULL,
+    patient text COLLATE "C",
+    body bytea,
+    PRIMARY KEY (pk, version)
+) WITH (toast_tuple_target = 8160);
+
+-- What searches read. A row is keyed by the element path it was taken from; parameters that share a path share rows.
+-- The resource key ends each index, so that a probe for one resource and a walk in resource order need no other index.
+CREATE TABLE fhir.token (
+    pk bigint NOT NULL,
+    system bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    code text COLLATE "C" NOT NULL
+);
+CREATE INDEX token_code ON fhir.token (site, path, code, pk, system);
+
+CREATE TABLE fhir.reference (
+    pk bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    target_type smallint NOT NULL,
+    target_id text COLLATE "C" NOT NULL
+);
+CREATE INDEX reference_target ON fhir.reference (site, path, target_id, target_type, pk);
+
+CREATE TABLE fhir.string (
+    pk bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    folded text COLLATE "C" NOT NULL,
+    exact text COLLATE "C" NOT NULL
+);
+CREATE INDEX string_folded ON fhir.string (site, path, folded, pk);
+
+CREATE TABLE fhir.date (
+    pk bigint NOT NULL,
+    low timestamptz NOT NULL,
+    high timestamptz NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL
+);
+CREATE INDEX date_low ON fhir.date (site, path, low, high, pk);
+
+-- First answers to requests that carried an Idempotency-Key, written in the write's own transaction.
+CREATE TABLE fhir.answered (
+    site smallint NOT NULL,
+    sender text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    body_hash bytea NOT NULL,
+    answered_at timestamptz NOT NULL,
+    answer bytea,
+    PRIMARY KEY (site, sender, key)
+);

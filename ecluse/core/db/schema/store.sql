@@ -1,0 +1,163 @@
+-- The store area as it stands: the sum of migrations/store, held equal by a test.
+CREATE SCHEMA IF NOT EXISTS fhir;
+
+-- One identity domain: one authority that gives out patient numbers.
+CREATE TABLE fhir.site (
+    site smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    title text NOT NULL DEFAULT '',
+    finess text NOT NULL DEFAULT '',
+    time_zone text NOT NULL DEFAULT 'Europe/Paris',
+    identifier_systems jsonb NOT NULL DEFAULT '[]'
+);
+INSERT INTO fhir.site (name, title) VALUES ('default', 'Default site');
+
+-- Keys are taken in blocks, so that a process asks once for many.
+CREATE SEQUENCE fhir.key_block AS bigint;
+
+-- One request that wrote: its context, stored once and pointed to by each version it made.
+CREATE TABLE fhir.write (
+    write_id bigint PRIMARY KEY,
+    received_at timestamptz NOT NULL,
+    entries integer NOT NULL,
+    site smallint NOT NULL,
+    lane smallint NOT NULL,
+    sender text NOT NULL,
+    request_id text NOT NULL,
+    source_format text NOT NULL,
+    traceparent text NOT NULL
+);
+
+-- One resource, without content. It survives erasure, so that version numbers never restart.
+CREATE TABLE fhir.resource (
+    pk bigint NOT NULL,
+    updated timestamptz NOT NULL,
+    version integer NOT NULL,
+    site smallint NOT NULL,
+    type smallint NOT NULL,
+    deleted boolean NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    patient text COLLATE "C",
+    PRIMARY KEY (site, type, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE UNIQUE INDEX resource_pk ON fhir.resource (site, type, pk);
+CREATE INDEX resource_updated ON fhir.resource (site, type, updated, pk);
+
+-- Every version as it is served, id and meta in it; a delete has no body. Bodies up to 8 kB stay in the row, uncompressed.
+CREATE TABLE fhir.version (
+    pk bigint NOT NULL,
+    write_id bigint NOT NULL,
+    updated timestamptz NOT NULL,
+    version integer NOT NULL,
+    entry integer NOT NULL,
+    site smallint NOT NULL,
+    type smallint NOT NULL,
+    op smallint NOT NULL,
+    patient text COLLATE "C",
+    body bytea,
+    PRIMARY KEY (pk, version)
+) WITH (toast_tuple_target = 8160);
+
+-- What searches read. A row is keyed by the element path it was taken from; parameters that share a path share rows.
+-- The resource key ends each index, so that a probe for one resource and a walk in resource order need no other index.
+CREATE TABLE fhir.token (
+    pk bigint NOT NULL,
+    system bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    code text COLLATE "C" NOT NULL
+);
+CREATE INDEX token_code ON fhir.token (site, path, code, pk, system);
+
+CREATE TABLE fhir.reference (
+    pk bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    target_type smallint NOT NULL,
+    target_id text COLLATE "C" NOT NULL
+);
+CREATE INDEX reference_target ON fhir.reference (site, path, target_id, target_type, pk);
+
+CREATE TABLE fhir.string (
+    pk bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    folded text COLLATE "C" NOT NULL,
+    exact text COLLATE "C" NOT NULL
+);
+CREATE INDEX string_folded ON fhir.string (site, path, folded, pk);
+
+CREATE TABLE fhir.date (
+    pk bigint NOT NULL,
+    low timestamptz NOT NULL,
+    high timestamptz NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL
+);
+CREATE INDEX date_low ON fhir.date (site, path, low, high, pk);
+
+-- First answers to requests that carried an Idempotency-Key, written in the write's own transaction.
+CREATE TABLE fhir.answered (
+    site smallint NOT NULL,
+    sender text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    body_hash bytea NOT NULL,
+    answered_at timestamptz NOT NULL,
+    answer bytea,
+    PRIMARY KEY (site, sender, key)
+);
+
+-- The bus, outbox side: what was written and still has to travel.
+CREATE SCHEMA IF NOT EXISTS bus;
+
+-- One order of all events. Cache 1: a number is drawn when its row is inserted, never earlier.
+CREATE SEQUENCE bus.outbox_seq AS bigint CACHE 1;
+
+-- One event, as a pointer to its version; written by the statement that writes the version, dropped by the partition.
+CREATE TABLE bus.outbox (
+    seq bigint NOT NULL DEFAULT nextval('bus.outbox_seq'),
+    pk bigint NOT NULL,
+    version integer NOT NULL,
+    site smallint NOT NULL,
+    type smallint NOT NULL,
+    op smallint NOT NULL,
+    lane smallint NOT NULL,
+    patient text COLLATE "C",
+    PRIMARY KEY (seq)
+) PARTITION BY RANGE (seq);
+CREATE TABLE bus.outbox_0 PARTITION OF bus.outbox FOR VALUES FROM (0) TO (1048576);
+CREATE TABLE bus.outbox_1 PARTITION OF bus.outbox FOR VALUES FROM (1048576) TO (2097152);
+CREATE TABLE bus.outbox_2 PARTITION OF bus.outbox FOR VALUES FROM (2097152) TO (3145728);
+
+-- The lives of this database: a restore begins a new one, in which version numbers may be given again.
+CREATE TABLE bus.epoch (
+    epoch integer PRIMARY KEY,
+    first_seq bigint NOT NULL,
+    timeline integer NOT NULL,
+    system_identifier text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    since timestamptz NOT NULL DEFAULT now()
+);
+
+-- How far each reader of the outbox is, by lane; nothing above the lowest is dropped.
+CREATE TABLE bus.cursor (
+    name text COLLATE "C" NOT NULL,
+    lane smallint NOT NULL,
+    seq bigint NOT NULL,
+    reported timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (name, lane)
+) WITH (fillfactor = 50);
+
+-- Which relay may advance its cursor; a generation that has passed may not.
+CREATE TABLE bus.relay_lease (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    generation bigint NOT NULL,
+    until timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- The topics made so far. The number of partitions stays: a record's partition is a hash modulo this number.
+CREATE TABLE bus.topic (
+    topic text COLLATE "C" PRIMARY KEY,
+    partitions integer NOT NULL,
+    created timestamptz NOT NULL DEFAULT now()
+);

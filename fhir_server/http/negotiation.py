@@ -1,0 +1,72 @@
+"""What the client sends and wants to get: media types, preferences, version conditions.
+
+Enters: headers and query parameters. Leaves: plain values, or the error that names what would be understood.
+Spec: http://hl7.org/fhir/R4/http.html#mime-type
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from ecluse.core.errors import BadRequest, NotAcceptable, UnsupportedMedia
+
+JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
+ANY = frozenset({"*/*", "application/*"})
+_ENTITY_TAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"|([1-9][0-9]{0,9})')
+
+
+def check_accept(headers: Mapping[str, str], query: str) -> None:
+    """Nothing, when the client takes JSON.
+
+    Raises: NotAcceptable (406) when Accept or `_format` leave no format that the server writes
+    """
+    wanted = dict(parse_qsl(query)).get("_format") if "_format" in query else None
+    accept = wanted.replace(" ", "+") if wanted else headers.get("accept", "*/*")
+    offers = {part.split(";")[0].strip().lower() for part in accept.split(",")}
+    if not offers & (JSON_TYPES | ANY):
+        raise NotAcceptable(
+            "This server writes application/fhir+json; ask for it in Accept or with _format=json.", diagnostics=accept
+        )
+
+
+def check_content_type(headers: Mapping[str, str], allowed: frozenset[str] = JSON_TYPES) -> None:
+    """Nothing, when the body's media type is one of those allowed.
+
+    Raises: UnsupportedMedia (415)
+    """
+    given = headers.get("content-type", "")
+    media, _, parameters = given.partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters)
+    if media.strip().lower() not in allowed:
+        raise UnsupportedMedia(
+            f"Send the body as {sorted(allowed)[0]} in Content-Type.",
+            diagnostics=f"Content-Type was {given or 'missing'}",
+        )
+    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMedia("Send the body in UTF-8.", diagnostics=f"charset was {charset[1]}")
+
+
+def preferred_return(headers: Mapping[str, str]) -> str:
+    """`minimal`, `representation` or `OperationOutcome`, as Prefer says; representation when it says nothing."""
+    found = re.search(r"return\s*=\s*\"?(minimal|representation|OperationOutcome)", headers.get("prefer", ""))
+    return found[1] if found else "representation"
+
+
+def is_lenient(headers: Mapping[str, str]) -> bool:
+    """Whether the client would rather have unknown search parameters ignored."""
+    return "handling=lenient" in headers.get("prefer", "").replace(" ", "")
+
+
+def if_match(text: str | None) -> int | None:
+    """The version that If-Match names: `W/"3"`.
+
+    Raises: BadRequest (400) when it is no version of this server
+    """
+    if text is None:
+        return None
+    found = _ENTITY_TAG.fullmatch(text.strip())
+    if not found:
+        raise BadRequest('Write If-Match as the ETag of a read: W/"3".', diagnostics=text)
+    return int(found[1] or found[2])

@@ -1,0 +1,93 @@
+"""From method and path to the interaction.
+
+Enters: a `Request`. Leaves: the `Answer` of the one interaction that serves it.
+Spec: http://hl7.org/fhir/R4/http.html#summary
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Awaitable, Callable
+
+from ecluse.core.errors import BadRequest, MethodNotAllowed, NotFound
+from ecluse.core.fhir import types
+from fhir_server.http.request import Answer, Request
+from fhir_server.interactions import (
+    capabilities,
+    create,
+    delete,
+    history,
+    read,
+    search_type,
+    transaction,
+    update,
+    vread,
+)
+from fhir_server.server import Server
+
+Interaction = Callable[[Server, Request], Awaitable[Answer]]
+ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+SYSTEM: dict[str, Interaction] = {"POST": transaction.transaction}
+METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities, "HEAD": capabilities.capabilities}
+TYPE: dict[str, Interaction] = {"GET": search_type.search, "HEAD": search_type.search, "POST": create.create}
+SEARCH: dict[str, Interaction] = {"POST": search_type.search_by_form}
+INSTANCE: dict[str, Interaction] = {"GET": read.read, "HEAD": read.read, "PUT": update.update, "DELETE": delete.delete}
+HISTORY: dict[str, Interaction] = {"GET": history.history, "HEAD": history.history}
+VERSION: dict[str, Interaction] = {"GET": vread.vread, "HEAD": vread.vread}
+
+
+async def dispatch(server: Server, request: Request) -> Answer:
+    """The answer of the interaction that this address and method mean.
+
+    Raises: NotFound (404) for an address that means nothing, MethodNotAllowed (405), and what the interaction raises
+    """
+    methods = _methods(request.segments)
+    interaction = methods.get(request.method)
+    if interaction is None:
+        raise MethodNotAllowed(f"{request.method} does not work here; use {', '.join(methods)}.")
+    return await interaction(server, request)
+
+
+def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
+    match segments:
+        case ():
+            return SYSTEM
+        case ("metadata",):
+            return METADATA
+    check_type(segments[0])
+    match segments[1:]:
+        case ():
+            return TYPE
+        case ("_search",):
+            return SEARCH
+        case (resource_id,):
+            check_id(resource_id)
+            return INSTANCE
+        case (resource_id, "_history"):
+            check_id(resource_id)
+            return HISTORY
+        case (resource_id, "_history", _):
+            check_id(resource_id)
+            return VERSION
+    raise NotFound(f"Nothing is served at {'/'.join(segments)}.")
+
+
+def check_type(name: str) -> None:
+    """Nothing, when FHIR R4 has this resource type.
+
+    Raises: NotFound (404) with the nearest name
+    """
+    if name not in types.number_of:
+        near = difflib.get_close_matches(name, types.number_of, 1)
+        raise NotFound(f"FHIR R4 has no resource type {name!r}" + (f"; did you mean {near[0]}?" if near else "."))
+
+
+def check_id(resource_id: str) -> None:
+    """Nothing, when this can be an id.
+
+    Raises: BadRequest (400)
+    """
+    if not ID.fullmatch(resource_id):
+        raise BadRequest("An id has 1 to 64 letters, digits, '-' and '.'.", diagnostics=resource_id[:80])

@@ -1,0 +1,65 @@
+"""capabilities: what this server does, made from the registries that it runs on.
+
+Spec: http://hl7.org/fhir/R4/http.html#capabilities
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from mappers.search.registry import searchable
+
+from ecluse.core import clock
+from ecluse.core.fhir import json, types
+from fhir_server.http.request import Answer, Request
+from fhir_server.server import Server
+
+STARTED = clock.now()
+INTERACTIONS = ("create", "read", "vread", "update", "delete", "history-instance", "search-type")
+
+
+async def capabilities(server: Server, request: Request) -> Answer:
+    """200 with the CapabilityStatement."""
+    statement = {**_statement(), "implementation": {"description": "Écluse", "url": request.base}}
+    return Answer(200, json.encode(statement))
+
+
+@cache
+def _statement() -> dict[str, Any]:
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": clock.instant_text(STARTED),
+        "kind": "instance",
+        "software": {"name": "Écluse", "version": version("ecluse")},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "resource": [_resource(name) for name in types.number_of],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+
+
+def _resource(resource_type: str) -> dict[str, Any]:
+    return {
+        "type": resource_type,
+        "interaction": [{"code": code} for code in INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "not-supported",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "logical", "local"],
+        "searchParam": [
+            {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+            for parameter in searchable(resource_type)
+        ],
+    }

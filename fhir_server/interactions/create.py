@@ -1,0 +1,48 @@
+"""create: a new resource under an id of the server's; with If-None-Exist only when nothing matches.
+
+Spec: http://hl7.org/fhir/R4/http.html#create, http://hl7.org/fhir/R4/http.html#ccreate
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecluse.core import clock
+from ecluse.core.fhir.acceptance import accept
+from fhir_server.http import negotiation
+from fhir_server.http.request import Answer, Request
+from fhir_server.interactions.writing import localised, standing, written_answer
+from fhir_server.server import Server
+from fhir_server.store import conditions, resources
+from fhir_server.store.answers import first_answer, keep_answer
+from fhir_server.store.write import Intent, Written, intent, write
+
+
+async def create(server: Server, request: Request) -> Answer:
+    """201 with the new resource's address; 200 when If-None-Exist found it.
+
+    Raises: BadRequest (400) with all that is wrong in the body, PreconditionFailed (412) when several resources match
+    """
+    negotiation.check_content_type(request.headers)
+    (resource_type,) = request.segments
+    resource = localised(request, accept(resource_type, request.body))
+    wish = intent(resource, clock.new_id(), new=True)
+    async with server.transaction() as conn:
+        answer = await first_answer(conn, request)
+        if answer is None:
+            written = await _written(conn, server, request, wish)
+            answer = await keep_answer(conn, request, written_answer(request, written))
+    return answer
+
+
+async def _written(conn: Any, server: Server, request: Request, wish: Intent) -> Written:
+    """What was written, or the one match that stands already. The lock comes first, so that the search sees other
+    winners."""
+    criteria = request.headers.get("if-none-exist")
+    if criteria:
+        await resources.lock_conditions(conn, request.site.number, [f"{wish.type}?{criteria}"])
+        found = await conditions.only_match(conn, request.site.number, wish.type, criteria)
+        if found is not None:
+            return await standing(conn, request, wish.type, found)
+    (written,) = await write(conn, server.keys, [wish], request.context)
+    return written

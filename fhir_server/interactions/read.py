@@ -1,0 +1,21 @@
+"""read: the current version of a resource, as it is stored.
+
+Spec: http://hl7.org/fhir/R4/http.html#read
+"""
+
+from __future__ import annotations
+
+from fhir_server.http.request import Answer, Request
+from fhir_server.server import Server
+from fhir_server.store import resources
+
+
+async def read(server: Server, request: Request) -> Answer:
+    """200 with the resource, its version and instant.
+
+    Raises: NotFound (404), Gone (410)
+    """
+    resource_type, resource_id = request.segments
+    async with server.connection() as conn:
+        stored = await resources.current(conn, request.site.number, resource_type, resource_id)
+    return Answer(200, stored.body or b"", stored.version, stored.updated)

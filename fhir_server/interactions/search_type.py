@@ -1,0 +1,41 @@
+"""search of one type: parsed, compiled, run, and paged.
+
+Spec: http://hl7.org/fhir/R4/http.html#search
+"""
+
+from __future__ import annotations
+
+from fhir_server.http import negotiation
+from fhir_server.http.request import Answer, Request
+from fhir_server.search import compile, page, parse
+from fhir_server.server import Server
+
+FORM = frozenset({"application/x-www-form-urlencoded"})
+
+
+async def search(server: Server, request: Request) -> Answer:
+    """200 with a searchset bundle; `next` leads to the rest.
+
+    Raises: BadRequest (400) for what the server does not know, unless the client prefers lenient handling
+    """
+    (resource_type, *_) = request.segments
+    query = parse.parse(
+        resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers)
+    )
+    rows, total = [], None
+    async with server.connection() as conn:
+        if not query.count_only and query.count:
+            sql, arguments = compile.page(request.site.number, query)
+            rows = await conn.fetch(sql, *arguments)
+        if query.wants_total:
+            sql, arguments = compile.count(request.site.number, query)
+            total = await conn.fetchval(sql, *arguments)
+    return Answer(200, page.bundle(request, query, rows, total))
+
+
+async def search_by_form(server: Server, request: Request) -> Answer:
+    """The same, its parameters in a form."""
+    negotiation.check_content_type(request.headers, FORM)
+    form = request.body.decode("ascii", "replace")
+    query = "&".join(part for part in (request.query, form) if part)
+    return await search(server, request._replace(query=query, segments=request.segments[:1], body=b""))

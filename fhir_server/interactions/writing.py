@@ -1,0 +1,73 @@
+"""What the writing interactions share: one intent in one transaction, and the answer that tells of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecluse.core import clock
+from ecluse.core.errors import Issue, Unprocessable
+from ecluse.core.fhir import json
+from ecluse.core.fhir.outcome import operation_outcome
+from ecluse.core.fhir.references import literal_references
+from fhir_server.http import negotiation
+from fhir_server.http.request import Answer, Request
+from fhir_server.server import Server
+from fhir_server.store import resources
+from fhir_server.store.write import Intent, Written, write
+
+
+async def write_in_transaction(server: Server, request: Request, wish: Intent) -> Written:
+    """What came of one intent, committed."""
+    async with server.transaction() as conn:
+        (written,) = await write(conn, server.keys, [wish], request.context)
+    return written
+
+
+async def standing(conn: Any, request: Request, resource_type: str, resource_id: str) -> Written:
+    """What stands already where a conditional create found its match."""
+    stored = await resources.current(conn, request.site.number, resource_type, resource_id)
+    return Written(resource_type, resource_id, stored.version, stored.updated, stored.body, unchanged=True)
+
+
+def localised(request: Request, resource: dict[str, Any], expression: str = "") -> dict[str, Any]:
+    """The resource, references to this site written without its address, as the index and the consumers know them.
+
+    Raises: Unprocessable (422) when a reference leads to another site of this server
+    """
+    server_url = request.base.removesuffix(f"/sites/{request.site.name}/fhir").removesuffix("/fhir")
+    if server_url.encode() not in request.body:
+        return resource
+    for reference in literal_references(resource["resourceType"], resource):
+        target = reference["reference"]
+        if target.startswith(f"{request.base}/"):
+            reference["reference"] = target.removeprefix(f"{request.base}/")
+        elif target.startswith((f"{server_url}/fhir/", f"{server_url}/sites/")):
+            raise Unprocessable(
+                "A reference stays within its site, which is one identity domain; leave it out or write to the other site.",
+                expression=expression or resource["resourceType"],
+                diagnostics=target,
+            )
+    return resource
+
+
+def written_answer(request: Request, written: Written) -> Answer:
+    """201 or 200 with the version's address, and the body that Prefer asks for."""
+    location = f"{request.base}/{written.type}/{written.id}/_history/{written.version}"
+    status = 201 if written.created else 200
+    return Answer(status, answer_body(request, written), written.version, written.updated, location)
+
+
+def answer_body(request: Request, written: Written) -> bytes:
+    """The resource, nothing, or an OperationOutcome.
+
+    Spec: http://hl7.org/fhir/R4/http.html#return
+    """
+    wanted = negotiation.preferred_return(request.headers)
+    if wanted == "representation":
+        return written.body or b""
+    if wanted == "minimal":
+        return b""
+    text = (
+        f"{written.type}/{written.id} stands in version {written.version} since {clock.instant_text(written.updated)}."
+    )
+    return json.encode(operation_outcome([Issue(text, code="informational", severity="information")]))

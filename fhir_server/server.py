@@ -1,0 +1,70 @@
+"""What every interaction works with: settings, connections, keys, sites.
+
+Enters: settings and opened databases. Leaves: a `Server`, one a process; nothing in it is truth, all of it can be read
+again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ecluse.core.db.databases import Databases
+from ecluse.core.db.pool import translated
+from ecluse.core.errors import NotFound
+from ecluse.core.settings import Settings
+from fhir_server.store import resources
+from fhir_server.store.keys import Keys
+from fhir_server.store.resources import Site
+
+_SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(slots=True)
+class Server:
+    """The state of one server process. A server `within` a transaction reads what that transaction wrote.
+
+    committed: called after each commit, to wake the readers of the outbox
+    """
+
+    settings: Settings
+    databases: Databases
+    committed: Callable[[], None]
+    keys: Keys = field(default_factory=Keys)
+    _sites: dict[str, Site] = field(default_factory=dict)
+    _conn: Any = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection to the store."""
+        if self._conn is not None:
+            yield self._conn
+            return
+        with translated():
+            async with self.databases.store.acquire() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """A connection in a transaction that is committed at the end, READ COMMITTED."""
+        async with self.connection() as conn, conn.transaction():
+            yield conn
+        self.committed()
+
+    def within(self, conn: Any) -> Server:
+        """The same server, on this connection."""
+        return replace(self, _conn=conn)
+
+    async def site(self, name: str) -> Site:
+        """The site of this name.
+
+        Raises: NotFound (404) when nobody registered it
+        """
+        if name not in self._sites and _SITE_NAME.fullmatch(name):
+            async with self.connection() as conn:
+                self._sites.update({site.name: site for site in await resources.sites(conn)})
+        if name not in self._sites:
+            raise NotFound(f"There is no site {name!r}; register it with `ecluse site add`.")
+        return self._sites[name]

@@ -1,0 +1,23 @@
+"""The bytes that are stored and served: the resource as it was sent, with the server's id and version in it.
+
+Enters: a decoded resource, its id, version and instant. Leaves: compact JSON; only `id`, `meta.versionId` and
+`meta.lastUpdated` are ours. Numbers keep their lexemes (ecluse.core.fhir.json)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ecluse.core import clock
+from ecluse.core.fhir import json
+
+
+def stored_body(resource: dict[str, Any], resource_id: str, version: int, updated: datetime) -> bytes:
+    """JSON of the resource under this id and version."""
+    meta = {"versionId": str(version), "lastUpdated": clock.instant_text(updated)}
+    for name, value in (resource.get("meta") or {}).items():
+        meta.setdefault(name, value)
+    body = {"resourceType": resource["resourceType"], "id": resource_id, "meta": meta}
+    for name, value in resource.items():
+        body.setdefault(name, value)
+    return json.encode(body)

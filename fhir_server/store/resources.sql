@@ -1,0 +1,74 @@
+-- name: current
+-- The current version of one resource, deleted or not.
+-- $1 site, $2 type, $3 id
+SELECT r.pk, r.version, r.updated, r.deleted, v.body
+FROM fhir.resource r
+LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
+WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND r.version > 0;
+
+-- name: version
+-- One version of one resource.
+-- $1 site, $2 type, $3 id, $4 version
+SELECT v.pk, v.version, v.updated, v.body IS NULL AS deleted, v.body
+FROM fhir.resource r
+JOIN fhir.version v ON v.pk = r.pk AND v.version = $4
+WHERE r.site = $1 AND r.type = $2 AND r.id = $3;
+
+-- name: history
+-- Versions of one resource, newest first.
+-- $1 site, $2 type, $3 id, $4 below this version, $5 limit, $6 not before
+SELECT v.pk, v.version, v.updated, v.op, v.body
+FROM fhir.resource r
+JOIN fhir.version v ON v.pk = r.pk
+WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND v.version < $4 AND v.updated >= $6
+ORDER BY v.version DESC
+LIMIT $5;
+
+-- name: history_total
+-- How many versions one resource has.
+-- $1 site, $2 type, $3 id, $4 not before
+SELECT count(*)
+FROM fhir.resource r
+JOIN fhir.version v ON v.pk = r.pk
+WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND v.updated >= $4;
+
+-- name: conditions
+-- Waits for the conditional writes that another transaction is making on the same conditions, in bucket order.
+-- $1 buckets, ascending; $2 the class of these locks
+SELECT pg_advisory_xact_lock($2, bucket) FROM unnest($1::int[]) AS wanted (bucket);
+
+-- name: sites
+-- All sites.
+SELECT site, name, time_zone FROM fhir.site ORDER BY site;
+
+-- name: add_site
+-- A new site.
+-- $1 name, $2 title, $3 FINESS, $4 time zone, $5 identifier systems
+INSERT INTO fhir.site (name, title, finess, time_zone, identifier_systems) VALUES ($1, $2, $3, $4, $5::jsonb) RETURNING site;
+
+-- name: stored
+-- How many resources of each type stand, by site.
+SELECT s.name AS site, r.type, count(*) FILTER (WHERE NOT r.deleted) AS present, count(*) FILTER (WHERE r.deleted) AS deleted
+FROM fhir.resource r
+JOIN fhir.site s ON s.site = r.site
+WHERE r.version > 0
+GROUP BY s.name, r.type
+ORDER BY s.name, r.type;
+
+-- name: begin_answer
+-- Claims an idempotency key; waits for another request that holds it; gives no row when it is taken.
+-- $1 site, $2 sender, $3 key, $4 hash of the body, $5 now
+INSERT INTO fhir.answered (site, sender, key, body_hash, answered_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+RETURNING key;
+
+-- name: first_answer
+-- What the first request under this key got.
+-- $1 site, $2 sender, $3 key
+SELECT body_hash, answer FROM fhir.answered WHERE site = $1 AND sender = $2 AND key = $3;
+
+-- name: keep_answer
+-- The answer to this key, for whoever asks again.
+-- $1 site, $2 sender, $3 key, $4 answer
+UPDATE fhir.answered SET answer = $4 WHERE site = $1 AND sender = $2 AND key = $3;

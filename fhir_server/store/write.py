@@ -1,0 +1,259 @@
+"""The one door in: every way of writing ends here, in the caller's transaction.
+
+Enters: intents (create, update, delete), each with its resource checked, its references final and its rows mapped, and
+the context of the request. Leaves: what was written, with version and instant, in the order of the intents. The
+versions, the rows that searches read and the events of the bus are written by the same statements, so that none can
+stand without the others.
+
+    1 lock     the rows of known ids, in (type, id) order, so that two writers of the same resources cannot wait for
+    each other 2 compare  a version condition, an update that changes nothing 3 write    one statement for all that is
+    new, one for all that changes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from mappers.search.index import IndexRows, index_rows, patient_of
+
+from ecluse.core.db import queries
+from ecluse.core.errors import PreconditionFailed
+from ecluse.core.fhir import json, types
+from fhir_server.store.body import stored_body
+from fhir_server.store.keys import Keys
+
+SQL = queries.load(__package__, "write.sql")
+CREATED, UPDATED, DELETED = 1, 2, 3
+NO_ROWS = IndexRows((), (), (), ())
+
+
+class Context(NamedTuple):
+    """Where a write comes from; stored once a request and carried by each of its events."""
+
+    site: int
+    site_name: str
+    sender: str
+    request_id: str
+    source_format: str
+    received_at: datetime
+    lane: int = 0
+    traceparent: str = ""
+
+
+class Intent(NamedTuple):
+    """One write that somebody asks for. `new`: the server gave the id, so no row can stand under it."""
+
+    type: str
+    id: str
+    resource: dict[str, Any] | None
+    rows: IndexRows = NO_ROWS
+    patient: str | None = None
+    new: bool = False
+    if_match: int | None = None
+
+
+class Written(NamedTuple):
+    """One write that took place. A delete has no body; `unchanged` made no version and no event."""
+
+    type: str
+    id: str
+    version: int
+    updated: datetime
+    body: bytes | None
+    created: bool = False
+    unchanged: bool = False
+
+
+class Held(NamedTuple):
+    """A locked row, with its current body."""
+
+    pk: int
+    type: int
+    id: str
+    version: int
+    deleted: bool
+    updated: datetime
+    patient: str | None
+    body: bytes | None
+
+
+class Change(NamedTuple):
+    """A next version, ready to be stored."""
+
+    pk: int
+    entry: int
+    op: int
+    intent: Intent
+    written: Written
+    patient: str | None
+    gone: IndexRows
+    rows: IndexRows
+
+
+def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_match: int | None = None) -> Intent:
+    """The wish to store this resource under this id, with its rows mapped."""
+    kind = resource["resourceType"]
+    return Intent(
+        kind, resource_id, resource, index_rows(kind, resource), patient_of(kind, resource_id, resource), new, if_match
+    )
+
+
+async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> list[Written]:
+    """What was written, in the order of the intents.
+
+    Raises: PreconditionFailed (412) when a version condition does not hold
+    """
+    held = await _lock(conn, keys, intents, context)
+    numbers = await keys.take(conn, 1 + sum(item.new for item in intents))
+    fresh = iter(numbers[1:])
+    outcome: list[Written] = []
+    new: list[Change] = []
+    changed: list[Change] = []
+    for entry, item in enumerate(intents):
+        if item.new:
+            change = _first(item, next(fresh), entry, context)
+            new.append(change)
+        else:
+            compared = _compare(item, held.get((types.number_of[item.type], item.id)), entry, context)
+            if isinstance(compared, Written):
+                outcome.append(compared)
+                continue
+            change = compared
+            changed.append(change)
+        outcome.append(change.written)
+    if new or changed:
+        await _store(conn, numbers[0], new, changed, len(intents), context)
+    return outcome
+
+
+async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> dict[tuple[int, str], Held]:
+    known = sorted((types.number_of[item.type], item.id) for item in intents if not item.new)
+    if not known:
+        return {}
+    held = await _held(conn, known, context)
+    wanted = {(types.number_of[item.type], item.id) for item in intents if not item.new and item.resource is not None}
+    missing = [key for key in known if key in wanted and key not in held]
+    if missing:
+        pks = await keys.take(conn, len(missing))
+        columns = [list(column) for column in zip(*missing, strict=True)]
+        await conn.execute(SQL["reserve"], context.site, pks, *columns, context.received_at)
+        held |= await _held(conn, missing, context)
+    return held
+
+
+async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -> dict[tuple[int, str], Held]:
+    columns = [list(column) for column in zip(*known, strict=True)]
+    rows = await conn.fetch(SQL["lock"], context.site, *columns)
+    bodies = (
+        {row["pk"]: row["body"] for row in await conn.fetch(SQL["current_bodies"], [row["pk"] for row in rows])}
+        if rows
+        else {}
+    )
+    return {(row["type"], row["id"]): Held(*row, body=bodies.get(row["pk"])) for row in rows}
+
+
+def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
+    assert item.resource is not None
+    body = stored_body(item.resource, item.id, 1, context.received_at)
+    written = Written(item.type, item.id, 1, context.received_at, body, created=True)
+    return Change(pk, entry, CREATED, item, written, item.patient, NO_ROWS, item.rows)
+
+
+def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> Change | Written:
+    """The change that the intent asks for, or what stands already when it asks for nothing new."""
+    if held is None:
+        return Written(item.type, item.id, 0, context.received_at, None, unchanged=True)
+    if item.if_match is not None and (held.deleted or item.if_match != held.version):
+        raise PreconditionFailed(
+            f"{item.type}/{item.id} is at version {held.version}; read it again and repeat the change on that version.",
+            diagnostics=f"If-Match asked for version {item.if_match}",
+        )
+    if item.resource is None:
+        return _delete(item, held, entry, context)
+    if held.body is not None and held.body == stored_body(item.resource, item.id, held.version, held.updated):
+        return Written(item.type, item.id, held.version, held.updated, held.body, unchanged=True)
+    updated = _after(held, context)
+    body = stored_body(item.resource, item.id, held.version + 1, updated)
+    written = Written(item.type, item.id, held.version + 1, updated, body, created=held.deleted)
+    before = index_rows(item.type, json.decode(held.body)) if held.body is not None else NO_ROWS
+    op = CREATED if held.deleted else UPDATED
+    return Change(held.pk, entry, op, item, written, item.patient, _minus(before, item.rows), _minus(item.rows, before))
+
+
+def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | Written:
+    if held.deleted:
+        return Written(item.type, item.id, held.version, held.updated, None, unchanged=True)
+    written = Written(item.type, item.id, held.version + 1, _after(held, context), None)
+    before = index_rows(item.type, json.decode(held.body)) if held.body is not None else NO_ROWS
+    return Change(held.pk, entry, DELETED, item, written, held.patient, before, NO_ROWS)
+
+
+def _after(held: Held, context: Context) -> datetime:
+    return max(context.received_at, held.updated + timedelta(milliseconds=1)) if held.version else context.received_at
+
+
+def _minus(rows: IndexRows, other: IndexRows) -> IndexRows:
+    return IndexRows(
+        *(tuple(row for row in mine if row not in theirs) for mine, theirs in zip(rows, other, strict=True))
+    )
+
+
+async def _store(
+    conn: Any, write_id: int, new: Sequence[Change], changed: Sequence[Change], entries: int, context: Context
+) -> None:
+    source = (
+        write_id,
+        context.received_at,
+        entries,
+        context.site,
+        context.lane,
+        context.sender,
+        context.request_id,
+        context.source_format,
+        context.traceparent,
+    )
+    if new:
+        await conn.execute(SQL["store_new"], *source, *_first_columns(new), *_row_columns(new, "rows"))
+    if changed:
+        await conn.execute(
+            SQL["store_changes"],
+            *source,
+            *_next_columns(changed),
+            *_row_columns(changed, "rows"),
+            *_row_columns(changed, "gone"),
+        )
+
+
+def _first_columns(changes: Sequence[Change]) -> list[list[Any]]:
+    return [
+        [change.pk for change in changes],
+        [types.number_of[change.intent.type] for change in changes],
+        [change.intent.id for change in changes],
+        [change.patient for change in changes],
+        [change.written.body for change in changes],
+        [change.entry for change in changes],
+    ]
+
+
+def _next_columns(changes: Sequence[Change]) -> list[list[Any]]:
+    return [
+        [change.pk for change in changes],
+        [types.number_of[change.intent.type] for change in changes],
+        [change.patient for change in changes],
+        [change.written.body for change in changes],
+        [change.entry for change in changes],
+        [change.written.version for change in changes],
+        [change.written.updated for change in changes],
+        [change.op for change in changes],
+    ]
+
+
+def _row_columns(changes: Sequence[Change], which: str) -> list[list[Any]]:
+    """Columns of the four kinds of search rows, each kind with its resource keys first."""
+    columns: list[list[Any]] = []
+    for kind, width in zip(IndexRows._fields, (3, 3, 3, 3), strict=True):
+        keyed = [(change.pk, *row) for change in changes for row in getattr(getattr(change, which), kind)]
+        columns.extend([list(column) for column in zip(*keyed, strict=True)] or [[] for _ in range(width + 1)])
+    return columns

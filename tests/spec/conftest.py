@@ -1,0 +1,34 @@
+"""A real server, started as an operator starts it, on a database of its own; one a test process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.services.server import Served, serving
+
+
+@pytest.fixture(scope="session")
+def served(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The running server."""
+    data: Path = tmp_path_factory.mktemp("data")
+    with serving(data, ECLUSE_DATABASE_URL=empty_database_url) as served:
+        served.ecluse("site", "add", "north")
+        yield served
+
+
+@pytest.fixture(scope="session")
+def fhir(served: Served) -> Iterator[httpx.Client]:
+    """A client of the default site."""
+    with httpx.Client(base_url=f"{served.url}/fhir", timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def other_site(served: Served) -> Iterator[httpx.Client]:
+    """A client of the site `north`."""
+    with httpx.Client(base_url=f"{served.url}/sites/north/fhir", timeout=60) as client:
+        yield client

@@ -1,0 +1,187 @@
+"""http://hl7.org/fhir/R4/http.html#transaction and #trules."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import uuid
+from typing import Any
+
+import httpx
+
+from tests.spec.search import hits
+
+
+def bundle(*entries: dict[str, Any], kind: str = "transaction") -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+def post(resource: dict[str, Any], full_url: str = "", **request: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"fullUrl": full_url} if full_url else {}
+    return {**entry, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"], **request}}
+
+
+def put(resource: dict[str, Any]) -> dict[str, Any]:
+    return {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
+
+
+def observation(subject: str, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": subject},
+        **more,
+    }
+
+
+def located(answer: httpx.Response) -> list[str]:
+    return [entry["response"]["location"].split("/_history")[0] for entry in answer.json()["entry"]]
+
+
+def test_references_between_entries_are_rewritten_and_equal_values_are_not(fhir: httpx.Client) -> None:
+    name = f"urn:uuid:{uuid.uuid4()}"
+    patient = {"resourceType": "Patient", "identifier": [{"system": "urn:ietf:rfc:3986", "value": name}]}
+    answer = fhir.post("/", json=bundle(post(patient, name), post(observation(name, note=[{"text": name}]))))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["type"] == "transaction-response"
+    assert [e["response"]["status"] for e in answer.json()["entry"]] == ["201 Created", "201 Created"]
+    patient_url, observation_url = located(answer)
+    stored = fhir.get(f"/{observation_url}").json()
+    assert stored["subject"]["reference"] == patient_url
+    assert stored["note"][0]["text"] == name
+    assert fhir.get(f"/{patient_url}").json()["identifier"][0]["value"] == name
+
+
+def test_narrative_links_and_uri_elements_are_rewritten(fhir: httpx.Client) -> None:
+    name = f"urn:uuid:{uuid.uuid4()}"
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{name}">patient</a> {name}</div>'
+    document = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "text": {"status": "generated", "div": div},
+        "content": [{"attachment": {"url": name, "title": name}}],
+    }
+    answer = fhir.post(
+        "/", json=bundle(post({"resourceType": "Binary", "contentType": "text/plain"}, name), post(document))
+    )
+    binary_url, document_url = located(answer)
+    stored = fhir.get(f"/{document_url}").json()
+    assert stored["content"][0]["attachment"] == {"url": binary_url, "title": name}
+    assert f'href="{binary_url}"' in stored["text"]["div"]
+    assert f"> {name}<" in stored["text"]["div"].replace("</a>", ">")
+
+
+def test_a_conditional_reference_becomes_a_literal_one(fhir: httpx.Client) -> None:
+    value = str(uuid.uuid4())
+    practitioner = {
+        "resourceType": "Practitioner",
+        "identifier": [{"system": "https://rpps.esante.gouv.fr", "value": value}],
+    }
+    practitioner_id = fhir.post("/Practitioner", json=practitioner).json()["id"]
+    wanted = f"Practitioner?identifier=https://rpps.esante.gouv.fr|{value}"
+    answer = fhir.post("/", json=bundle(post(observation("Patient/x", performer=[{"reference": wanted}]))))
+    stored = fhir.get(f"/{located(answer)[0]}").json()
+    assert stored["performer"][0]["reference"] == f"Practitioner/{practitioner_id}"
+
+
+def test_a_conditional_reference_without_match_fails_the_whole(fhir: httpx.Client) -> None:
+    marker = str(uuid.uuid4())
+    patient = {"resourceType": "Patient", "identifier": [{"value": marker}]}
+    wanted = "Practitioner?identifier=urn:none|nobody"
+    answer = fhir.post(
+        "/", json=bundle(post(patient), post(observation("Patient/x", performer=[{"reference": wanted}])))
+    )
+    assert answer.status_code == 412
+    issue = answer.json()["issue"][0]
+    assert issue["expression"] == ["Bundle.entry[1].resource"]
+    assert wanted in issue["diagnostics"]
+    assert hits(fhir, f"/Patient?identifier={marker}") == []
+
+
+def test_a_conditional_create_finds_what_stands_and_others_refer_to_it(fhir: httpx.Client) -> None:
+    value, name = str(uuid.uuid4()), f"urn:uuid:{uuid.uuid4()}"
+    patient = {"resourceType": "Patient", "identifier": [{"system": "urn:t", "value": value}]}
+    entries = [post(patient, name, ifNoneExist=f"identifier=urn:t|{value}"), post(observation(name))]
+    first, second = (fhir.post("/", json=bundle(*entries)) for _ in range(2))
+    assert [e["response"]["status"] for e in second.json()["entry"]] == ["200 OK", "201 Created"]
+    assert located(first)[0] == located(second)[0]
+    assert fhir.get(f"/{located(second)[1]}").json()["subject"]["reference"] == located(first)[0]
+
+
+def test_every_problem_of_every_entry_is_told_and_nothing_is_written(fhir: httpx.Client) -> None:
+    marker = str(uuid.uuid4())
+    good = {"resourceType": "Patient", "identifier": [{"value": marker}]}
+    answer = fhir.post(
+        "/",
+        json=bundle(
+            post(good), post({"resourceType": "Patient", "gendre": "x"}), post({"resourceType": "Observation"})
+        ),
+    )
+    assert answer.status_code == 400
+    places = [issue["expression"][0] for issue in answer.json()["issue"]]
+    assert "Bundle.entry[1].resource.gendre" in places
+    assert "Bundle.entry[2].resource.status" in places
+    assert "Bundle.entry[2].resource.code" in places
+    assert hits(fhir, f"/Patient?identifier={marker}") == []
+
+
+def test_put_delete_and_get_work_in_one_transaction(fhir: httpx.Client) -> None:
+    kept, gone = str(uuid.uuid4()), str(uuid.uuid4())
+    fhir.put(f"/Patient/{gone}", json={"resourceType": "Patient", "id": gone})
+    entries = [
+        {"request": {"method": "GET", "url": f"Patient/{kept}"}},
+        put({"resourceType": "Patient", "id": kept, "gender": "female"}),
+        {"request": {"method": "DELETE", "url": f"Patient/{gone}"}},
+    ]
+    answer = fhir.post("/", json=bundle(*entries)).json()
+    assert [entry["response"]["status"] for entry in answer["entry"]] == ["200 OK", "201 Created", "204 No Content"]
+    assert answer["entry"][0]["resource"]["gender"] == "female"
+    assert fhir.get(f"/Patient/{gone}").status_code == 410
+
+
+def test_one_resource_twice_is_refused(fhir: httpx.Client) -> None:
+    patient = {"resourceType": "Patient", "id": str(uuid.uuid4())}
+    answer = fhir.post("/", json=bundle(put(patient), put({**patient, "active": True})))
+    assert answer.status_code == 400
+    assert {issue["expression"][0] for issue in answer.json()["issue"]} == {"Bundle.entry[0]", "Bundle.entry[1]"}
+
+
+def test_a_transaction_sent_again_under_its_key_writes_nothing(fhir: httpx.Client) -> None:
+    marker = str(uuid.uuid4())
+    body = bundle(post({"resourceType": "Patient", "identifier": [{"value": marker}]}))
+    answers = [fhir.post("/", json=body, headers={"Idempotency-Key": marker}) for _ in range(3)]
+    assert len({a.text for a in answers}) == 1
+    assert len(hits(fhir, f"/Patient?identifier={marker}")) == 1
+
+
+def test_two_transactions_over_the_same_patients_in_opposite_order_both_end(fhir: httpx.Client) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(30)]
+    fhir.post("/", json=bundle(*(put({"resourceType": "Patient", "id": i}) for i in ids)))
+
+    def rewrite(number: int) -> int:
+        order = ids if number % 2 else ids[::-1]
+        patients = ({"resourceType": "Patient", "id": i, "multipleBirthInteger": number} for i in order)
+        return fhir.post("/", json=bundle(*(put(p) for p in patients))).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(rewrite, range(24))) == {200}
+    assert {fhir.get(f"/Patient/{i}").json()["meta"]["versionId"] for i in ids} == {"25"}
+
+
+def test_batch_entries_know_nothing_of_each_other(fhir: httpx.Client) -> None:
+    marker = str(uuid.uuid4())
+    good = post({"resourceType": "Patient", "identifier": [{"value": marker}]})
+    bad = post({"resourceType": "Patient", "gendre": "x"})
+    missing = {"request": {"method": "GET", "url": "Patient/nobody"}}
+    answer = fhir.post("/", json=bundle(bad, good, missing, kind="batch")).json()
+    assert answer["type"] == "batch-response"
+    assert [entry["response"]["status"][:3] for entry in answer["entry"]] == ["400", "201", "404"]
+    outcome = answer["entry"][0]["response"]["outcome"]
+    assert outcome["issue"][0]["expression"] == ["Bundle.entry[0].resource.gendre"]
+    assert len(hits(fhir, f"/Patient?identifier={marker}")) == 1
+
+
+def test_another_bundle_type_answers_400_and_says_where_it_belongs(fhir: httpx.Client) -> None:
+    answer = fhir.post("/", json=bundle(kind="collection"))
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.type"]
