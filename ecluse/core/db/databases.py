@@ -62,7 +62,9 @@ async def open_databases(settings: Settings, *, migrate: bool = False) -> AsyncI
             urls = {name: url or embedded for name, url in urls.items()}
         pools: dict[str, asyncpg.Pool] = {}
         for url in dict.fromkeys(urls.values()):
-            pools[url] = await open_pool(url, size=settings.pool_size, statement_timeout_ms=settings.statement_timeout_ms)
+            pools[url] = await open_pool(
+                url, size=settings.pool_size, statement_timeout_ms=settings.statement_timeout_ms
+            )
             stack.push_async_callback(pools[url].close)
         if migrate:
             for name, areas in AREAS.items():

@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: one server a data folder, shared by every process that works on it.
 
-Enters: the data folder. Leaves: the address of a running server. Who holds the lock DATA/postgres/owner.lock owns the server: it is the owner's child, is started
-again when it dies and ends with the owner. The others attach; when the owner goes, the next of them that watches takes the server over.
+Enters: the data folder. Leaves: the address of a running server. Who holds the lock DATA/postgres/owner.lock owns the
+server: it is the owner's child, is started again when it dies and ends with the owner. The others attach; when the
+owner goes, the next of them that watches takes over.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import asyncpg
 
 from ecluse.core import clock
 from ecluse.core.db import postmaster
-from ecluse.core.db.cluster import DATABASE, Cluster, EmbeddedError
+from ecluse.core.db.account import EmbeddedError
+from ecluse.core.db.cluster import DATABASE, Cluster
 from ecluse.core.errors import Unavailable
 from ecluse.core.log import Log
 
 log = Log("postgres")
 WATCH_S = 0.2
-LONGEST_DELAY_S = 10.0
+REPAIR_S = 5.0
+ANSWER_S = 5.0
 
 
 class Embedded:
@@ -40,7 +43,7 @@ class Embedded:
 
     @property
     def owns(self) -> bool:
-        """Whether the server is this process's child."""
+        """Whether this process is the owner."""
         return self._lock is not None
 
     async def start(self) -> str:
@@ -49,7 +52,7 @@ class Embedded:
         Raises: EmbeddedError (503) when it cannot run
         """
         self._cluster.make_home()
-        while not self._take_over():
+        while not self._take_lock():
             if await _answers(self._cluster.url):
                 return self._cluster.url
             await asyncio.sleep(WATCH_S)
@@ -72,41 +75,40 @@ class Embedded:
 
     async def watch(self) -> None:
         """Starts the server again when it dies, and takes it over when its owner dies; runs until cancelled."""
-        delay = WATCH_S
         while True:
-            await asyncio.sleep(delay)
-            delay = WATCH_S
+            await asyncio.sleep(WATCH_S)
             try:
-                if self._process is not None and self._process.poll() is not None:
-                    log.warning("postgres died, starts again", pid=self._process.pid, status=self._process.returncode)
-                    await self._launch()
-                elif self._process is None and (self.owns or self._take_over()):
-                    log.warning("postgres has lost its owner, is taken over")
-                    await self._own()
-            except (EmbeddedError, OSError) as error:
-                delay = LONGEST_DELAY_S
-                log.error("postgres does not start", error=type(error).__name__, reason=str(error), delay_s=delay)
+                await self._repair()
+            except (EmbeddedError, OSError, asyncpg.PostgresError) as error:
+                log.error("postgres does not start", error=type(error).__name__, reason=str(error), delay_s=REPAIR_S)
+                await asyncio.sleep(REPAIR_S)
 
-    def _take_over(self) -> bool:
-        """Whether this process is the owner now."""
+    async def _repair(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        if self._process is not None:
+            log.warning("postgres died, starts again", pid=self._process.pid, status=self._process.returncode)
+            await self._own()
+        elif self.owns or self._take_lock():
+            log.warning("postgres lost its owner, is taken over")
+            await self._own()
+
+    def _take_lock(self) -> bool:
         self._lock = _locked(self._cluster)
         return self.owns
 
     async def _own(self) -> None:
-        """Makes the cluster and starts it. A server that outlived its owner is ended first: it is nobody's child, so nobody could watch it."""
+        """Makes the cluster and starts it. A server that outlived its owner is ended first: nobody could watch it."""
+        begun = clock.monotonic()
         found = postmaster.running(self._cluster.folder)
         if found is not None:
             log.warning("postgres without owner, is ended", pid=found.pid)
             await postmaster.end(found)
-        self._socket = await asyncio.to_thread(self._cluster.prepare)
-        await self._launch()
-        await _make_database(self._cluster)
-
-    async def _launch(self) -> None:
-        begun = clock.monotonic()
         await postmaster.clear(self._cluster.folder)
-        self._process = postmaster.spawn(self._cluster, self._socket, self._overrides)
+        socket = self._cluster.prepare()
+        self._process = postmaster.spawn(self._cluster, socket, self._overrides)
         await postmaster.ready(self._cluster, self._process)
+        await _make_database(self._cluster)
         log.info("postgres runs", pid=self._process.pid, duration_ms=int((clock.monotonic() - begun) * 1000))
 
 
@@ -117,10 +119,7 @@ async def attach(data: Path) -> str:
     """
     cluster = Cluster(data)
     while not await _answers(cluster.url):
-        lock = _locked(cluster) if cluster.home.exists() else None
-        if lock is not None or not cluster.home.exists():
-            if lock is not None:
-                os.close(lock)
+        if not _owned(cluster):
             raise Unavailable(f"No PostgreSQL runs on {cluster.data}; start `ecluse up`, or set ECLUSE_DATABASE_URL.")
         await asyncio.sleep(WATCH_S)
     return cluster.url
@@ -128,7 +127,7 @@ async def attach(data: Path) -> str:
 
 @asynccontextmanager
 async def running(data: Path) -> AsyncIterator[str]:
-    """The address of the server, watched until the end of the block.
+    """The address of the server, which is watched until the end of the block.
 
     Raises: EmbeddedError (503) when it cannot run
     """
@@ -144,8 +143,8 @@ async def running(data: Path) -> AsyncIterator[str]:
 
 
 def _locked(cluster: Cluster) -> int | None:
-    """The owner's lock, None when another process holds it. It goes with the process, however it ends."""
-    lock = os.open(cluster.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """The owner's lock, None when another process holds it. It is free when its holder ends, however it ends."""
+    lock = cluster.open("owner.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -154,11 +153,18 @@ def _locked(cluster: Cluster) -> int | None:
     return lock
 
 
+def _owned(cluster: Cluster) -> bool:
+    lock = _locked(cluster) if cluster.home.exists() else None
+    if lock is not None:
+        os.close(lock)
+    return lock is None and cluster.home.exists()
+
+
 async def _answers(url: str) -> bool:
     if not url:
         return False
-    with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError):
-        await (await asyncpg.connect(url, timeout=2)).close()
+    with contextlib.suppress(OSError, asyncpg.PostgresError):
+        await (await asyncpg.connect(url, timeout=ANSWER_S)).close()
         return True
     return False
 

@@ -1,7 +1,7 @@
 """Brings the schema of a database up to what this release expects.
 
-Enters: a connection and areas (folders of `migrations/`). Leaves: the same database with every migration run once, in order, each in a
-transaction of its own. Two processes that start together wait for each other.
+Enters: a connection and areas (folders of `migrations/`). Leaves: the same database with every migration run once, in
+order, each in a transaction of its own. Two processes that start together wait for each other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def migrations(area: str) -> list[Migration]:
     folder = files(__package__).joinpath("migrations", area)
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [
-        Migration(area, int(name[:4]), name[5:].removesuffix(".sql"), folder.joinpath(name).read_text("utf-8")) for name in names
+        Migration(area, int(name[:4]), name[5:].removesuffix(".sql"), folder.joinpath(name).read_text("utf-8"))
+        for name in names
     ]
 
 
@@ -53,8 +54,8 @@ async def migrate(conn: Any, areas: Sequence[str]) -> None:
     try:
         await conn.execute(
             "CREATE SCHEMA IF NOT EXISTS ecluse;"
-            "CREATE TABLE IF NOT EXISTS ecluse.migration (area text, number int, slug text NOT NULL, checksum text NOT NULL,"
-            " applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (area, number))"
+            "CREATE TABLE IF NOT EXISTS ecluse.migration (area text, number int, slug text NOT NULL,"
+            " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (area, number))"
         )
         for area in areas:
             await _migrate_area(conn, area)
@@ -64,10 +65,15 @@ async def migrate(conn: Any, areas: Sequence[str]) -> None:
 
 async def _migrate_area(conn: Any, area: str) -> None:
     known = migrations(area)
-    done = {row["number"]: row["checksum"] for row in await conn.fetch("SELECT number, checksum FROM ecluse.migration WHERE area = $1", area)}
+    done = {
+        row["number"]: row["checksum"]
+        for row in await conn.fetch("SELECT number, checksum FROM ecluse.migration WHERE area = $1", area)
+    }
     newer = done.keys() - {migration.number for migration in known}
     if newer:
-        raise MigrationError(f"The database has {area} migration {max(newer)}, which this release does not know; run a newer one.")
+        raise MigrationError(
+            f"The database has {area} migration {max(newer)}, which this release does not know; run a newer one."
+        )
     for migration in known:
         if migration.number not in done:
             async with conn.transaction():
@@ -77,4 +83,6 @@ async def _migrate_area(conn: Any, area: str) -> None:
                     *(area, migration.number, migration.slug, migration.checksum),
                 )
         elif done[migration.number] != migration.checksum:
-            raise MigrationError(f"{area} migration {migration.number} ran in another form; a migration never changes after its release.")
+            raise MigrationError(
+                f"{area} migration {migration.number} ran in another form; a migration never changes after its release."
+            )

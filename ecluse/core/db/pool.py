@@ -1,8 +1,8 @@
 """Connections to PostgreSQL.
 
-Enters: an address. Leaves: an asyncpg pool whose connections keep UTC, use no JIT, and end a statement that takes too long. A driver's
-exception does not leave this room: what is away is `Unavailable`, whatever the driver calls it. A pool outlives restarts of the server:
-a connection that was cut is replaced when it is next asked for.
+Enters: an address. Leaves: an asyncpg pool whose connections keep UTC, use no JIT, and end a statement that takes too
+long. What is away is `Unavailable`, whatever the driver calls it. A pool outlives restarts of the server: a
+connection that was cut is replaced when it is next asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ AWAY = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InternalClientError,
     OSError,
 )
 
@@ -34,7 +33,7 @@ AWAY = (
 def translated() -> Iterator[None]:
     """Turns what the driver raises into our errors.
 
-    Raises: Unavailable (503) when the database is away, too busy, too slow or broke a deadlock: the same work may succeed later
+    Raises: Unavailable (503) when the database is away, too busy or broke a deadlock: the same work may succeed later
     """
     try:
         yield
@@ -53,9 +52,10 @@ def _unavailable(error: Exception) -> Unavailable:
 class Pool(asyncpg.Pool):
     """asyncpg's pool, with a bounded wait for a free connection and our errors."""
 
-    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - the driver's signature
+    async def _acquire(self, timeout: float | None) -> Any:
+        wait_s = WAIT_TIMEOUT_S if timeout is None else timeout
         with translated():
-            return await super()._acquire(WAIT_TIMEOUT_S if timeout is None else timeout)
+            return await super()._acquire(wait_s)  # type: ignore[misc]
 
 
 async def open_pool(url: str, *, size: int, statement_timeout_ms: int) -> asyncpg.Pool:
@@ -63,7 +63,12 @@ async def open_pool(url: str, *, size: int, statement_timeout_ms: int) -> asyncp
 
     Raises: Unavailable (503) when the database does not answer
     """
-    settings = {"timezone": "UTC", "jit": "off", "statement_timeout": str(statement_timeout_ms), "application_name": "ecluse"}
+    settings = {
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": str(statement_timeout_ms),
+        "application_name": "ecluse",
+    }
     pool = Pool(
         url,
         min_size=1,

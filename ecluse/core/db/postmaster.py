@@ -1,7 +1,8 @@
 """The process of the embedded PostgreSQL: started, recognised, waited for and ended.
 
-Enters: the cluster's files. Leaves: a running postmaster that is a child of this process. On Linux it ends, clean, when this process dies, however it dies.
-A pid file is only a hint: a process counts as this cluster's postmaster when it works in the cluster's folder and was there when the file was written.
+Enters: the cluster's files. Leaves: a postmaster that is a child of this process; on Linux it ends, clean, when this
+process dies, however it dies. A pid file is only a hint: a process is this cluster's postmaster when it works in the
+cluster's folder and was there when the file was written.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
 from ecluse.core import clock
-from ecluse.core.db.cluster import Cluster, EmbeddedError
+from ecluse.core.db.account import EmbeddedError
+from ecluse.core.db.cluster import Cluster
 from ecluse.core.log import Log
 
 log = Log("postgres")
@@ -28,13 +31,12 @@ POLL_S = 0.02
 REPORT_S = 10.0
 REMAINS_S = 5.0
 START_SLACK_S = 10.0
-LONGEST_LOG_BYTES = 16 * 1024 * 1024
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class PidFile(NamedTuple):
-    """What postmaster.pid says; status: starting, ready or stopping."""
+    """What postmaster.pid says; started: Unix seconds; status: starting, ready or stopping."""
 
     pid: int
     started: int
@@ -45,13 +47,13 @@ def pid_file(folder: Path) -> PidFile | None:
     """The pid file of a cluster, None when it is missing or not yet whole."""
     try:
         lines = (folder / "postmaster.pid").read_text().splitlines()
-        return PidFile(abs(int(lines[0])), int(lines[2]), lines[7].strip() if len(lines) > 7 else "starting")
+        return PidFile(int(lines[0]), int(lines[2]), lines[7].strip() if len(lines) > 7 else "starting")
     except (FileNotFoundError, IndexError, ValueError):
         return None
 
 
 def running(folder: Path) -> psutil.Process | None:
-    """The postmaster of this cluster, None when the pid file is stale or its number belongs to another process by now."""
+    """The postmaster of this cluster, None when the pid file is stale or its number is another process's by now."""
     found = pid_file(folder)
     if found is None:
         return None
@@ -64,34 +66,35 @@ def running(folder: Path) -> psutil.Process | None:
 
 def _works_in(process: psutil.Process, folder: Path) -> bool:
     with contextlib.suppress(psutil.Error):
-        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres") and process.cwd() == str(folder.resolve())
+        named = process.name().startswith("postgres")
+        return named and process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(folder.resolve())
     return False
 
 
 def spawn(cluster: Cluster, socket: Path, overrides: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """A postmaster that has just been started as a child of this thread.
+    """A postmaster that has just been started. It ends with the thread that calls this: call it from the main one.
 
-    overrides: server settings that win over postgresql.conf
+    socket: folder of the socket; overrides: server settings that win over postgresql.conf
     """
-    settings = {"listen_addresses": "", "unix_socket_directories": str(socket), "unix_socket_permissions": "0700", **overrides}
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    if cluster.log.exists() and cluster.log.stat().st_size > LONGEST_LOG_BYTES:
-        cluster.log.replace(cluster.log.with_suffix(".log.1"))
-    with cluster.log.open("ab") as out:
-        return subprocess.Popen(  # noqa: PLW1509
-            [*cluster.command("postgres"), *options],
+    fixed = {"listen_addresses": "", "unix_socket_directories": str(socket), "unix_socket_permissions": "0700"}
+    options = [word for name, value in {**fixed, **overrides}.items() for word in ("-c", f"{name}={value}")]
+    with cluster.open_log() as out:
+        return subprocess.Popen(  # noqa: S603 - our own words
+            [*cluster.command("postgres", cluster.folder), *options],
             stdout=out,
             stderr=out,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
-            **cluster.popen_arguments(cluster.folder),
+            preexec_fn=partial(_end_with_parent, os.getpid()),
+            **cluster.start_arguments(cluster.folder),
         )
 
 
-def _end_with_parent() -> None:
-    """Runs in the child, after it has changed its user (a change of user forgets the request)."""
+def _end_with_parent(parent: int) -> None:
+    """Runs in the child, after it has changed its user: a change of user forgets the request."""
     if _prctl:
         _prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 async def ready(cluster: Cluster, process: subprocess.Popen[bytes]) -> None:
@@ -99,21 +102,18 @@ async def ready(cluster: Cluster, process: subprocess.Popen[bytes]) -> None:
 
     Raises: EmbeddedError when it ends instead, with its last words
     """
-    written = cluster.log.stat().st_size
     begun = reported = clock.monotonic()
     while (found := pid_file(cluster.folder)) is None or found.pid != process.pid or found.status != "ready":
         if process.poll() is not None:
-            raise EmbeddedError(f"PostgreSQL did not start: {_last_words(cluster.log, written)} See {cluster.log}")
+            raise EmbeddedError(f"PostgreSQL did not start: {_last_words(cluster.log)} See {cluster.log}")
         if clock.monotonic() - reported > REPORT_S:
             reported = clock.monotonic()
             log.info("postgres recovers", pid=process.pid, duration_ms=int((reported - begun) * 1000))
         await asyncio.sleep(POLL_S)
 
 
-def _last_words(path: Path, position: int) -> str:
-    with path.open("rb") as text:
-        text.seek(max(0, position - 4096))
-        lines = text.read().decode(errors="replace").splitlines()
+def _last_words(path: Path) -> str:
+    lines = path.read_bytes()[-4096:].decode(errors="replace").splitlines()
     fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
     return f"{fatal[-1]}." if fatal else "it gave no reason."
 
@@ -131,13 +131,15 @@ async def end(process: psutil.Process | subprocess.Popen[bytes]) -> None:
 
 
 def _alive(process: psutil.Process | subprocess.Popen[bytes]) -> bool:
-    if isinstance(process, psutil.Process):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return process.poll() is None
+    if isinstance(process, subprocess.Popen):
+        return process.poll() is None
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 async def clear(folder: Path) -> None:
-    """Ends what a dead postmaster left: its children still hold shared memory. Removes a pid file whose number was given away.
+    """Ends what a dead postmaster left: its children hold its memory. Removes a pid file whose number was given away.
 
     The caller holds the owner's lock and has seen that no postmaster runs.
     """
@@ -149,7 +151,7 @@ async def clear(folder: Path) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
         await asyncio.sleep(POLL_S)
-        remains = [process for process in remains if process.is_running() and _works_in(process, folder)]
+        remains = [process for process in remains if _works_in(process, folder)]
     found = pid_file(folder)
     if found and psutil.pid_exists(found.pid):
         (folder / "postmaster.pid").unlink()

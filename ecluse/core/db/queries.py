@@ -1,7 +1,7 @@
 """Fixed SQL from the `.sql` file beside the code that runs it.
 
-Enters: a package and a file. Leaves: name → statement. A statement begins with `-- name: x`; the comment lines that follow say what it
-is for and what its parameters are.
+Enters: a package and a file. Leaves: name → statement. A statement begins with `-- name: x`; the comment lines that
+follow say what it is for and what its parameters are.
 """
 
 from __future__ import annotations
