@@ -45,7 +45,7 @@ def accept_encoded(
 
     As `accept`; a resource that was changed in memory is encoded first and passes as any other."""
     value, encoded = decoded(data, expression or resource_type or "")
-    if not (_passes(resource_type, value, encoded) and is_plain(encoded) and is_shallow(encoded)):
+    if not (_passes(resource_type, value, encoded) and is_plain(encoded) and is_shallow(value, encoded)):
         _explain(resource_type, value, encoded, expression)
     return value, encoded
 
@@ -77,9 +77,9 @@ def is_plain(encoded: bytes) -> bool:
     return b"\\" not in encoded or not (b"\\u" in encoded or b"\\b" in encoded or b"\\f" in encoded)
 
 
-def is_shallow(encoded: bytes) -> bool:
+def is_shallow(value: Any, encoded: bytes) -> bool:
     """Whether objects and arrays stand inside each other MOST_DEPTH times at most."""
-    return encoded.count(b"{") + encoded.count(b"[") <= MOST_DEPTH or not too_deep(json.decode(encoded), MOST_DEPTH)
+    return encoded.count(b"{") + encoded.count(b"[") <= MOST_DEPTH or not too_deep(value, MOST_DEPTH)
 
 
 def refuse(data: bytes, root: str, error: Exception | None = None) -> NoReturn:

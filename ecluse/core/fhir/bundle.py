@@ -1,7 +1,7 @@
 """A Bundle split into its entries, each resource still as the bytes that came.
 
-Enters: the JSON bytes of a Bundle, up to 64 MiB. Leaves: its type and entries, the bundle itself accepted, the resources
-not yet: whoever splits passes each to `accept`, in slices when there are many.
+Enters: the JSON bytes of a Bundle, up to 64 MiB. Leaves: its type and entries, the bundle itself accepted, the
+resources not yet: whoever splits passes each to `accept`, in slices when there are many.
 Spec: http://hl7.org/fhir/R4/bundle.html
 """
 
@@ -99,7 +99,7 @@ def _entry(entry: Any) -> BundleEntry:
 
 
 def _is_sure(data: bytes, bundle: Any, entries: list[Any]) -> bool:
-    """Whether the bytes around the resources show none of what a struct cannot see. Takes the resources out of the structs."""
+    """Whether the text around the resources shows none of what a struct cannot see. Empties the structs."""
     quotes = data.count(b'"')
     for entry in entries:
         if entry.resource_ is not UNSET:
@@ -108,7 +108,7 @@ def _is_sure(data: bytes, bundle: Any, entries: list[Any]) -> bool:
     bundle.entry_ = UNSET
     head, around = json.encode(bundle), json.encode(entries)
     rare = (b'xtension"', b'"outcome"', b"\\")
-    if b"\\" in head or not is_shallow(head) or any(mark in around for mark in rare):
+    if b"\\" in head or not is_shallow(json.decode(head), head) or any(mark in around for mark in rare):
         return False
     name = b'"entry":' if entries else b""
     return quotes == (head + name + around).count(b'"') and is_plain(head) and (not entries or is_plain(around))

@@ -66,10 +66,10 @@ class _Walk:
         place = place or (name if isinstance(name, str) else wanted) or ""
         if name is None:
             text = f'Add "resourceType": "{wanted or "..."}": every resource names its type.'
-            return self.add(f"{place}.resourceType".lstrip("."), text, code="required")
+            return self.add(f"{place}.resourceType".removeprefix("."), text, code="required")
         if not isinstance(name, str) or name not in structures().resources:
             text = f"No FHIR R4 resource type has this name.{_nearest_type(name)}"
-            return self.add(f"{place}.resourceType", text, name, "value")
+            return self.add(f"{place}.resourceType".removeprefix("."), text, name, "value")
         if wanted and name != wanted:
             text = f"A {wanted} is expected here: send a {name} to its own address."
             return self.add(f"{place}.resourceType", text, name, "value")
@@ -180,12 +180,12 @@ def shown(value: Any) -> str:
 
 def too_deep(value: Any, most: int) -> bool:
     """Whether objects and arrays stand inside each other more than `most` times."""
-    level = [value]
+    level = list(_children([[value]]))
     for _ in range(most):
-        level = list(_children(level))
         if not level:
             return False
-    return True
+        level = list(_children(level))
+    return bool(level)
 
 
 def _children(level: list[Any]) -> Iterator[Any]:

@@ -7,9 +7,9 @@ To rebuild (CC0-1.0, 5,306 resources):
     python -m ecluse.core.fhir.definitions.build package
 
 The file has one line for each type. A type is a list of elements `[name, types, min, max, targets]`: `types` is a
-string, or a list for a choice (`value[x]`); `max` is 1 or "*"; `targets` are the types that a reference or canonical may
-point to (left out when any). A type written `@string` is an XML attribute in FHIR: it takes no `_name` sibling. Backbone
-elements and content references carry the path of the element that defines them, `Patient.contact`.
+string, or a list for a choice (`value[x]`); `max` is 1 or "*"; `targets` are the types that a reference or canonical
+may point to (left out when any). A type written `@string` is an XML attribute in FHIR: it takes no `_name` sibling.
+Backbone elements and content references carry the path of the element that defines them, `Patient.contact`.
 Spec: http://hl7.org/fhir/R4/formats.html#table
 """
 
