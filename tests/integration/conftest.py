@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from ecluse.bus import epoch
 from ecluse.core import clock
-from ecluse.core.db.migrate import migrate
 from ecluse.core.db.pool import open_pool
 from ecluse.core.settings import Settings
 from tests.integration.consumers.recording import RecordingSink
+from tests.services.kafka import Broker, broker
 
 _numbers = count()
 
 
-@pytest.fixture(scope="session")
-def kafka() -> str:
-    return "127.0.0.1:19492"
-
-
 @pytest.fixture
-async def database() -> AsyncIterator[str]:
-    admin = "postgresql://postgres@127.0.0.1:15499/postgres"
-    conn = await asyncpg.connect(admin)
-    name = f"t{clock.new_id().replace('-', '')}"
-    await conn.execute(f"CREATE DATABASE {name}")
-    yield f"postgresql://postgres@127.0.0.1:15499/{name}"
-    await conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await conn.close()
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of this test alone, to be killed and started."""
+    with broker(tmp_path / "kafka") as running:
+        yield running
 
 
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
-    """Store, identities and a sink's tables in one empty database, in its first epoch."""
+    """The test's database, in its first epoch."""
     pool = await open_pool(database, size=20, statement_timeout_ms=60_000)
     async with pool.acquire() as conn:
-        await migrate(conn, ["store", "sink", "identity"])
         await epoch.settle(conn)
     yield pool
     await pool.close()

@@ -1,0 +1,173 @@
+"""The relay sends everything at least once, one relay at a time, through kills, pauses and a broker that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from ecluse.bus.bodies import HttpBodies
+from ecluse.bus.kafka import KafkaLog
+from ecluse.bus.lease import SQL
+from ecluse.bus.relay import Relay
+from ecluse.core.errors import Fenced
+from ecluse.core.settings import Settings
+from tests.integration.bus.store import Put, put
+from tests.integration.bus.test_topic_contract import read_all, relaying, sent
+from tests.integration.consumers.given import runner, until
+from tests.integration.consumers.recording import RecordingSink, rows
+from tests.services.kafka import Broker
+
+pytestmark = pytest.mark.kafka
+
+RELAY = """
+import asyncio, sys
+from ecluse.bus.relay import Relay
+from ecluse.core.db.pool import open_pool
+from ecluse.core.settings import Settings
+
+async def main():
+    pool = await open_pool(sys.argv[1], size=5, statement_timeout_ms=60000)
+    settings = Settings(bus="kafka", kafka_bootstrap=sys.argv[2], kafka_prefix=sys.argv[3], kafka_partitions=4)
+    await Relay(settings, pool).run(asyncio.Event())
+
+asyncio.run(main())
+"""
+
+
+@contextlib.asynccontextmanager
+async def relay_process(database: str, settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A relay in a process of its own, killed at the end."""
+    words = (database, settings.kafka_bootstrap, settings.kafka_prefix)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", RELAY, *words, stderr=asyncio.subprocess.DEVNULL, env=dict(os.environ)
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _write(pool: asyncpg.Pool, first: int, count: int) -> None:
+    async with pool.acquire() as conn:
+        for number in range(first, first + count):
+            await put(conn, [Put("Observation", f"o{number % 40}", {"text": f"t{number}"}, f"p{number % 7}")])
+
+
+async def _relayed(pool: asyncpg.Pool) -> int:
+    return int(await pool.fetchval("SELECT coalesce(max(seq), 0) FROM bus.cursor WHERE name = 'relay'"))
+
+
+async def test_a_killed_relay_loses_nothing_and_doubles_nothing_in_effect(
+    database: str, pool: asyncpg.Pool, sink: RecordingSink, on_kafka: Settings
+) -> None:
+    stop = asyncio.Event()
+    log = KafkaLog(on_kafka, pool, sink.name, sorted(sink.types))
+    consuming = asyncio.create_task(runner(sink, pool, log, HttpBodies().follow).run(stop))
+    for kill in range(3):
+        before = await _relayed(pool)
+        async with relay_process(database, on_kafka):
+            await _write(pool, 1000 * kill, 20)
+
+            async def began(before: int = before) -> bool:
+                return await _relayed(pool) > before
+
+            await until(began, consuming)
+            writing = asyncio.create_task(_write(pool, 1000 * kill + 20, 400))
+            await asyncio.sleep(0.3)
+            assert not writing.done()
+        await writing
+    await _write(pool, 4000, 40)
+    async with relaying(on_kafka, pool):
+        wanted = sorted(("Observation", f"o{n % 40}", f"t{n}") for n in range(4000, 4040))
+
+        async def converged() -> bool:
+            return sorted((row[0], row[1], row[4]) for row in await rows(pool)) == wanted
+
+        await until(converged, consuming)
+        stop.set()
+        await consuming
+    records = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")
+    numbers = {int(record.headers["ecluse-seq"]) for record in records}
+    assert numbers == set(range(1, await pool.fetchval("SELECT max(seq) FROM bus.outbox") + 1))
+
+
+async def test_a_relay_that_wakes_up_after_its_successor_is_fenced(
+    database: str, pool: asyncpg.Pool, on_kafka: Settings
+) -> None:
+    await _write(pool, 0, 5)
+    async with relay_process(database, on_kafka) as zombie:
+        await sent(pool)
+        zombie.send_signal(signal.SIGSTOP)
+        await pool.execute("UPDATE bus.relay_lease SET until = now() - interval '1 s'")
+        async with relaying(on_kafka, pool):
+            await _write(pool, 5, 5)
+            await sent(pool)
+            zombie.send_signal(signal.SIGCONT)
+            assert await asyncio.wait_for(zombie.wait(), 20) != 0
+            await _write(pool, 10, 5)
+            await sent(pool)
+    records = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")
+    assert sorted(int(record.headers["ecluse-seq"]) for record in records) == list(range(1, 16))
+
+
+async def test_a_second_relay_waits_while_the_first_one_holds_its_lease(pool: asyncpg.Pool, on_kafka: Settings) -> None:
+    await _write(pool, 0, 1)
+    stop = asyncio.Event()
+    async with relaying(on_kafka, pool):
+        standby = asyncio.create_task(Relay(on_kafka, pool).run(stop))
+        await _write(pool, 1, 1)
+        await sent(pool)
+        assert await pool.fetchval("SELECT generation FROM bus.relay_lease") == 1
+
+    async def taken_over() -> bool:
+        return bool(await pool.fetchval("SELECT generation = 2 FROM bus.relay_lease"))
+
+    await until(taken_over, standby)
+    stop.set()
+    await standby
+
+
+async def test_a_relay_whose_lease_was_taken_ends_with_an_error(pool: asyncpg.Pool, on_kafka: Settings) -> None:
+    await _write(pool, 0, 1)
+    stop = asyncio.Event()
+    running = asyncio.create_task(Relay(on_kafka, pool).run(stop))
+    await sent(pool, running)
+    assert await pool.fetchval(SQL["take_lease"], 1, 8.0) == 2
+    await _write(pool, 1, 1)
+    with pytest.raises(Fenced, match="Another relay has taken over"):
+        await running
+
+
+async def test_while_kafka_is_away_writes_go_on_and_everything_catches_up(
+    pool: asyncpg.Pool, sink: RecordingSink, own_kafka: Broker, on_kafka: Settings
+) -> None:
+    settings = dataclasses.replace(on_kafka, kafka_bootstrap=own_kafka.bootstrap)
+    await _write(pool, 0, 3)
+    stop = asyncio.Event()
+    log = KafkaLog(settings, pool, sink.name, sorted(sink.types))
+    relaying_task = asyncio.create_task(Relay(settings, pool).run(stop))
+    consuming = asyncio.create_task(runner(sink, pool, log, HttpBodies().follow).run(stop))
+    await sent(pool, relaying_task, consuming)
+    await asyncio.to_thread(own_kafka.kill)
+    await _write(pool, 3, 30)
+    await asyncio.sleep(3)
+    assert not relaying_task.done() and not consuming.done()
+    await asyncio.to_thread(own_kafka.start)
+    await sent(pool, relaying_task, consuming)
+
+    async def consumed() -> bool:
+        return len(await rows(pool)) == 33
+
+    await until(consumed, relaying_task, consuming)
+    stop.set()
+    await asyncio.gather(relaying_task, consuming)
