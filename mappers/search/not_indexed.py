@@ -1,0 +1,39 @@
+"""What R4 lets clients search by and this server does not, each with the reason. A query that asks for it is refused
+with it.
+
+Enters: nothing. Leaves: three tables. To serve one: a reader file for a search type, a row less here.
+"""
+
+from __future__ import annotations
+
+KINDS: dict[str, str] = {
+    "number": "numbers are not indexed yet",
+    "quantity": "quantities and their units are not indexed yet",
+    "composite": "composite parameters are not indexed yet",
+    "special": "distances are not computed yet",
+}
+"""Whole search types."""
+
+PARAMETERS: dict[str, str] = {
+    "Bundle.composition": "it leads into the first entry of a bundle, for chains, which are not served yet",
+    "Bundle.message": "it leads into the first entry of a bundle, for chains, which are not served yet",
+    "Patient.age": "R4 gives it no expression",
+    "Patient.birthOrderBoolean": "R4 gives it no expression",
+}
+"""Parameters of one type, `Type.code`."""
+
+GENERAL: dict[str, str] = {
+    "_content": "the full text of resources is not indexed here",
+    "_filter": "filter expressions are not served yet",
+    "_has": "reverse chains are not served yet",
+    "_include": "including other resources is not served yet",
+    "_in": "membership of groups and lists is not served yet",
+    "_list": "membership of lists is not served yet",
+    "_query": "this server has no named queries",
+    "_revinclude": "including other resources is not served yet",
+    "_text": "the narrative of resources is not indexed here",
+    "_type": "searches go over one resource type; name it in the path",
+    "_contained": "contained resources are not searched",
+    "_containedType": "contained resources are not searched",
+}
+"""Parameters of every type."""

@@ -1,0 +1,74 @@
+"""String parameters: names, addresses, titles, found by how they begin, whatever their case and accents.
+
+Enters: a value of a resource, or the text of a query. Leaves: rows with the folded and the exact text, or the same fold
+to look for.
+Spec: http://hl7.org/fhir/R4/search.html#string
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from mappers.search.rows import IndexRows, Reader, Visit
+
+LONGEST = 250
+"""Characters of a folded text that are searched."""
+
+_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+"""Letters that Unicode does not decompose, as people type them."""
+_PARTING = re.compile(r"[\s\-‐-―_/]+")
+_PUNCTUATION = re.compile(r"[^\w\s]")
+
+
+@lru_cache(maxsize=8192)
+def normalise(text: str) -> str:
+    """The text without case, accents and punctuation; what parts words is one space; at most 250 characters.
+
+    A text of punctuation only stays as it is."""
+    folded = text.casefold()
+    if not folded.isascii():
+        decomposed = unicodedata.normalize("NFKD", folded.translate(_LETTERS))
+        folded = (
+            "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold().translate(_LETTERS)
+        )
+    if not folded.isalnum():
+        folded = _PUNCTUATION.sub("", _PARTING.sub(" ", folded)).strip() or folded.strip()
+        folded = " ".join(folded.split())
+    return folded[:LONGEST]
+
+
+def _text(path: int) -> Visit:
+    def visit(value: str, rows: IndexRows) -> None:
+        rows[2].append((path, normalise(value), value))
+
+    return visit
+
+
+def _parts(members: Iterable[str]) -> Reader:
+    """A reader of an object whose members are texts or lists of texts."""
+    names = tuple(members)
+
+    def reader(path: int) -> Visit:
+        def visit(value: dict[str, Any], rows: IndexRows) -> None:
+            for name in names:
+                member = value.get(name)
+                if member is not None:
+                    for text in member if type(member) is list else (member,):
+                        if text is not None:
+                            rows[2].append((path, normalise(text), text))
+
+        return visit
+
+    return reader
+
+
+READERS: dict[str, Reader] = {
+    "string": _text,
+    "markdown": _text,
+    "HumanName": _parts(("text", "family", "given", "prefix", "suffix")),
+    "Address": _parts(("text", "line", "city", "district", "state", "postalCode", "country")),
+}
