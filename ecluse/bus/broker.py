@@ -28,7 +28,12 @@ log = Log("bus.broker")
 def client(settings: Settings) -> dict[str, Any]:
     """What every client of the broker is configured with."""
     # Level 2: a broker that is away is our own log line, not one of each thread of the library.
-    return {"bootstrap.servers": settings.kafka_bootstrap, "client.id": "ecluse", "log_level": 2}
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "client.id": "ecluse",
+        "log_level": 2,
+        "reconnect.backoff.max.ms": 1000,
+    }
 
 
 async def layout(settings: Settings, store: Any) -> Topics:
@@ -58,7 +63,14 @@ class Broker:
 
         Raises: Unavailable (503) when the broker is away; Conflict (409) when a topic has another number of partitions
         """
-        missing = [topic for topic in self._topics.registry(resource_types) if topic.name not in self._seen]
+        await self.ensure_topics(self._topics.registry(resource_types))
+
+    async def ensure_topics(self, topics: Iterable[Topic]) -> None:
+        """Each of these topics exists.
+
+        Raises: Unavailable (503) when the broker is away; Conflict (409) when a topic has another number of partitions
+        """
+        missing = [topic for topic in topics if topic.name not in self._seen]
         if missing:
             await asyncio.to_thread(self._make, missing)
             await self._store.execute(SQL["record"], [topic.name for topic in missing], self._topics.partitions)

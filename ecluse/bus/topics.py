@@ -49,6 +49,10 @@ class Topics:
         """Topic of a recipient's feed: `hub.<project>.v1`."""
         return f"{self.prefix}hub.{project}.v1"
 
+    def of_project(self, project: str) -> Topic:
+        """The topic of a recipient's feed; the last record of each key stays."""
+        return _compacted(self.hub(project))
+
     def dead(self, topic: str) -> str:
         """Topic of what could not be taken from a topic."""
         return f"{topic}.dlq"

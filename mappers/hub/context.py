@@ -64,7 +64,7 @@ class Context:
     patient: id of the Patient in whose compartment the resource is; person: whom that is
     shift: (low, high) days; at: day of this version, on which ages are counted
     birth_date: what of it leaves, "year" or "month"; systems: code systems the project adds, with the form of their
-    codes
+    codes; bases: addresses of this site's FHIR base, with a final slash, that references may begin with
     """
 
     keys: Keys
@@ -75,6 +75,7 @@ class Context:
     shift: tuple[int, int] = (-364, 364)
     birth_date: str = "year"
     systems: Mapping[str, str] = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
 
     @cached_property
     def days(self) -> int:

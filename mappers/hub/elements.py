@@ -97,7 +97,9 @@ def reference(types: str) -> Action:
     allowed = frozenset(types.split())
 
     def pseudonym(value: dict[str, Any], context: Context) -> dict[str, Any] | None:
-        match = _REFERENCE.fullmatch(value.get("reference") or "")
+        told = value.get("reference") or ""
+        base = next((base for base in context.bases if told.startswith(base)), "")
+        match = _REFERENCE.fullmatch(told.removeprefix(base))
         if match is None or match.group(1) not in allowed:
             return None
         resource_type, resource_id = match.groups()
