@@ -1,18 +1,51 @@
-"""What all tests share: a real PostgreSQL a test process, a database a test."""
+"""What all tests share: a real PostgreSQL a test process, a database a test, a real Kafka broker a test run."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.settings import SecretStr, Settings
+from tests.services import shared_kafka
 from tests.services.postgres import Postgres
 
 SettingsFactory = Callable[..., Settings]
+RUN = pytest.StashKey[Path]()
+RUN_PID = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives the run a folder, which its parallel processes share."""
+    shared = getattr(config, "workerinput", None)
+    config.stash[RUN] = Path(shared["run"] if shared else mkdtemp(prefix="ecluse-tests-"))
+    config.stash[RUN_PID] = shared["run_pid"] if shared else os.getpid()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a parallel process which run it belongs to."""
+    node.workerinput["run"] = str(node.config.stash[RUN])
+    node.workerinput["run_pid"] = node.config.stash[RUN_PID]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends what the run shared."""
+    if not hasattr(config, "workerinput"):
+        shared_kafka.end(config.stash[RUN])
+        rmtree(config.stash[RUN])
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """The address of the run's broker, for tests that leave it running; topics need names of their own."""
+    return shared_kafka.bootstrap(request.config.stash[RUN], request.config.stash[RUN_PID])
 
 
 @pytest.fixture(scope="session")
