@@ -1,0 +1,50 @@
+# make demo    everything on this machine, with virtual patients
+# make test    all tests, on real PostgreSQL and real Kafka
+# make check   lint, types, layers, unit and golden tests, in a minute
+# make up      server, consumers and portal
+# make bench   limits, load and freshness of this machine
+# make lock    the lock files, from pyproject.toml
+.PHONY: demo test check up bench lock
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTEST := .venv/bin/pytest -n 2 --dist loadfile
+TIDY := ecluse mappers fhir_server consumers portal bench tests tools
+
+demo: .venv/runtime.stamp
+	.venv/bin/ecluse demo
+
+up: .venv/runtime.stamp
+	.venv/bin/ecluse up
+
+bench: .venv/development.stamp
+	.venv/bin/python -m bench
+
+test: .venv/development.stamp
+	tools/prerequisites.sh
+	$(MAKE) check-code
+	$(PYTEST)
+
+check: .venv/development.stamp check-code
+	$(PYTEST) tests/unit tests/golden
+
+.PHONY: check-code
+check-code: .venv/development.stamp
+	.venv/bin/ruff check $(TIDY)
+	.venv/bin/ruff format --check $(TIDY)
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.venv/runtime.stamp: requirements.lock pyproject.toml
+	tools/venv.sh .venv
+	.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/development.stamp: .venv/runtime.stamp requirements-dev.lock
+	.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+lock:
+	tools/venv.sh .cache/lock
+	.cache/lock/bin/pip install -q --disable-pip-version-check uv
+	tools/lock.sh .cache/lock/bin/uv

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# What the tests need besides Python: Java 17 and Maven (Kafka), Node.js with npm (official FHIR files).
+# On Debian as root what is missing is installed; elsewhere one sentence says what to install.
+set -eu
+
+java_is_17() {
+  local version
+  version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+  [ -n "$version" ] && [ "$version" -ge 17 ]
+}
+
+missing=()
+java_is_17 || missing+=(java)
+command -v mvn >/dev/null || missing+=(maven)
+command -v node >/dev/null && command -v npm >/dev/null || missing+=(node)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || [ ! -e /etc/debian_version ] || ! command -v apt-get >/dev/null; then
+  echo "The tests need Java 17 or newer, Maven and Node.js with npm; missing here: ${missing[*]}. Install them and try again." >&2
+  exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+packages=()
+for name in "${missing[@]}"; do
+  case $name in
+    java) packages+=("$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)") ;;
+    maven) packages+=(maven) ;;
+    node) packages+=(nodejs); command -v npm >/dev/null || packages+=(npm) ;;
+  esac
+done
+apt-get install -q -y --no-install-recommends "${packages[@]}"
