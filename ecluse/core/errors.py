@@ -16,8 +16,8 @@
     ├── Fenced              503  another process has taken this one's work over
     └── Unmappable           -   a consumer cannot map this record, now or later: dead letter
 
-A leaf carries its HTTP status, its OperationOutcome issue code and whether trying again can help. The server turns it into an
-answer in one handler (`fhir_server/http/failures.py`), the consumers into retry or dead letter in one loop.
+A leaf carries its HTTP status, its OperationOutcome issue code and whether trying again can help. The server turns it
+into an answer in one handler (`fhir_server/http/failures.py`), the consumers into retry or dead letter in one loop.
 Spec: http://hl7.org/fhir/R4/valueset-issue-type.html
 """
 
@@ -46,9 +46,13 @@ class EcluseError(Exception):
     code: ClassVar[str] = "exception"
     retry: ClassVar[bool] = False
 
-    def __init__(self, text: str = "", *, issues: Sequence[Issue] = (), expression: str = "", diagnostics: str = "") -> None:
+    def __init__(
+        self, text: str = "", *, issues: Sequence[Issue] = (), expression: str = "", diagnostics: str = ""
+    ) -> None:
         """text: the sentence shown to the caller; issues: several findings at once, instead of text."""
-        self.issues: tuple[Issue, ...] = tuple(issues) or (Issue(text or type(self).__doc__ or "", expression, diagnostics),)
+        self.issues: tuple[Issue, ...] = tuple(issues) or (
+            Issue(text or type(self).__doc__ or "", expression, diagnostics),
+        )
         super().__init__(text or "; ".join(issue.text for issue in self.issues))
 
 

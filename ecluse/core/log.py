@@ -1,7 +1,8 @@
 """Logs as JSON lines, without patient data.
 
-Enters: an event's name and facts that are counts, durations, types, reasons or ids of requests. Leaves: one line on stderr.
-No caller passes a resource, an identifier of a patient, a query string or a body: the field names below are all that is let through.
+Enters: an event's name and facts that are counts, durations, types, reasons or ids of requests. Leaves: one line on
+stderr. No caller passes a resource, an identifier of a patient, a query string or a body: the field names below are
+all that is let through.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ import msgspec
 from ecluse.core import clock
 
 FIELDS = frozenset(
-    "address attempt batch bytes consumer count delay_s database duration_ms entries error group host interaction lag_events lag_s lane "
-    "method partition pid port reason request_id resource_type seq signal site sql_state status topic version worker".split()
+    "address attempt batch bytes consumer count delay_s database duration_ms entries error group host "
+    "interaction lag_events lag_s lane method partition pid port reason request_id resource_type seq signal "
+    "site sql_state status topic version worker".split()
 )
 
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = {"time": clock.instant_text(clock.now()), "level": record.levelname.lower(), "event": record.getMessage()}
+        line = {
+            "time": clock.instant_text(clock.now()),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
         line.update(getattr(record, "facts", {}))
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__
