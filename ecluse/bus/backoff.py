@@ -16,10 +16,10 @@ from ecluse.core.errors import EcluseError
 FIRST_S = 0.05
 LONGEST_S = 15.0
 
-# Lost connections, and what another session, an operator, a full disk or a migration still to come causes.
+# Lost connections, and what another session, an operator, a full disk or a migration still to come causes. The
+# driver's internal error is a connection that was lost between two of its states.
 _PASSING = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
@@ -32,6 +32,7 @@ _PASSING = (
     asyncpg.InvalidSchemaNameError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.PostgresIOError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -41,6 +42,9 @@ def transient(error: BaseException) -> bool:
     """True when the same attempt may succeed later although nothing about the data changes."""
     if isinstance(error, asyncpg.DataError):
         return False
+    if isinstance(error, asyncpg.InterfaceError):
+        # The driver's word for a connection that was lost, and for a wrong use of itself.
+        return "clos" in str(error)
     return error.retry if isinstance(error, EcluseError) else isinstance(error, _PASSING)
 
 

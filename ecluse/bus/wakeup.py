@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import asyncpg
-
+from ecluse.bus.backoff import transient
 from ecluse.core import clock
 
 CHANNEL = "ecluse_outbox"
@@ -49,7 +48,9 @@ class Notifier:
     async def _notify(self) -> None:
         try:
             await self._pool.execute(f"NOTIFY {CHANNEL}")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except Exception as error:
+            if not transient(error):
+                raise
             # Readers poll; a lost notification costs them at most POLL_S.
             await asyncio.sleep(POLL_S)
 
@@ -89,8 +90,9 @@ class Wakeup:
                 await self.close()
             self._conn = await self._pool.acquire(timeout=REOPEN_S)
             await self._conn.add_listener(CHANNEL, self._on_notify)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            return
+        except Exception as error:
+            if not transient(error):
+                raise
 
     def _on_notify(self, *_: object) -> None:
         self._heard.set()

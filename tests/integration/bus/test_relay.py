@@ -57,10 +57,12 @@ async def relay_process(database: str, settings: Settings) -> AsyncIterator[asyn
         await process.wait()
 
 
-async def _write(pool: asyncpg.Pool, first: int, count: int) -> None:
+async def _write(pool: asyncpg.Pool, first: int, count: int, stop: asyncio.Event | None = None) -> None:
     async with pool.acquire() as conn:
         for number in range(first, first + count):
             await put(conn, [Put("Observation", f"o{number % 40}", {"text": f"t{number}"}, f"p{number % 7}")])
+            if stop is not None and stop.is_set():
+                return
 
 
 async def _relayed(pool: asyncpg.Pool) -> int:
@@ -73,18 +75,16 @@ async def test_a_killed_relay_loses_nothing_and_doubles_nothing_in_effect(
     stop = asyncio.Event()
     log = KafkaLog(on_kafka, pool, sink.name, sorted(sink.types))
     consuming = asyncio.create_task(runner(sink, pool, log, HttpBodies().follow).run(stop))
-    for kill in range(3):
-        before = await _relayed(pool)
+    for _ in range(3):
+        before, killed = await _relayed(pool), asyncio.Event()
+        writing = asyncio.create_task(_write(pool, 0, 100_000, killed))
         async with relay_process(database, on_kafka):
-            await _write(pool, 1000 * kill, 20)
 
-            async def began(before: int = before) -> bool:
-                return await _relayed(pool) > before
+            async def further(before: int = before) -> bool:
+                return await _relayed(pool) > before + 200
 
-            await until(began, consuming)
-            writing = asyncio.create_task(_write(pool, 1000 * kill + 20, 400))
-            await asyncio.sleep(0.3)
-            assert not writing.done()
+            await until(further, consuming)
+        killed.set()
         await writing
     await _write(pool, 4000, 40)
     async with relaying(on_kafka, pool):

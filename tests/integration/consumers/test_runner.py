@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from consumers import dead_letters, ledger
 from consumers.offsets import Offsets
 from consumers.sink import Change, Disposition
+from ecluse.bus.backoff import transient
 from ecluse.bus.embedded import PARTITIONS, EmbeddedLog
 from ecluse.bus.log import Batch
 from ecluse.core.errors import Fenced, Unavailable
@@ -151,16 +153,24 @@ async def test_what_passes_by_itself_is_tried_again_and_no_position_is_lost(pool
     assert await dead_letters.listed(pool) == []
 
 
-async def test_rows_and_position_stand_together_when_the_connection_breaks(
-    pool: asyncpg.Pool, sink: RecordingSink
-) -> None:
+async def _begun_again(pool: asyncpg.Pool, sink: RecordingSink, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await runner(sink, pool).run(stop)
+        except Exception as error:
+            if not transient(error):
+                raise
+
+
+async def test_rows_and_position_stand_together_when_connections_break(pool: asyncpg.Pool, sink: RecordingSink) -> None:
     async with pool.acquire() as conn:
         await put(conn, [observation(f"o{n}", "a") for n in range(200)])
     stop = asyncio.Event()
-    running = asyncio.create_task(runner(sink, pool).run(stop))
+    running = asyncio.create_task(_begun_again(pool, sink, stop))
     for _ in range(10):
         await asyncio.sleep(0.01)
-        await pool.execute(BREAK)
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InternalClientError):
+            await pool.execute(BREAK)
 
     async def done() -> bool:
         return len(await rows(pool)) == 200
