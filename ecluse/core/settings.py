@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -38,9 +38,15 @@ class SecretStr:
     def __bool__(self) -> bool:
         return bool(self._value)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and other._value == self._value
 
-def _setting(default: Any, sentence: str, unit: str = "") -> Any:
-    return field(default=default, metadata={"sentence": sentence, "unit": unit})
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+def _setting(default: Any, sentence: str, unit: str = "", choices: Sequence[str] = ()) -> Any:
+    return field(default=default, metadata={"sentence": sentence, "unit": unit, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +67,28 @@ class Settings:
     pool_size: int = _setting(8, "Database connections of one process.")
     max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
-    bus: str = _setting("embedded", "Which log carries the events: embedded or kafka.")
+    bus: str = _setting("embedded", "Which log carries the events: embedded or kafka.", choices=("embedded", "kafka"))
     kafka_bootstrap: str = _setting("", "Kafka brokers, host:port,host:port.")
     kafka_prefix: str = _setting("", "Put before every topic name.")
     kafka_partitions: int = _setting(8, "Partitions of each topic when it is created.")
     kafka_replication: int = _setting(1, "Replicas of each topic when it is created.")
-    omop_note_text: str = _setting("empty", "What note.note_text holds: empty or identified.")
+    omop_note_text: str = _setting(
+        "empty", "What note.note_text holds: empty or identified.", choices=("empty", "identified")
+    )
     hub_projects: Path = _setting(Path("hub"), "Folder of the hub projects, one YAML file each.", "path")
     hub_master_key_file: Path = _setting(
         Path(""), "File of the master key for pseudonyms; empty: DATA/hub/master.key, made at first start.", "path"
     )
-    log_level: str = _setting("info", "Least level of the logs: info, warning or error.")
+    log_level: str = _setting(
+        "info", "Least level of the logs: info, warning or error.", choices=("info", "warning", "error")
+    )
+
+    def __post_init__(self) -> None:
+        """Raises: SettingsError when a value is none of its choices"""
+        for setting in dataclasses.fields(self):
+            choices, value = setting.metadata["choices"], getattr(self, setting.name)
+            if choices and value not in choices:
+                raise SettingsError(f"ECLUSE_{setting.name.upper()}={value!r} is none of {', '.join(choices)}")
 
     @property
     def url(self) -> str:
