@@ -1,10 +1,10 @@
 """A project's feed on its Kafka topic.
 
-Enters: rows of the feed, in order. Leaves: the same sealed records on `hub.<project>.v1`, under the same keyed hashes, at
-least once; then the cursor, in the feed's database. What was sent without the cursor having moved is sent again, from
-there on and in order, so the last record of each key is the newest; the header `ecluse-seq` tells it too. The topic is
-compacted. A notice is a sealed record, never null: compaction keeps it, and who reads late learns as well that the
-resource is gone.
+Enters: rows of the feed, in order. Leaves: the same sealed records on `hub.<project>.v1`, under the same keyed hashes,
+at least once; then the cursor, in the feed's database. What was sent without the cursor having moved is sent again,
+from there on and in order, so the last record of each key is the newest; the header `ecluse-seq` tells it too. The
+topic is compacted. A notice is a sealed record, never null: compaction keeps it, and who reads late learns as well that
+the resource is gone.
 """
 
 from __future__ import annotations

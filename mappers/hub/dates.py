@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 
 from ecluse.core.errors import Unmappable
 
-FIRST, LAST = date(1900, 1, 2), date(2199, 12, 30)
+FIRST, LAST = date(1901, 1, 1), date(2199, 12, 30)
 UNKNOWN = date(1970, 1, 1)
 OLDEST = 90
 """Whoever is older counts as this old."""
@@ -57,6 +57,8 @@ def _shifted_instant(text: str, days: int) -> str:
     sign = max(rest.rfind("+"), rest.rfind("-"))
     seconds, zone = (rest, "+00:00") if sign < 0 else (rest[:sign], rest[sign:])
     offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6])) * (-1 if zone[0] == "-" else 1)
+    # Leap seconds are at known dates.
+    seconds = seconds.replace(":60", ":59")
     moved = datetime.fromisoformat(minute) - offset + timedelta(days)
     return f"{moved.isoformat(timespec='minutes')}{seconds}Z"
 

@@ -83,7 +83,7 @@ def coding(value: dict[str, Any], context: Context) -> dict[str, Any] | None:
 
 def masked(value: dict[str, Any], context: Context) -> dict[str, Any]:
     """The same, or a code that says that there was one."""
-    return coding(value, context) or dict(MASKED)
+    return coding(value, context) or MASKED
 
 
 def concept(value: dict[str, Any], context: Context) -> dict[str, Any] | None:

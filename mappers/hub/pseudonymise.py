@@ -17,6 +17,10 @@ from mappers.hub.rules import Node, rules
 TAG = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "PSEUDED"}
 
 
+# What says that there was a value, by the element that says it.
+MASKS: dict[str, Any] = {"dataAbsentReason": {"coding": [MASKED]}, "deceasedBoolean": True}
+
+
 class LeftOut(NamedTuple):
     """Nothing of the resource may leave; the reason holds no content."""
 
@@ -32,7 +36,7 @@ def pseudonymise(resource: dict[str, Any], context: Context) -> dict[str, Any] |
     pseudonym = context.pseudonym(resource_type, resource["id"])
     if pseudonym is None:
         return LeftOut("in no patient's compartment")
-    head = {"resourceType": resource_type, "id": pseudonym, "meta": {"security": [dict(TAG)]}}
+    head = {"resourceType": resource_type, "id": pseudonym, "meta": {"security": [TAG]}}
     return head | made
 
 
@@ -46,6 +50,9 @@ def _walk(node: Node, value: dict[str, Any], context: Context) -> dict[str, Any]
                 made[name] = kept
     for name in node.required:
         if name not in made:
+            return name
+    for name in node.modifiers:
+        if name in value and name not in made:
             return name
     if node.any_of and not any(name in made for name in node.any_of):
         return node.any_of[0]
@@ -72,4 +79,4 @@ def _mask(mask: tuple[str, str], value: dict[str, Any], made: dict[str, Any]) ->
     prefix, target = mask
     had = any(name.startswith(prefix) for name in value)
     if had and target not in made and not any(name.startswith(prefix) for name in made):
-        made[target] = {"coding": [dict(MASKED)]}
+        made[target] = MASKS[target]

@@ -39,6 +39,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     any: str = ""
     masked: bool = False
     required: bool = False
+    modifier: bool = False
 
 
 @dataclass(slots=True)
@@ -46,11 +47,13 @@ class Node:
     """An element with elements inside.
 
     actions: what becomes of each; required: without these nothing of the node leaves; any_of: nor without one of these
+    modifiers: nor without these where they were given
     mask: (prefix, element): when nothing is left of the choice `prefix[x]`, this element says that there was a value
     """
 
     actions: dict[str, Action | Node] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    modifiers: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     mask: tuple[str, str] | None = None
 
@@ -86,6 +89,8 @@ def _add(node: Node, name: str, rule: Rule) -> None:
         node.actions[name] = _action(rule)
         if rule.required:
             node.required = (*node.required, name)
+        if rule.modifier:
+            node.modifiers = (*node.modifiers, name)
 
 
 def _action(rule: Rule) -> Action:

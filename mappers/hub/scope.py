@@ -23,6 +23,7 @@ MODIFIED = "unknown modifierExtension or implicitRules"
 NO_PATIENT = "in no patient's compartment"
 UNDATED = "without a clinical date"
 EARLY = "before the project's start"
+ABOUT_ANOTHER = "about another than its subject"
 IDENTIFYING = "the code says birth date or age"
 
 
@@ -32,6 +33,8 @@ def left_out(resource: dict[str, Any], patient: str | None, start: date) -> str:
         return MODIFIED
     if not patient:
         return NO_PATIENT
+    if "focus" in resource:
+        return ABOUT_ANOTHER
     if any(identifying(coding) for coding in _codings(resource)):
         return IDENTIFYING
     if resource["resourceType"] == "Patient":
