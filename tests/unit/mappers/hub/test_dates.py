@@ -48,7 +48,7 @@ def test_a_sign_for_unknown_does_not_show_the_shift(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2023-02-30", "2023-13", "2023-01-01T25:00:00Z", "hier"])
 def test_a_date_that_is_none_is_a_dead_letter_without_content(text: str) -> None:
-    with pytest.raises(Unmappable, match="^a date is not one of the calendar$"):
+    with pytest.raises(Unmappable, match=r"^a date is not one of the calendar$"):
         shifted(text, 1)
 
 
