@@ -8,10 +8,16 @@ Spec: http://hl7.org/fhir/R4/search.html#date
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir.dates import EARLIEST, LATEST, bounds
+from mappers.search.question import Moment, Question, Value, refused
 from mappers.search.rows import IndexRows, Reader, Visit
+
+PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+_ADVICE = f"write a date like 2018-05 or 2018-05-03T10:00Z, alone or after one of {', '.join(PREFIXES)}."
 
 normalise = bounds
 """The interval that a date covers."""
@@ -46,3 +52,24 @@ def _timing(path: int) -> Visit:
 
 
 READERS: dict[str, Reader] = {"date": _date, "dateTime": _date, "instant": _date, "Period": _period, "Timing": _timing}
+
+
+def asked(text: str, question: Question) -> list[Value]:
+    """The interval that is looked for, and how to compare with it; without prefix, `eq`.
+
+    `ap` widens the interval by a tenth of its distance from now.
+    Raises: BadRequest (400) when it is no date"""
+    prefix = text[:2] if text[:2] in PREFIXES else ""
+    written = text.removeprefix(prefix).replace(" ", "+")
+    try:
+        low, high = normalise(written)
+    except Unprocessable:
+        raise refused(question, text, _ADVICE) from None
+    if prefix == "ap":
+        low, high = _widened(low, high, question.now)
+    return [Moment(prefix or "eq", low, high)]
+
+
+def _widened(low: datetime, high: datetime, now: datetime) -> tuple[datetime, datetime]:
+    margin = max(low - now, now - high, timedelta(0)) / 10
+    return low - min(margin, low - EARLIEST), high + min(margin, LATEST - high)

@@ -8,14 +8,20 @@ Spec: http://hl7.org/fhir/R4/search.html#reference
 
 from __future__ import annotations
 
-from functools import lru_cache
+import re
+from functools import cache, lru_cache
 from typing import Any
 
-from ecluse.core.fhir.types import number_of
+from ecluse.core.fhir.definitions.expressions import ends, parse
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath
+from ecluse.core.fhir.types import name_of, number_of
+from mappers.search.question import Question, Target, Value, plain, refused
 from mappers.search.rows import IndexRows, Reader, Visit, limited
 
 ELSEWHERE = 0
 """The target type of an address that is not in this server."""
+
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 @lru_cache(maxsize=8192)
@@ -53,3 +59,35 @@ def _canonical(path: int) -> Visit:
 
 
 READERS: dict[str, Reader] = {"Reference": _reference, "canonical": _canonical, "uri": _canonical}
+
+
+def asked(text: str, question: Question) -> list[Value]:
+    """What `id`, `Type/id` or an address looks for.
+
+    A resource of this server may have been referred to by its full address too.
+    Raises: BadRequest (400) when the text is none of these, or of a type that the parameter does not point to"""
+    text = plain(text)
+    if _whole_addresses(question.paths):
+        return [Target((ELSEWHERE,), limited(text))]
+    local = text.removeprefix(f"{question.base}/") if question.base else text
+    if ":" in local:
+        return [Target((ELSEWHERE,), limited(local))]
+    allowed = question.parameter.targets
+    if _ID.fullmatch(local):
+        return [Target(tuple(number_of[name] for name in allowed), local)]
+    number, target = normalise(local)
+    if number == ELSEWHERE or not _ID.fullmatch(target) or (allowed and name_of[number] not in allowed):
+        raise refused(question, text, f"write id, Type/id or an address; the type is {_listed(allowed)}.")
+    elsewhere = [Target((ELSEWHERE,), limited(f"{question.base}/{name_of[number]}/{target}"))] if question.base else []
+    return [Target((number,), target), *elsewhere]
+
+
+def _listed(allowed: tuple[str, ...]) -> str:
+    return ", ".join(allowed[:-1]) + " or " + allowed[-1] if len(allowed) > 1 else allowed[0] if allowed else "any"
+
+
+@cache
+def _whole_addresses(paths: tuple[IndexedPath, ...]) -> bool:
+    """Whether all that the paths lead to are canonical addresses and uris."""
+    kinds = {end.kind for path in paths for end in ends(parse(path.text)[0])}
+    return "Reference" not in kinds

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from mappers.search.question import Beginning, Question, Value, plain, refused
 from mappers.search.rows import IndexRows, Reader, Visit
 
 LONGEST = 250
@@ -72,3 +73,13 @@ READERS: dict[str, Reader] = {
     "HumanName": _parts(("text", "family", "given", "prefix", "suffix")),
     "Address": _parts(("text", "line", "city", "district", "state", "postalCode", "country")),
 }
+
+
+def asked(text: str, question: Question) -> list[Value]:
+    """The beginning that is looked for.
+
+    Raises: BadRequest (400) when it is empty or longer than what is indexed"""
+    folded = normalise(plain(text))
+    if not folded or len(text) > LONGEST:
+        raise refused(question, text, f"write the beginning of a text, of 1 to {LONGEST} characters.")
+    return [Beginning(folded)]

@@ -11,6 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+from mappers.search.question import Question, Token, Value, parts, plain, refused
 from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
 normalise = limited
@@ -83,3 +84,21 @@ READERS: dict[str, Reader] = {
     "id": _text,
     "uri": _text,
 }
+
+
+def asked(text: str, question: Question) -> list[Value]:
+    """What `code`, `system|code`, `|code` or `system|` looks for.
+
+    A plain code of a resource has no system of its own: the one of its value set is taken as none.
+    Raises: BadRequest (400) when there is more than one bar, or nothing"""
+    system, *codes = map(plain, parts(text, "|"))
+    if not codes:
+        system, codes = "", [system]
+        keys: list[int | None] = [None]
+    else:
+        keys = [system_key(system) if system else 0]
+        if system and any(system in path.systems for path in question.paths):
+            keys.append(0)
+    if len(codes) != 1 or not (system or codes[0]):
+        raise refused(question, text, "write code, system|code, |code or system|, and \\| for a bar inside them.")
+    return [Token(key, normalise(codes[0]) if codes[0] else None) for key in keys]

@@ -8,9 +8,19 @@ Spec: http://hl7.org/fhir/R4/search.html#uri
 from __future__ import annotations
 
 from mappers.search import token
+from mappers.search.question import Address, Question, Value, plain, refused
 from mappers.search.rows import Reader, limited
 
 normalise = limited
 """The address as the index holds it."""
 
 READERS: dict[str, Reader] = dict.fromkeys(("uri", "url", "canonical", "oid", "uuid"), token.READERS["uri"])
+
+
+def asked(text: str, question: Question) -> list[Value]:
+    """The address that is looked for, as a whole.
+
+    Raises: BadRequest (400) when it is empty"""
+    if not text:
+        raise refused(question, text, "write an absolute address.")
+    return [Address(normalise(plain(text)))]

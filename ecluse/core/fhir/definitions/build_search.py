@@ -45,6 +45,9 @@ READS: dict[str, frozenset[str]] = {
 COLUMNS = {"_id", "_lastUpdated"}
 """Parameters that read the columns of the resource table, not index rows."""
 
+BOOLEAN_SYSTEMS = ["http://hl7.org/fhir/special-values", "http://terminology.hl7.org/CodeSystem/special-values"]
+"""The implicit system of booleans: in the page on search, and where it is published."""
+
 EXAMPLES = {"example", "example-extension", "example-reference"}
 """Parameters of the package that only show what a SearchParameter looks like."""
 
@@ -169,12 +172,14 @@ def _first(text: str) -> str:
 
 
 def _systems(kind: str, text: str, codes: dict[str, list[str]]) -> list[list[str]]:
-    """The code systems of a path that ends in plain codes."""
+    """The code systems of a path that ends in plain codes or booleans, which are stored without."""
     (path,) = parse(text)
-    if kind != "token" or {end.kind for end in ends(path)} != {"code"} or any(step.op != "member" for step in path):
+    kinds = {end.kind for end in ends(path)} & READS["token"]
+    if kind != "token" or not kinds <= {"code", "boolean"}:
         return []
-    owner = ends(path[:-1])[0].kind
-    systems = codes.get(f"{owner}.{path[-1].name}", [])
+    if kinds == {"boolean"}:
+        return [BOOLEAN_SYSTEMS]
+    systems = codes.get(f"{ends(path[:-1])[0].kind}.{path[-1].name}", [])
     return [systems] if systems else []
 
 

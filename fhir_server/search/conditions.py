@@ -1,0 +1,141 @@
+"""Conditions of SQL on one row, for each kind of value that a query asks for.
+
+Enters: a clause and the alias of a table. Leaves: text, and arguments added to the statement's.
+Spec: http://hl7.org/fhir/R4/search.html#prefix
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fhir_server.search.query import Clause
+from mappers.search.question import Address, Beginning, Id, Moment, Target, Token, Value
+
+LAST = "\U0010ffff"
+
+DATES = {
+    "eq": "{d}.low >= {low} AND {d}.low < {high} AND {d}.high <= {high}",
+    "ne": "({d}.low < {low} OR {d}.high > {high})",
+    "gt": "{d}.high > {high}",
+    "lt": "{d}.low < {low}",
+    "ge": "({d}.low >= {low} OR {d}.high > {high})",
+    "le": "{d}.low < {high} AND ({d}.low < {low} OR {d}.high <= {high})",
+    "sa": "{d}.low >= {high}",
+    "eb": "{d}.low < {low} AND {d}.high <= {low}",
+    "ap": "{d}.low < {high} AND {d}.high > {low}",
+}
+"""The prefixes on an interval [d.low, d.high), against the interval [low, high) of the query. Some name a bound of
+d.low that follows from the rest, so that a walk through the index ends there."""
+
+INSTANTS = {
+    "eq": "{d} >= {low} AND {d} < {high}",
+    "ne": "({d} < {low} OR {d} >= {high})",
+    "gt": "{d} >= {high}",
+    "lt": "{d} < {low}",
+    "ge": "{d} >= {low}",
+    "le": "{d} < {high}",
+    "sa": "{d} >= {high}",
+    "eb": "{d} < {low}",
+    "ap": "{d} >= {low} AND {d} < {high}",
+}
+"""The same on an instant."""
+
+
+class Arguments:
+    """The arguments of a statement."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def add(self, value: Any) -> str:
+        """The mark, `$n`, that stands for this value in the statement."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def of_rows(clause: Clause, alias: str, arguments: Arguments, *, apart: bool) -> list[str]:
+    """Conditions on an index row, one of which must hold. apart: one for each value, else as few as possible."""
+    groups = [(value,) for value in clause.values] if apart else _grouped(clause.values)
+    return [_condition(group, alias, arguments) for group in groups]
+
+
+def of_resource(clause: Clause, alias: str, arguments: Arguments) -> list[str]:
+    """Conditions on a row of the table of resources, one of which must hold."""
+    if clause.kind == "_id":
+        return [_equal(f"{alias}.id", [value.id for value in clause.values if isinstance(value, Id)], arguments)]
+    moments = [value for value in clause.values if isinstance(value, Moment)]
+    return [_compared(INSTANTS, moment, f"{alias}.updated", arguments) for moment in moments]
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    """One condition that holds when one of these does."""
+    return conditions[0] if len(conditions) == 1 else f"({' OR '.join(conditions)})"
+
+
+def _grouped(values: Iterable[Value]) -> list[tuple[Value, ...]]:
+    """Values that one condition can hold for, together."""
+    groups: dict[Any, list[Value]] = {}
+    for value in values:
+        groups.setdefault(_likeness(value), []).append(value)
+    return [tuple(group) for group in groups.values()]
+
+
+def _likeness(value: Value) -> Any:
+    match value:
+        case Token(system, code):
+            return system, code is None
+        case Target(types):
+            return types
+        case Address():
+            return Address
+    return value
+
+
+def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments) -> str:
+    """The condition for values that differ only in what is compared for equality."""
+    match group[0]:
+        case Token(system, code):
+            codes = [value.code for value in group if isinstance(value, Token)]
+            found = [] if code is None else [_equal(f"{alias}.code", codes, arguments)]
+            if system is not None:
+                found.append(f"{alias}.system = {arguments.add(system) if system else 0}")
+            return " AND ".join(found)
+        case Target(types):
+            ids = [value.id for value in group if isinstance(value, Target)]
+            return f"{_equal(f'{alias}.target_id', ids, arguments)} AND {_of_types(f'{alias}.target_type', types)}"
+        case Address():
+            texts = [value.text for value in group if isinstance(value, Address)]
+            return f"{_equal(f'{alias}.code', texts, arguments)} AND {alias}.system = 0"
+        case Beginning(folded):
+            low, high = arguments.add(folded), arguments.add(_next(folded))
+            return f"{alias}.folded >= {low} AND {alias}.folded < {high}"
+        case Moment() as moment:
+            return _compared(DATES, moment, alias, arguments)
+    raise TypeError(group)
+
+
+def _equal(column: str, values: Sequence[Any], arguments: Arguments) -> str:
+    if len(values) == 1:
+        return f"{column} = {arguments.add(values[0])}"
+    return f"{column} = ANY({arguments.add(list(values))})"
+
+
+def _of_types(column: str, types: tuple[int, ...]) -> str:
+    if not types:
+        return f"{column} > 0"
+    return f"{column} = {types[0]}" if len(types) == 1 else f"{column} IN ({', '.join(map(str, types))})"
+
+
+def _compared(table: dict[str, str], moment: Moment, name: str, arguments: Arguments) -> str:
+    text = table[moment.prefix]
+    low = arguments.add(moment.low) if "{low}" in text else ""
+    high = arguments.add(moment.high) if "{high}" in text else ""
+    return text.format(d=name, low=low, high=high)
+
+
+def _next(text: str) -> str:
+    """The least text above all that begin with this one, in the order of code points."""
+    kept = text.rstrip(LAST)
+    following = ord(kept[-1]) + 1 if kept else ord(LAST)
+    return kept[:-1] + chr(0xE000 if 0xD800 <= following <= 0xDFFF else following)

@@ -1,0 +1,146 @@
+"""A query string as a search.
+
+Enters: a resource type and the text after the question mark. Leaves: a SearchQuery, or the error that lists all that is
+wrong with the text and what would be valid. Nothing is ignored, unless the client prefers so (`handling=lenient`): then
+parameters that are unknown or not served are left out and named.
+Spec: http://hl7.org/fhir/R4/search.html, http://hl7.org/fhir/R4/http.html#search
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import SequenceMatcher
+from typing import cast
+from urllib.parse import parse_qsl
+
+from ecluse.core import clock
+from ecluse.core.errors import BadRequest, Issue
+from ecluse.core.fhir.definitions.expressions import ends
+from ecluse.core.fhir.definitions.expressions import parse as parse_expression
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, paths
+from fhir_server.search.control import CONTROLS, Control
+from fhir_server.search.query import Clause, Kind, SearchQuery, cursor
+from mappers.search import date, identity, reference, string, token, uri
+from mappers.search.question import Question, Token, Value, parts
+from mappers.search.registry import reason_against, served
+
+LONGEST_LIST = 1000
+
+READERS: dict[str, Callable[[str, Question], list[Value]]] = {
+    "_id": identity.asked,
+    "_lastUpdated": date.asked,
+    "token": token.asked,
+    "reference": reference.asked,
+    "string": string.asked,
+    "date": date.asked,
+    "uri": uri.asked,
+}
+"""What reads the values of each kind of parameter."""
+
+MODIFIERS: dict[str, tuple[str, ...]] = {}
+"""The modifiers that are served, by search type."""
+
+
+class _NotServed(Exception):
+    """A parameter that lenient handling leaves out."""
+
+
+def parse(resource_type: str, text: str, *, base: str = "", lenient: bool = False) -> SearchQuery:
+    """The search that a query string asks for.
+
+    text: percent-encoded, without "?"; base: address of this server, under which its own resources may be named
+    Raises: BadRequest (400) with an issue for each parameter that cannot be obeyed"""
+    clauses: list[Clause] = []
+    control = Control()
+    understood: list[tuple[str, str]] = []
+    ignored: list[str] = []
+    issues: list[Issue] = []
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        try:
+            if name in CONTROLS:
+                _check_once(name, understood)
+                control = CONTROLS[name](control, value)
+            else:
+                clauses.append(_clause(resource_type, name, value, base))
+            understood.append((name, value))
+        except _NotServed as error:
+            ignored.append(str(error))
+        except BadRequest as error:
+            issues += error.issues
+    if ignored and not lenient:
+        issues += [Issue(reason, code="not-supported") for reason in ignored]
+    if issues:
+        raise BadRequest(issues=issues)
+    return SearchQuery(
+        type=resource_type,
+        clauses=tuple(clauses),
+        sort=control.sort,
+        count=control.count,
+        cursor=cursor(control.cursor, control.sort) if control.cursor else None,
+        total=control.total,
+        count_only=control.count_only,
+        understood=tuple(pair for pair in understood if pair[0] != "_cursor"),
+        ignored=tuple(ignored),
+    )
+
+
+def parse_criteria(resource_type: str, text: str) -> SearchQuery:
+    """The search of a conditional create or of a conditional reference: `identifier=system|value&…`.
+
+    Raises: BadRequest (400) when it cannot be read or has no condition
+    Spec: http://hl7.org/fhir/R4/http.html#ccreate"""
+    query = parse(resource_type, text)
+    if not query.clauses:
+        raise BadRequest("A condition needs a search parameter, like identifier=system|value.", diagnostics=text[:200])
+    return query
+
+
+def _check_once(name: str, understood: list[tuple[str, str]]) -> None:
+    if any(name == earlier for earlier, _ in understood):
+        raise BadRequest(f"{name}: write it once.")
+
+
+def _clause(resource_type: str, name: str, text: str, base: str) -> Clause:
+    """One `name=value,value`. Raises: _NotServed, BadRequest"""
+    code, colon, modifier = name.partition(":")
+    parameter = served(resource_type).get(code)
+    if parameter is None:
+        raise _NotServed(_unknown(resource_type, code))
+    if colon:
+        raise BadRequest(_modifier(parameter, modifier), diagnostics=f"{name}={text}"[:200])
+    kind = cast(Kind, code if code in ("_id", "_lastUpdated") else parameter.type)
+    read = tuple(paths()[number] for number in parameter.paths)
+    question = Question(parameter, read, base, clock.now())
+    values: list[Value] = []
+    for part in parts(text, ","):
+        values += READERS[kind](part, question)
+    if len(values) > LONGEST_LIST:
+        raise BadRequest(f"{code}: at most {LONGEST_LIST} values in one list.")
+    return Clause(code, kind, parameter.paths, tuple(dict.fromkeys(values)), _selective(kind, read, values))
+
+
+def _selective(kind: Kind, read: tuple[IndexedPath, ...], values: list[Value]) -> int:
+    """How few resources one value is likely to leave, 0 the fewest."""
+    if kind != "token":
+        return {"_id": 0, "reference": 2, "uri": 5, "string": 3, "date": 6, "_lastUpdated": 8}[kind]
+    if any(isinstance(value, Token) and value.code is None for value in values):
+        return 7
+    if read[0].text.endswith((".meta.tag", ".meta.security")):
+        return 7
+    kinds = {end.kind for path in read for end in ends(parse_expression(path.text)[0])}
+    return 1 if kinds & {"Identifier", "ContactPoint"} else 4 if kinds & {"CodeableConcept", "Coding"} else 7
+
+
+def _unknown(resource_type: str, code: str) -> str:
+    """Why a parameter cannot be obeyed, with the valid names, the nearest first."""
+    if reason := reason_against(resource_type, code):
+        return f"{code} is not served: {reason}."
+    if "." in code:
+        return f"{code} is not served: chains are not served yet."
+    valid = sorted([*served(resource_type), *CONTROLS], key=lambda name: -SequenceMatcher(None, code, name).ratio())
+    return f"{resource_type} has no search parameter {code[:80]}; valid, nearest first: {', '.join(valid)}."
+
+
+def _modifier(parameter: Parameter, modifier: str) -> str:
+    valid = ", ".join(MODIFIERS.get(parameter.type, ())) or "none, leave it out"
+    return f"{parameter.code}:{modifier[:80]} is not served; modifiers of {parameter.type} parameters served: {valid}."

@@ -1,0 +1,98 @@
+"""What a query asks of one parameter, before and after each search type has read it.
+
+Enters: text between the commas of a query. Leaves: values in the form that the index has, so that they compare by
+equality or order. The signs `,` `|` `$` and `\\` are written with a `\\` before them when they are meant as such.
+Spec: http://hl7.org/fhir/R4/search.html#escaping
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
+
+
+class Question(NamedTuple):
+    """What the values of a query are read for. base: the address of this server, "" when unknown; now: for `ap`."""
+
+    parameter: Parameter
+    paths: tuple[IndexedPath, ...]
+    base: str
+    now: datetime
+
+
+class Token(NamedTuple):
+    """system: key, 0 for none, None for any; code: None for any."""
+
+    system: int | None
+    code: str | None
+
+
+class Target(NamedTuple):
+    """types: numbers, 0 for an address elsewhere; empty for any type of this server."""
+
+    types: tuple[int, ...]
+    id: str
+
+
+class Beginning(NamedTuple):
+    """The folded text that a string begins with."""
+
+    folded: str
+
+
+class Address(NamedTuple):
+    """A uri as a whole."""
+
+    text: str
+
+
+class Moment(NamedTuple):
+    """An interval to compare with, and how: eq ne gt lt ge le sa eb ap."""
+
+    prefix: str
+    low: datetime
+    high: datetime
+
+
+class Id(NamedTuple):
+    """The logical id of a resource."""
+
+    id: str
+
+
+Value = Token | Target | Beginning | Address | Moment | Id
+
+_ESCAPED = re.compile(r"\\([,|$\\])")
+_SPECIAL = re.compile(r"([,|$\\])")
+
+
+def parts(text: str, separator: str) -> list[str]:
+    """The text cut at each separator that has no `\\` before it; what is escaped stays escaped."""
+    if "\\" not in text:
+        return text.split(separator)
+    found = [""]
+    for piece in re.findall(r"\\.|.|\\$", text, re.DOTALL):
+        if piece == separator:
+            found.append("")
+        else:
+            found[-1] += piece
+    return found
+
+
+def plain(text: str) -> str:
+    """The text without its escapes; a `\\` before any other sign stands for itself."""
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def escaped(text: str) -> str:
+    """The text as a query must write it."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def refused(question: Question, text: str, advice: str) -> BadRequest:
+    """The error for a value that cannot be read. advice: what would be valid."""
+    return BadRequest(f"{question.parameter.code}: {advice}", diagnostics=f'found "{text[:80]}"')
