@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 
 import click
 
+from ecluse.cli.hub import hub
 from ecluse.core import log
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
@@ -236,3 +237,6 @@ async def site_list() -> None:
     from ecluse.cli import sites
 
     await sites.show(settings_of())
+
+
+main.add_command(hub)

@@ -25,6 +25,12 @@ from ecluse.core.settings import Settings
 
 PATIENTS, SEED = "50", "7"
 SITES = {"hopital-nord": "Hôpital Nord", "hopital-sud": "Hôpital Sud"}
+PROJECT = """name: demo
+title: Demonstration project
+types: [Patient, Encounter, Condition, Observation]
+recipient: ../recipient.pub.jwk
+start: 2020-01-01
+"""
 STARTS_WITHIN_S = 120
 WAITS_S = 240.0
 console = Console()
@@ -67,6 +73,7 @@ async def _prepare(settings: Settings, folder: Path) -> None:
     if not settings.hub_projects.exists():
         settings.hub_projects.mkdir(parents=True)
         await _ecluse("hub", "keygen", "--out", str(settings.data / "recipient.jwk"))
+        (settings.hub_projects / "demo.yaml").write_text(PROJECT)
 
 
 async def _ecluse(*words: str) -> None:

@@ -126,6 +126,7 @@ def application(settings: Settings) -> Starlette:
     return Starlette(
         lifespan=lifespan,
         routes=[
+            Route("/fhir", fhir),
             Mount("/fhir", fhir),
             Mount("/sites", fhir),
             Route("/health", health),

@@ -15,6 +15,7 @@ Spec: http://hl7.org/fhir/R4/http.html#transaction
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -173,15 +174,13 @@ def _request(request: Request, entry: BundleEntry, index: int) -> Request:
 def _placed(error: Exception, index: int) -> Exception:
     """The same error, told with the entry's place in the bundle."""
     if isinstance(error, EcluseError):
-        place = f"Bundle.entry[{index}]"
-        error.issues = tuple(
-            Issue(
-                issue.text,
-                f"{place}.resource.{issue.expression}" if issue.expression else place,
-                issue.diagnostics,
-                issue.code,
-                issue.severity,
-            )
-            for issue in error.issues
-        )
+        error.issues = tuple(replace(issue, expression=_place(issue.expression, index)) for issue in error.issues)
     return error
+
+
+def _place(expression: str, index: int) -> str:
+    """`Patient.name[0]` of a resource as `Bundle.entry[3].resource.name[0]`."""
+    if expression.startswith("Bundle."):
+        return expression
+    element = expression.partition(".")[2]
+    return f"Bundle.entry[{index}]" + (f".resource.{element}" if element else "")

@@ -26,7 +26,7 @@ from fhir_server.store.keys import Keys
 
 SQL = queries.load(__package__, "write.sql")
 CREATED, UPDATED, DELETED = 1, 2, 3
-NO_ROWS = IndexRows((), (), (), ())
+NO_ROWS = IndexRows([], [], [], [])
 
 
 class Context(NamedTuple):
@@ -151,7 +151,7 @@ async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -
         if rows
         else {}
     )
-    return {(row["type"], row["id"]): Held(*row, body=bodies.get(row["pk"])) for row in rows}
+    return {(row["type"], row["id"]): Held(*row, bodies.get(row["pk"])) for row in rows}
 
 
 def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
@@ -195,8 +195,12 @@ def _after(held: Held, context: Context) -> datetime:
 
 
 def _minus(rows: IndexRows, other: IndexRows) -> IndexRows:
+    """The rows that the other has not."""
     return IndexRows(
-        *(tuple(row for row in mine if row not in theirs) for mine, theirs in zip(rows, other, strict=True))
+        [row for row in rows.tokens if row not in other.tokens],
+        [row for row in rows.references if row not in other.references],
+        [row for row in rows.strings if row not in other.strings],
+        [row for row in rows.dates if row not in other.dates],
     )
 
 

@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER
 -- First versions under ids that the server gave, their search rows and their events.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 ids, $13 patients, $14 bodies, $15 entries,
--- tokens: $16 keys, $17 systems, $18 paths, $19 codes; references: $20 keys, $21 paths, $22 target types, $23 target ids;
+-- tokens: $16 keys, $17 paths, $18 systems, $19 codes; references: $20 keys, $21 paths, $22 target types, $23 target ids;
 -- strings: $24 keys, $25 paths, $26 folded, $27 exact; dates: $28 keys, $29 paths, $30 lows, $31 highs
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
@@ -45,7 +45,7 @@ WITH source AS (
 ), token AS (
     INSERT INTO fhir.token (pk, system, site, path, code)
     SELECT pk, system, $4, path, code
-    FROM unnest($16::bigint[], $17::bigint[], $18::smallint[], $19::text[]) AS given (pk, system, path, code)
+    FROM unnest($16::bigint[], $17::smallint[], $18::bigint[], $19::text[]) AS given (pk, path, system, code)
 ), reference AS (
     INSERT INTO fhir.reference (pk, site, path, target_type, target_id)
     SELECT pk, $4, path, target_type, target_id
@@ -66,7 +66,7 @@ SELECT pk, 1, $4, type, 1, $5, patient FROM first ORDER BY entry;
 -- Next versions of locked rows; of the search rows only the difference is touched.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 patients, $13 bodies, $14 entries, $15 versions, $16 instants, $17 operations,
--- new tokens: $18 keys, $19 systems, $20 paths, $21 codes; references: $22 keys, $23 paths, $24 target types, $25 target ids;
+-- new tokens: $18 keys, $19 paths, $20 systems, $21 codes; references: $22 keys, $23 paths, $24 target types, $25 target ids;
 -- strings: $26 keys, $27 paths, $28 folded, $29 exact; dates: $30 keys, $31 paths, $32 lows, $33 highs;
 -- gone tokens: $34 … $37, references: $38 … $41, strings: $42 … $45, dates: $46 … $49
 WITH source AS (
@@ -88,7 +88,7 @@ WITH source AS (
 ), token AS (
     INSERT INTO fhir.token (pk, system, site, path, code)
     SELECT pk, system, $4, path, code
-    FROM unnest($18::bigint[], $19::bigint[], $20::smallint[], $21::text[]) AS given (pk, system, path, code)
+    FROM unnest($18::bigint[], $19::smallint[], $20::bigint[], $21::text[]) AS given (pk, path, system, code)
 ), reference AS (
     INSERT INTO fhir.reference (pk, site, path, target_type, target_id)
     SELECT pk, $4, path, target_type, target_id
@@ -103,7 +103,7 @@ WITH source AS (
     FROM unnest($30::bigint[], $31::smallint[], $32::timestamptz[], $33::timestamptz[]) AS given (pk, path, low, high)
 ), gone_token AS (
     DELETE FROM fhir.token t
-    USING unnest($34::bigint[], $35::bigint[], $36::smallint[], $37::text[]) AS gone (pk, system, path, code)
+    USING unnest($34::bigint[], $35::smallint[], $36::bigint[], $37::text[]) AS gone (pk, path, system, code)
     WHERE t.site = $4 AND t.path = gone.path AND t.code = gone.code AND t.pk = gone.pk AND t.system = gone.system
 ), gone_reference AS (
     DELETE FROM fhir.reference r

@@ -45,7 +45,7 @@ def check(served: Served, sender: Sender) -> None:
         assert consumer["dead"] == 0, consumer
 
 
-@pytest.mark.parametrize("part", ["serve", "warehouse", "search", "hub-kill", "up", "postmaster"])
+@pytest.mark.parametrize("part", ["serve", "warehouse", "search", "hub-trial", "up", "postmaster"])
 def test_nothing_is_lost_or_doubled_when_it_is_killed(tmp_path: Path, hub_folder: Path, part: str) -> None:
     data = tmp_path / "data"
     variables = {"ECLUSE_HUB_PROJECTS": str(hub_folder)}

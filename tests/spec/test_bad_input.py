@@ -36,7 +36,7 @@ BAD = {
     "control character": ("/Patient", (PATIENT % '"language":"a\\u0000b"').encode(), "Patient.language"),
     "raw control character": ("/Patient", b'{"resourceType":"Patient","language":"a\x01b"}', ""),
     "lone surrogate": ("/Patient", (PATIENT % '"name":[{"family":"\\ud800"}]').encode(), ""),
-    "another type": ("/Patient", b'{"resourceType":"Observation"}', "Patient.resourceType"),
+    "another type": ("/Patient", b'{"resourceType":"Observation"}', "Observation.resourceType"),
     "duplicate key": ("/Patient", (PATIENT % '"gender":"male","gender":"female"').encode(), "Patient.gender"),
     "duplicate in entry": (
         "/",

@@ -182,6 +182,6 @@ def test_batch_entries_know_nothing_of_each_other(fhir: httpx.Client) -> None:
 
 
 def test_another_bundle_type_answers_400_and_says_where_it_belongs(fhir: httpx.Client) -> None:
-    answer = fhir.post("/", json=bundle(kind="collection"))
+    answer = fhir.post("/", json=bundle(post({"resourceType": "Patient"}), kind="collection"))
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["expression"] == ["Bundle.type"]

@@ -1,0 +1,49 @@
+"""What the documents say about the code is so."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import yaml
+
+from ecluse.core import errors
+from ecluse.core.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_error_has_its_row_with_its_status_and_its_retry() -> None:
+    rows = {row.split("|")[2].strip(): row for row in (ROOT / "docs/errors.md").read_text().splitlines() if row.startswith("| ")}
+    leaves = [leaf for leaf in vars(errors).values() if isinstance(leaf, type) and issubclass(leaf, errors.EcluseError)]
+    server_side = [leaf for leaf in leaves if leaf is not errors.EcluseError and leaf.__name__ in rows]
+    assert len(server_side) >= 12
+    for leaf in server_side:
+        cells = [cell.strip() for cell in rows[leaf.__name__].strip("|").split("|")]
+        assert int(cells[0]) == leaf.status
+        assert cells[3] == ("yes" if leaf.retry else "no")
+
+
+def test_every_variable_of_the_compose_file_is_a_setting() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    used = set(re.findall(r"\bECLUSE_[A-Z_]+", text))
+    known = {f"ECLUSE_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    assert used
+    assert used <= known
+
+
+def test_the_compose_file_has_each_part_and_publishes_on_this_machine_only() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert {"postgres", "kafka", "serve", "relay", "warehouse", "search"} <= services.keys()
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_readme_is_short_and_opens_with_what_it_does() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 150
+    assert lines[0] == "# Écluse"
+    assert any(line.strip().startswith("make demo") for line in lines)
+    assert any(line.strip().startswith("make test") for line in lines)
