@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import asyncpg
@@ -30,20 +31,24 @@ MIGRATED = "migrated"
 
 
 class Postgres:
-    """A running server and its databases; it works outside the loops of the tests."""
+    """A running server and its databases; it works beside the loops of the tests, in a thread of its own."""
 
     def __init__(self, data: Path) -> None:
         self._numbers = count(1)
         self._loop = asyncio.new_event_loop()
         self._embedded = Embedded(data, FAST)
-        self.url = self.wait(self._embedded.start())
+        self.url = self._loop.run_until_complete(
+            self._embedded.start()
+        )  # the server ends with the thread that starts it
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self._admin = self.wait(asyncpg.connect(self.url))
         self.run(f"CREATE DATABASE {MIGRATED} TEMPLATE template0")
         self.wait(_migrate(self.url_of(MIGRATED)))
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """What the work returns."""
-        return self._loop.run_until_complete(work)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def run(self, statement: str) -> None:
         """Runs one statement outside any transaction."""
@@ -65,6 +70,8 @@ class Postgres:
         """Ends the server."""
         self.wait(self._admin.close())
         self.wait(self._embedded.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
 
 
