@@ -69,19 +69,20 @@ def _days(text: str) -> tuple[datetime, datetime]:
     found = _DAY.fullmatch(text)
     if found is None:
         raise _refused(text)
-    year, month, day = (int(part) if part else 0 for part in found.groups())
+    year, month, day = found.groups()
     try:
-        low = datetime(year, month or 1, day or 1, tzinfo=UTC)
+        low = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
         return low, _next(low, month, day)
     except ValueError:
         raise _refused(text) from None
 
 
-def _next(low: datetime, month: int, day: int) -> datetime:
+def _next(low: datetime, month: str | None, day: str | None) -> datetime:
+    """Where the year, month or day that begins at low ends."""
     try:
         if day:
             return low + timedelta(days=1)
-        return low.replace(month=month + 1) if 0 < month < 12 else low.replace(year=low.year + 1, month=1)
+        return low.replace(month=low.month + 1) if month and month != "12" else low.replace(year=low.year + 1, month=1)
     except (OverflowError, ValueError):
         return LATEST
 

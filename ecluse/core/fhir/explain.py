@@ -170,7 +170,7 @@ class _Walk:
 def shown(value: Any) -> str:
     """A scalar as JSON, cut short; of an object its names, of an array its length."""
     if isinstance(value, dict):
-        text = f"an object with {', '.join(list(value)[:SHOWN])}" if value else "an empty object"
+        text = f"an object with {', '.join(map(step, list(value)[:10]))}" if value else "an empty object"
     elif isinstance(value, list):
         text = f"an array of {len(value)}"
     else:
@@ -216,9 +216,9 @@ def _unknown(type_name: str, key: str) -> str:
         return f"{key} is a choice: write one of {', '.join(choice)}."
     near = get_close_matches(key.lstrip("_"), _names(type_name), 3, 0.6)
     if near:
-        return f"{type_name} has no element {key[:SHOWN]}: did you mean {' or '.join(near)}?"
+        return f"{type_name} has no element {step(key)}: did you mean {' or '.join(near)}?"
     names = ", ".join(element.name + ("[x]" if element.choice else "") for element in structures().types[type_name])
-    return f"{type_name} has no element {key[:SHOWN]}. Its elements are {names}."
+    return f"{type_name} has no element {step(key)}. Its elements are {names}."
 
 
 def _nearest_type(name: Any) -> str:

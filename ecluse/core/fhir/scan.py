@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ecluse.core.errors import Issue
-from ecluse.core.fhir.json import LONGEST_NUMBER, is_bounded
+from ecluse.core.fhir.json import LONGEST_NUMBER, encode, is_bounded
 
 MOST_TOKENS = 500_000
 """About half a second; a place further on is not named."""
@@ -65,7 +65,7 @@ def scan(data: bytes, root: str = "") -> list[Issue]:
 def step(name: str) -> str:
     """A member's name as FHIRPath writes it."""
     name = name if len(name) <= 80 else name[:80] + "…"
-    return name if _IDENTIFIER.fullmatch(name) else f"`{name}`"
+    return name if _IDENTIFIER.fullmatch(name) else f"`{encode(name).decode()[1:-1].replace('`', '~')}`"
 
 
 class _Scan:

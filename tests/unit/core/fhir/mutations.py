@@ -129,5 +129,5 @@ MUTATIONS: list[Mutation] = [
     (PATIENT, "name/0/family", "Chal\x08mers", "Patient.name[0].family", "value"),
     (PATIENT, "text/div", "<div>\x0b</div>", "Patient.text.div", "value"),
     (QUESTIONS, "item/0/item/0/text", "a\x1fb", "Questionnaire.item[0].item[0].text", "value"),
-    (PATIENT, "na\x00me", 1, "Patient.`na\x00me`", "structure"),
+    (PATIENT, "na\x00me", 1, "Patient.`na\\u0000me`", "structure"),
 ]
