@@ -2,7 +2,9 @@
 
 Enters: the steps of a transaction, in its database transaction. Leaves: the same steps with every reference rewritten,
 and which of them stand already. Locks come before searches, so that a search sees what the other holders of the lock
-committed. Spec: http://hl7.org/fhir/R4/http.html#trules"""
+committed. A conditional reference is one more name for a resource, so one walk rewrites all.
+Spec: http://hl7.org/fhir/R4/http.html#trules
+"""
 
 from __future__ import annotations
 
@@ -11,33 +13,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecluse.core.errors import Issue, PreconditionFailed
+from ecluse.core.fhir import json
 from ecluse.core.fhir.references import conditional_references, rewrite
 from fhir_server.interactions.plan import Step
 from fhir_server.interactions.slices import in_slices
 from fhir_server.store import conditions, resources
 
 _RESTFUL = re.compile(r"https?://.+/([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")
+_CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*")')
 
 
 async def resolve(conn: Any, site: int, steps: Sequence[Step]) -> dict[int, str]:
-    """Index of entry → id, for the conditional creates whose resource stands already. References are rewritten in
-    place.
+    """Index of entry → id, for the conditional creates whose resource stands already. References are rewritten in place.
 
     Raises: PreconditionFailed (412) when a condition has several matches, or a conditional reference none
     """
     found = await _conditional_creates(conn, site, steps)
-    names = _names(steps, found)
-    pending: list[tuple[dict[str, Any], str, int]] = []
+    names = _names(steps, found) | await _conditional_targets(conn, site, steps)
     async for step in in_slices(steps):
-        if step.resource is None or step.index in found:
-            continue
-        rewrite(step.type, step.resource, names)
-        pending.extend(
-            (holder, target, step.index) for holder, target in conditional_references(step.type, step.resource)
-        )
-    targets = await _conditional_targets(conn, site, pending)
-    for holder, target, _ in pending:
-        holder["reference"] = targets[target]
+        if step.resource is not None and step.index not in found:
+            rewrite(step.type, step.resource, names)
     return found
 
 
@@ -51,11 +46,8 @@ async def _conditional_creates(conn: Any, site: int, steps: Sequence[Step]) -> d
     for step in wanted:
         twin = first.setdefault(f"{step.type}?{step.criteria}", step)
         if twin is not step:
-            raise PreconditionFailed(
-                "Two entries create on the same condition; keep one.",
-                expression=f"Bundle.entry[{step.index}]",
-                diagnostics=step.criteria,
-            )
+            text = "Two entries create on the same condition; keep one."
+            raise PreconditionFailed(text, expression=f"Bundle.entry[{step.index}]", diagnostics=step.criteria)
         match = await conditions.only_match(conn, site, step.type, step.criteria)
         if match is not None:
             found[step.index] = match
@@ -77,22 +69,33 @@ def _names(steps: Sequence[Step], found: Mapping[int, str]) -> dict[str, str]:
     return names
 
 
-async def _conditional_targets(
-    conn: Any, site: int, pending: Sequence[tuple[dict[str, Any], str, int]]
-) -> dict[str, str]:
+async def _conditional_targets(conn: Any, site: int, steps: Sequence[Step]) -> dict[str, str]:
     """Conditional reference → literal one, each searched once.
 
-    Raises: PreconditionFailed (412) with every reference that has not exactly one match
+    Raises: PreconditionFailed (412) with every reference that has no match, or several
     """
     targets: dict[str, str] = {}
-    issues: list[Issue] = []
-    for target, index in {target: index for _, target, index in reversed(pending)}.items():
-        resource_type, _, criteria = target.partition("?")
-        match = await conditions.only_match(conn, site, resource_type, criteria)
-        if match is None:
-            text = f"No {resource_type} matches this conditional reference; load it first, or refer to it by id."
-            issues.append(Issue(text, f"Bundle.entry[{index}].resource", target, "not-found"))
-        targets[target] = f"{resource_type}/{match}"
-    if issues:
+    missing: list[str] = []
+    async for step in in_slices(steps):
+        for text in dict.fromkeys(_CONDITIONAL.findall(step.entry.resource or b"")):
+            target: str = json.decode(text)
+            if target not in targets and target not in missing:
+                resource_type, _, criteria = target.partition("?")
+                match = await conditions.only_match(conn, site, resource_type, criteria)
+                if match is None:
+                    missing.append(target)
+                else:
+                    targets[target] = f"{resource_type}/{match}"
+    if missing and (issues := [issue for step in steps for issue in _unmatched(step, missing)]):
         raise PreconditionFailed(issues=issues)
     return targets
+
+
+def _unmatched(step: Step, missing: Sequence[str]) -> list[Issue]:
+    """An issue for each reference of this entry, and not other text, that has no match."""
+    if step.resource is None:
+        return []
+    text = "Nothing matches this conditional reference; load its resource first, or refer to it by id."
+    place = f"Bundle.entry[{step.index}].resource"
+    wanted = {target for _, target in conditional_references(step.type, step.resource) if target in missing}
+    return [Issue(text, place, target, "not-found") for target in sorted(wanted)]

@@ -10,7 +10,7 @@ def test_every_type_and_search_parameter_that_it_names_is_served(fhir: httpx.Cli
     assert (statement["resourceType"], statement["fhirVersion"]) == ("CapabilityStatement", "4.0.1")
     resources = statement["rest"][0]["resource"]
     assert len(resources) == 146
-    example = {"date": "2020", "string": "x", "token": "x", "reference": "Patient/1", "uri": "urn:x"}
+    example = {"date": "2020", "string": "x", "token": "x", "reference": "x1", "uri": "urn:x"}
     asked = 0
     for resource in resources:
         for parameter in resource["searchParam"]:
