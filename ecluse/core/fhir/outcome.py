@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ecluse.core.errors import EcluseError, Issue
+from ecluse.core.errors import Issue
 
 
 def operation_outcome(issues: Iterable[Issue], code: str = "processing") -> dict[str, Any]:
@@ -18,11 +18,6 @@ def operation_outcome(issues: Iterable[Issue], code: str = "processing") -> dict
     code: the issue type of those that bring none
     Spec: http://hl7.org/fhir/R4/valueset-issue-type.html"""
     return {"resourceType": "OperationOutcome", "issue": [_issue(issue, code) for issue in issues]}
-
-
-def outcome_of(error: EcluseError) -> dict[str, Any]:
-    """The OperationOutcome of an error."""
-    return operation_outcome(error.issues, error.code)
 
 
 def _issue(issue: Issue, code: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecluse.core.errors import BadRequest, Issue, NotFound
 from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.json import encode
-from ecluse.core.fhir.outcome import operation_outcome, outcome_of
+from ecluse.core.fhir.outcome import operation_outcome
 
 
 def test_an_issue_is_told_whole() -> None:
@@ -31,7 +31,7 @@ def test_what_an_issue_does_not_say_is_left_out() -> None:
 
 
 def test_the_outcome_of_an_error_is_a_resource_with_its_code() -> None:
-    outcome = outcome_of(NotFound("Nothing here."))
+    outcome = operation_outcome(NotFound("Nothing here.").issues, NotFound.code)
     assert outcome["issue"][0]["code"] == "not-found"
     accept("OperationOutcome", encode(outcome))
 
@@ -40,4 +40,4 @@ def test_the_outcome_of_a_refused_body_is_a_resource_even_when_the_body_has_cont
     try:
         accept("Patient", b'{"resourceType":"Patient","na\\u0000me":1,"gender":"\\u0001","x y":2}')
     except BadRequest as error:
-        accept("OperationOutcome", encode(outcome_of(error)))
+        accept("OperationOutcome", encode(operation_outcome(error.issues)))
