@@ -28,6 +28,7 @@ from ecluse.core.db.programs import MAJOR, programs
 LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
 LONGEST_LOG_BYTES = 16 * 1024 * 1024
 ROLE = DATABASE = "ecluse"
+CONFIGURATION = files(__package__).joinpath("postgresql.conf").read_text("utf-8")
 
 
 class Cluster:
@@ -137,7 +138,7 @@ class Cluster:
     def _configure(self) -> None:
         """Peer authentication: who the kernel says is root, this user or the account is the one role there is."""
         users = {"root", account(self.home).name, self.account.name}
-        self._write(self.folder / "postgresql.conf", files(__package__).joinpath("postgresql.conf").read_text())
+        self._write(self.folder / "postgresql.conf", CONFIGURATION)
         self._write(self.folder / "pg_hba.conf", "local all all peer map=ecluse\n")
         self._write(self.folder / "pg_ident.conf", "".join(f'ecluse "{user}" {ROLE}\n' for user in sorted(users)))
 

@@ -28,6 +28,7 @@ from ecluse.core.log import Log
 log = Log("postgres")
 WATCH_S = 0.2
 REPAIR_S = 5.0
+STARTERS_FIRST_S = 1.0
 ANSWER_S = 5.0
 
 
@@ -89,9 +90,16 @@ class Embedded:
         if self._process is not None:
             log.warning("postgres died, starts again", pid=self._process.pid, status=self._process.returncode)
             await self._own()
-        elif self.owns or self._take_lock():
+        elif self.owns or await self._left_alone():
             log.warning("postgres lost its owner, is taken over")
             await self._own()
+
+    async def _left_alone(self) -> bool:
+        """Whether the owner has gone and this process is the owner now; a process that is just starting goes first."""
+        if _owned(self._cluster):
+            return False
+        await asyncio.sleep(STARTERS_FIRST_S)
+        return self._take_lock()
 
     def _take_lock(self) -> bool:
         self._lock = _locked(self._cluster)

@@ -25,6 +25,7 @@ AWAY = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,  # the connection was cut between two messages
     OSError,
 )
 

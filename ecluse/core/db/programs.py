@@ -32,19 +32,23 @@ def programs(account: Account) -> Path:
 
 
 def _copied(packaged: Path) -> Path:
-    """A copy that everyone may run, made once a release of the wheel."""
-    copy = COPIES / f"postgresql-{MAJOR}-{version(PACKAGE)}"
-    if copy.exists():
-        return copy
-    COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=COPIES))
-    for name in ("bin", "lib", "share"):
-        shutil.copytree(packaged / name, new / name, symlinks=True, ignore=shutil.ignore_patterns("*.a"))
-    for part in (new, *new.rglob("*")):
+    """A copy that everyone may run, made once a release of the wheel; libraries lie where programs look for them."""
+    copy = COPIES / f"{PACKAGE}-{version(PACKAGE)}"
+    if not copy.exists():
+        COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=COPIES))
+        for folder in (packaged, packaged.parent.with_name(f"{PACKAGE}.libs")):
+            _copy(folder, new / folder.relative_to(packaged.parents[1]))
+        new.chmod(0o755)
+        try:
+            new.rename(copy)
+        except OSError:  # another process was quicker
+            shutil.rmtree(new)
+    return copy / packaged.relative_to(packaged.parents[1])
+
+
+def _copy(folder: Path, to: Path) -> None:
+    shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include"))
+    for part in (to.parent, to, *to.rglob("*")):
         if not part.is_symlink():
             part.chmod(0o755 if part.is_dir() or part.parent.name == "bin" else 0o644)
-    try:
-        new.rename(copy)
-    except OSError:  # another process was quicker
-        shutil.rmtree(new)
-    return copy
