@@ -1,7 +1,8 @@
 """`make bench`: the limit of the machine, the load and the freshness, each beside its target.
 
-Enters: `--patients N` virtual patients, `--seconds S` for each timed scenario. Leaves: bench/results/last.json and a
-table. It starts its own server on the embedded default, in a folder that it removes."""
+Enters: `--patients N` virtual patients or `--bundles DIR`, `--seconds S` for each timed scenario. Leaves:
+bench/results/last.json and a table. It starts its own server on the embedded default, in a folder that it removes.
+"""
 
 from __future__ import annotations
 
@@ -11,38 +12,63 @@ import json
 import os
 import platform
 import tempfile
+import time
 from pathlib import Path
 
-from bench import scenarios
+from bench import freshness, ingest, requests
 from bench.report import Figure, as_json, show
 from bench.server import Server
 
 RESULTS = Path(__file__).parent / "results"
+CALM_S = 10
+PROJECT = """name: bench
+title: Benchmark
+types: [Patient, Encounter, Condition, Observation]
+recipient: recipient.pub.jwk
+start: 1900-01-01
+"""
 
 
 async def measure(options: argparse.Namespace, data: Path) -> list[Figure]:
     """All figures of one run."""
-    server = Server(data, scenarios.variables(data))
-    figures: list[Figure] = []
+    projects = data / "projects"
+    server = Server(data, {"ECLUSE_HUB_PROJECTS": str(projects), "ECLUSE_LOG_LEVEL": "warning"})
+    server.ecluse("hub", "keygen", "--out", str(projects / "recipient.jwk"))
+    (projects / "bench.yaml").write_text(PROJECT)
+    files = sorted((options.bundles or _synthesised(server, options)).rglob("*.json"))
     try:
         server.start()
-        figures += await scenarios.all_figures(server, options.patients, options.seconds, options.bundles)
+        figures = await _under_load(server, files, options.seconds)
         server.stop()
         figures.append(Figure("start on an existing database", round(server.start(), 2), "s", 6))
-        await asyncio.sleep(10)
-        memory = server.memory_mb()
-        figures.append(
-            Figure(
-                "idle memory but shared buffers",
-                memory["ours"] + memory["database_private"],
-                "MB",
-                500,
-                note=str(memory),
-            )
-        )
+        figures.append(await _idle(server))
     finally:
         server.stop()
     return figures
+
+
+def _synthesised(server: Server, options: argparse.Namespace) -> Path:
+    folder = server.data / "bundles"
+    server.ecluse("synth", "--patients", str(options.patients), "--seed", "20", "--out", str(folder))
+    return folder
+
+
+async def _under_load(server: Server, files: list[Path], seconds: float) -> list[Figure]:
+    figures = await ingest.figures(server, files)
+    began = time.monotonic()
+    server.ecluse("wait", "--timeout", "900")
+    figures.append(Figure("consumers caught up after the load", round(time.monotonic() - began, 1), "s"))
+    figures += await ingest.sizes(server.ecluse("dsn"))
+    figures += await requests.figures(server, seconds)
+    server.ecluse("wait", "--timeout", "900")
+    return figures + await freshness.figures(server, max(seconds, 10))
+
+
+async def _idle(server: Server) -> Figure:
+    await asyncio.sleep(CALM_S)
+    memory = server.memory_mb()
+    total = round(sum(memory.values()))
+    return Figure("idle memory but shared buffers", total, "MB", 500, note=str(memory))
 
 
 def main() -> None:
@@ -50,12 +76,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--patients", type=int, default=60, help="virtual patients to load")
     parser.add_argument("--seconds", type=float, default=4, help="length of each timed scenario")
-    parser.add_argument(
-        "--bundles", type=Path, help="folder of transaction bundles to load instead, Synthea's for example"
-    )
+    parser.add_argument("--bundles", type=Path, help="folder of transaction bundles to load instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ecluse-bench-") as folder:
-        os.chmod(folder, 0o755)
         figures = asyncio.run(measure(options, Path(folder)))
     machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     RESULTS.mkdir(exist_ok=True)

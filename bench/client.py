@@ -48,9 +48,15 @@ class Connection:
         """Status and body of the answer."""
         if self._writer is None or self._reader is None:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=1 << 20)
-        head = (
-            f"{call.method} {call.path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAccept: application/fhir+json\r\n"
-            f"Content-Type: application/fhir+json\r\nPrefer: return=minimal\r\nContent-Length: {len(call.body)}\r\n\r\n"
+        head = "\r\n".join(
+            (
+                f"{call.method} {call.path} HTTP/1.1",
+                f"Host: {self._host}:{self._port}",
+                "Accept: application/fhir+json, application/json",
+                "Content-Type: application/fhir+json",
+                "Prefer: return=minimal",
+                f"Content-Length: {len(call.body)}\r\n\r\n",
+            )
         )
         self._writer.write(head.encode() + call.body)
         await self._writer.drain()

@@ -68,6 +68,12 @@ class Server:
             spent[_part(process)] += with_children.user + with_children.system
         return spent
 
+    def cpu_ms_since(self, before: dict[str, float], count: int) -> float:
+        """Milliseconds of server and database since then, for each of `count`."""
+        after = self.cpu_s()
+        spent = sum(after[part] - before[part] for part in ("server", "database"))
+        return round(1000 * spent / max(count, 1), 3)
+
     def memory_mb(self) -> dict[str, float]:
         """Resident memory of our processes, and what the database's hold apart from its shared buffers."""
         held = {"ours": 0.0, "database_private": 0.0}

@@ -102,7 +102,8 @@ def _value(kind: str, path: str, patient: str, depth: int) -> Any:
     if kind in PLAIN:
         return PLAIN[kind]
     if kind == "Reference":
-        return {"reference": f"Patient/{patient}", "display": TEXT, "identifier": {"system": "urn:x", "value": WORDS["ipp"]}}
+        identifier = {"system": "urn:x", "value": WORDS["ipp"]}
+        return {"reference": f"Patient/{patient}", "display": TEXT, "identifier": identifier}
     if kind == "Extension":
         return {"url": "urn:x", "valueString": TEXT} if depth > 1 else None
     if kind == "Narrative":

@@ -17,7 +17,6 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from portal.pages import routes as portal_routes
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -32,6 +31,7 @@ from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.server import Server
+from portal.pages import routes as portal_routes
 
 BACKLOG = 2048
 

@@ -9,12 +9,11 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from mappers.search.registry import searchable
-
 from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from fhir_server.http.request import Answer, Request
 from fhir_server.server import Server
+from mappers.search.registry import searchable
 
 STARTED = clock.now()
 INTERACTIONS = ("create", "read", "vread", "update", "delete", "history-instance", "search-type")

@@ -24,7 +24,7 @@ _CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*
 
 
 async def resolve(conn: Any, site: int, steps: Sequence[Step]) -> dict[int, str]:
-    """Index of entry → id, for the conditional creates whose resource stands already. References are rewritten in place.
+    """Index of entry → id of the conditional creates whose resource stands already; rewrites references in place.
 
     Raises: PreconditionFailed (412) when a condition has several matches, or a conditional reference none
     """

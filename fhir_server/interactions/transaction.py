@@ -57,7 +57,7 @@ async def transaction(server: Server, request: Request) -> Answer:
                 "batch", [await _alone(server, request, entry, index) for index, entry in enumerate(frame.entries)]
             )
         case other:
-            text = "Post a Bundle of type transaction or batch here; another one is a resource of its own: POST it to /Bundle."
+            text = "Post a Bundle of type transaction or batch here; another one is a resource: POST it to /Bundle."
             raise BadRequest(issues=[Issue(text, "Bundle.type", f"type is {other!r}", code="value")])
 
 

@@ -20,9 +20,7 @@ async def vread(server: Server, request: Request) -> Answer:
     """
     resource_type, resource_id, _, version_id = request.segments
     if not version_id.isascii() or not version_id.isdigit() or int(version_id) > LARGEST_VERSION:
-        raise NotFound(
-            f"Versions of this server are whole numbers; there is no {resource_type}/{resource_id} in version {version_id[:20]}."
-        )
+        raise NotFound(f"Versions are whole numbers; {resource_type}/{resource_id} has no version {version_id[:20]}.")
     async with server.connection() as conn:
         stored = await resources.version(conn, request.site.number, resource_type, resource_id, int(version_id))
     return Answer(200, stored.body or b"", stored.version, stored.updated)

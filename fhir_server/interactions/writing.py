@@ -43,7 +43,7 @@ def localised(request: Request, resource: dict[str, Any], expression: str = "") 
             reference["reference"] = target.removeprefix(f"{request.base}/")
         elif target.startswith((f"{server_url}/fhir/", f"{server_url}/sites/")):
             raise Unprocessable(
-                "A reference stays within its site, which is one identity domain; leave it out or write to the other site.",
+                "A reference stays within its site, which is one identity domain; leave it out, or write to that site.",
                 expression=expression or resource["resourceType"],
                 diagnostics=target,
             )

@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from mappers.search.index import IndexRows, index_rows, patient_of
-
 from ecluse.core.db import queries
 from ecluse.core.errors import PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.store.body import stored_body
 from fhir_server.store.keys import Keys
+from mappers.search.index import IndexRows, index_rows, patient_of
 
 SQL = queries.load(__package__, "write.sql")
 CREATED, UPDATED, DELETED = 1, 2, 3
@@ -151,7 +150,7 @@ async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -
         if rows
         else {}
     )
-    return {(row["type"], row["id"]): Held(*row, bodies.get(row["pk"])) for row in rows}
+    return {(row["type"], row["id"]): Held(**row, body=bodies.get(row["pk"])) for row in rows}
 
 
 def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:

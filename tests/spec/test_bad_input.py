@@ -12,7 +12,8 @@ import pytest
 JSON = {"Content-Type": "application/fhir+json"}
 DEEP = b'{"resourceType":"Patient","extension":' + b'[{"extension":' * 10_000 + b"1" + b"}]" * 10_000 + b"}"
 PATIENT = '{"resourceType":"Patient",%s}'
-ENTRY = '{"resourceType":"Bundle","type":"transaction","entry":[{"resource":%s,"request":{"method":"POST","url":"Patient"}}]}'
+REQUEST = '"request":{"method":"POST","url":"Patient"}'
+ENTRY = '{"resourceType":"Bundle","type":"transaction","entry":[{"resource":%s,' + REQUEST + "}]}"
 CONTAINED = '{"resourceType":"Observation","status":"final","code":{"text":"x"},"contained":[%s]}'
 
 BAD = {

@@ -13,8 +13,10 @@ from ecluse.core.fhir import json
 from tests.official import COUNT, official_files
 
 REFUSED = {
-    "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json": "its id has 69 characters",
+    # Its id has 69 characters; 64 are allowed.
+    "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json",
 }
+OURS = ("versionId", "lastUpdated")
 JSON = {"Content-Type": "application/fhir+json"}
 
 
@@ -29,7 +31,7 @@ def _lexemes(value: Any) -> Any:
 
 def _content(body: bytes) -> Any:
     resource = json.decode(body)
-    meta = {name: member for name, member in resource.pop("meta", {}).items() if name not in ("versionId", "lastUpdated")}
+    meta = {name: member for name, member in resource.pop("meta", {}).items() if name not in OURS}
     resource.pop("id", None)
     return _lexemes(resource), meta
 
@@ -47,7 +49,8 @@ def _round_trip(client: httpx.Client, path: Path) -> str:
 
 def test_all_official_files_but_the_named_are_stored_and_read_back_as_sent(fhir: httpx.Client) -> None:
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        outcomes = dict(zip(official_files(), pool.map(lambda path: _round_trip(fhir, path), official_files()), strict=True))
+        found = pool.map(lambda path: _round_trip(fhir, path), official_files())
+        outcomes = dict(zip(official_files(), found, strict=True))
     failed = {path.name: outcome for path, outcome in outcomes.items() if outcome}
     assert len(outcomes) == COUNT
-    assert failed.keys() == REFUSED.keys(), failed
+    assert failed.keys() == REFUSED, failed

@@ -1,7 +1,7 @@
 """Chance that is the same everywhere: every draw comes from the seed alone.
 
-Enters: words that name the stream ("7/patient/12"). Leaves: numbers, picks, UUIDs. Only `Random.random()` is used, whose
-sequence Python keeps from version to version; no other method of it, no clock, no environment.
+Enters: words that name the stream ("7/patient/12"). Leaves: numbers, picks, UUIDs. Only `Random.random()` is used,
+whose sequence Python keeps from version to version; no other method of it, no clock, no environment.
 """
 
 from __future__ import annotations

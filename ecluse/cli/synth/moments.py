@@ -1,7 +1,7 @@
 """Days and hours as a French hospital writes them.
 
-Enters: dates and naive local times. Leaves: FHIR date, dateTime and instant texts with the offset of Paris, and French
-wording. The rule of summer time is written out, so that no time zone database of the machine is read.
+Enters: dates and naive local times. Leaves: FHIR date, dateTime and instant texts with the offset of Paris, and
+French wording. The rule of summer time is written out, so that no time zone database of the machine is read.
 Spec: http://hl7.org/fhir/R4/datatypes.html#dateTime
 """
 

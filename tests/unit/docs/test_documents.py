@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_every_error_has_its_row_with_its_status_and_its_retry() -> None:
-    rows = {row.split("|")[2].strip(): row for row in (ROOT / "docs/errors.md").read_text().splitlines() if row.startswith("| ")}
+    lines = (ROOT / "docs/errors.md").read_text().splitlines()
+    rows = {line.split("|")[2].strip(): line for line in lines if line.startswith("| ")}
     leaves = [leaf for leaf in vars(errors).values() if isinstance(leaf, type) and issubclass(leaf, errors.EcluseError)]
     server_side = [leaf for leaf in leaves if leaf is not errors.EcluseError and leaf.__name__ in rows]
     assert len(server_side) >= 12
