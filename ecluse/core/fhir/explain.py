@@ -18,10 +18,7 @@ from ecluse.core.errors import Issue
 from ecluse.core.fhir.definitions.structures import Element, members, structures
 from ecluse.core.fhir.json import encode
 from ecluse.core.fhir.primitives import expected
-from ecluse.core.fhir.scan import step
-
-MOST_ISSUES = 200
-"""Further problems are not listed: nobody reads them, and finding them all would cost seconds on a hostile body."""
+from ecluse.core.fhir.scan import MOST_ISSUES, step
 
 SHOWN = 80
 _JSON_NAMES = {dict: "an object", list: "an array", str: "text", bool: "true or false", type(None): "null"}
@@ -214,7 +211,7 @@ def _unknown(type_name: str, key: str) -> str:
     ]
     if choice:
         return f"{key} is a choice: write one of {', '.join(choice)}."
-    near = get_close_matches(key.lstrip("_"), _names(type_name), 3, 0.6)
+    near = get_close_matches(key[:SHOWN].lstrip("_"), _names(type_name), 3, 0.6)
     if near:
         return f"{type_name} has no element {step(key)}: did you mean {' or '.join(near)}?"
     names = ", ".join(element.name + ("[x]" if element.choice else "") for element in structures().types[type_name])
@@ -222,5 +219,5 @@ def _unknown(type_name: str, key: str) -> str:
 
 
 def _nearest_type(name: Any) -> str:
-    near = get_close_matches(name, structures().resources, 1) if isinstance(name, str) else []
+    near = get_close_matches(name[:SHOWN], structures().resources, 1) if isinstance(name, str) else []
     return f" Did you mean {near[0]}?" if near else ""

@@ -24,7 +24,7 @@ _NARRATIVE: Final = 2
 _RESOURCE: Final = 3
 
 _LINK_TYPES = {"uri", "url", "oid", "uuid"}
-_HTML_LINK = re.compile(r"""(<(?:a|img)\b[^>]*?\b(?:href|src)\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_HTML_LINK = re.compile(r"""(<(?:a|img)\b[^<>]*?\b(?:href|src)\s*=\s*)(?:"([^"<]*)"|'([^'<]*)')""")
 
 _rewriting: dict[str, _Node] = {}
 _finding: dict[str, _Node] = {}
@@ -150,9 +150,7 @@ def _mark(type_name: str, name: str, kind: str, *, rewriting: bool) -> int | Non
 
 
 def _in_narrative(div: str, mapping: Mapping[str, str]) -> str:
-    if "href" in div or "src" in div or "HREF" in div or "SRC" in div:
-        return _HTML_LINK.sub(partial(_html_link, mapping), div)
-    return div
+    return _HTML_LINK.sub(partial(_html_link, mapping), div) if "href" in div or "src" in div else div
 
 
 def _html_link(mapping: Mapping[str, str], found: re.Match[str]) -> str:

@@ -17,8 +17,11 @@ from ecluse.core.fhir.json import LONGEST_NUMBER, encode, is_bounded
 MOST_TOKENS = 500_000
 """About half a second; a place further on is not named."""
 
-MOST_DEPTH: Final = 200
-"""Objects and arrays inside each other. The deepest official example has 21; recursion becomes dangerous near 900."""
+MOST_DEPTH: Final = 100
+"""Objects and arrays inside each other. The deepest official file has 22; recursion becomes dangerous near 200."""
+
+MOST_ISSUES: Final = 200
+"""Further problems are not listed: nobody reads them, and finding them all would cost seconds on a hostile body."""
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _STRING = r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
@@ -80,6 +83,8 @@ class _Scan:
         wants = "value"
         for _ in range(MOST_TOKENS):
             wants = self.token(wants)
+            if len(self.issues) == MOST_ISSUES:
+                return
             if wants == "end":
                 break
         else:

@@ -10,8 +10,7 @@ import pytest
 
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir.acceptance import accept, accept_encoded
-from ecluse.core.fhir.explain import MOST_ISSUES
-from ecluse.core.fhir.scan import MOST_DEPTH
+from ecluse.core.fhir.scan import MOST_DEPTH, MOST_ISSUES
 from tests.official import official
 from tests.unit.core.fhir.mutations import GONE, MUTATIONS
 
@@ -156,10 +155,46 @@ def nested_extensions(depth: int) -> bytes:
 
 
 def test_deep_nesting_of_known_elements_is_refused_too() -> None:
-    assert accept("Patient", nested_extensions(90))
-    for depth in (100, 300, 480):
+    assert accept("Patient", nested_extensions(45))
+    for depth in (50, 300, 480):
         [issue] = findings(nested_extensions(depth))
         assert issue.expression.startswith("Patient.extension[0].extension[0]")
+
+
+def nested_assigners(depth: int) -> bytes:
+    opening, closing = b'{"value":"a","assigner":{"identifier":', b"}}"
+    return PATIENT % (b'"identifier":[%s{"value":"b"}%s]' % (opening * depth, closing * depth))
+
+
+def test_deep_objects_are_walked_in_a_deep_stack() -> None:
+    def deeper(frames: int) -> None:
+        if frames:
+            return deeper(frames - 1)
+        assert accept("Patient", nested_assigners(48))
+        assert places(nested_assigners(48).replace(b'"b"', b"1"))[0].endswith(".value")
+        assert places(nested_assigners(60))[0].startswith("Patient.identifier[0].assigner.identifier.")
+
+    deeper(250)
+
+
+HOSTILE = [
+    (PATIENT % (b'"a":1,' * 100_000 + b'"a":1'), MOST_ISSUES),
+    (PATIENT % (b'"x":"%s","x":1' % (rb"\\" * 1_000_000)), 1),
+    (PATIENT % (b'"x":"%s","x":1' % (rb"\n" * 1_000_000)), 1),
+    (PATIENT % (b'"%s":1' % (b"a" * 4_000_000)), 1),
+    (PATIENT % (b'"name":[%s]' % (b"1," * 300_000 + b"1")), MOST_ISSUES + 1),
+    (PATIENT % (b'"name":[%s' % (b"1," * 2_000_000)), 1),
+    (PATIENT % (b'"name":[{"family":"%s' % (b"a" * 4_000_000)), 1),
+    (PATIENT % (b'"identifier":[{"id":"%s"}]' % (b"a" * 1_000_000)), 1),
+    (PATIENT % (b'"photo":[{"data":"%s*"}]' % (b" QUJD" * 1_000_000)), 1),
+]
+
+
+@pytest.mark.parametrize(("data", "number"), HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_megabytes_are_refused_soon(data: bytes, number: int) -> None:
+    begin = time.process_time()
+    assert len(findings(data)) == number
+    assert time.process_time() - begin < 2
 
 
 def test_numbers_stay_as_they_were_sent() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -110,6 +111,14 @@ def test_reference_objects_are_found_in_order_also_in_contained_resources() -> N
     )
     found = [reference["reference"] for reference in literal_references("Observation", resource)]
     assert found == ["Patient/2", "Patient/1", "Organization/3", "#c"]
+
+
+def test_a_hostile_narrative_is_read_once() -> None:
+    for part in ("<a ", "<a href ", "<a href=", '<a href="', "<a href='\""):
+        resource = observation(text={"status": "generated", "div": "<div>" + part * 200_000})
+        begin = time.process_time()
+        assert rewritten(resource) == resource
+        assert time.process_time() - begin < 2
 
 
 def test_a_found_reference_is_the_object_itself() -> None:
