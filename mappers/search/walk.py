@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ecluse.core.fhir.definitions.expressions import Path, Step, parse
+from ecluse.core.fhir.definitions.expressions import Path, Step, is_a, parse
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath
 from ecluse.core.fhir.definitions.structures import members
 from mappers.search import date, reference, string, token, uri
@@ -65,7 +65,7 @@ def _values(kind: str, branches: Iterable[Branch]) -> list[Visit]:
     conditions: dict[Step, list[Branch]] = {}
     for steps, path in branches:
         if steps[1:] and steps[1].op == "type":
-            steps = steps[1:] if steps[1].name == kind else ()
+            steps = steps[1:] if is_a(kind, steps[1].name) else ()
         if len(steps) == 1 and kind in READERS[path.kind]:
             visits.append(READERS[path.kind][kind](path.number))
         elif len(steps) > 1 and steps[1].op in ("where", "has_extension"):

@@ -43,6 +43,13 @@ class Unsupported(ValueError):
 _ABSTRACT = {"Resource": "Basic", "DomainResource": "Basic"}
 """A concrete type that has the elements of each abstract one; the definitions hold concrete types only."""
 
+_MADE_FROM = {
+    **dict.fromkeys(("canonical", "url", "oid", "uuid"), "uri"),
+    **dict.fromkeys(("code", "id", "markdown"), "string"),
+    **dict.fromkeys(("positiveInt", "unsignedInt"), "integer"),
+    **dict.fromkeys(("Age", "Count", "Distance", "Duration"), "Quantity"),
+}
+
 _TOKEN = re.compile(r"\s*(?:('(?:[^'\\]|\\.)*')|([A-Za-z_]\w*)|(\d+)|(!=|[().|\[\]=]))")
 _SYNTAX: dict[Op, str] = {
     "member": ".{0}",
@@ -88,6 +95,13 @@ def ends(path: Path) -> list[End]:
     return found
 
 
+def is_a(kind: str, name: str) -> bool:
+    """Whether a data type is the named one, or made from it.
+
+    Spec: http://hl7.org/fhir/R4/datatypes.html"""
+    return kind == name or _MADE_FROM.get(kind) == name
+
+
 def _after(start: End, step: Step) -> list[End]:
     if step.op == "member":
         elements = structures().types.get(start.kind, ())
@@ -95,7 +109,7 @@ def _after(start: End, step: Step) -> list[End]:
             End(kind, element.targets) for element in elements if element.name == step.name for kind in element.types
         ]
     if step.op == "type":
-        return [start] if start.kind == step.name else []
+        return [start] if is_a(start.kind, step.name) else []
     return [End("Extension", ())] if step.op == "extension" else [start]
 
 

@@ -1,0 +1,116 @@
+"""Index rows computed the slow way: official expressions, evaluated by fhirpathpy, each value read by its shape.
+
+Nothing of the compiled walk is used, neither its paths nor the definitions of data types.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import fhirpathpy
+from fhirpathpy.models import models
+
+from ecluse.core.fhir.dates import EARLIEST, LATEST, bounds
+from mappers.search.reference import normalise as target
+from mappers.search.string import normalise as folded
+from mappers.search.token import system_key
+from tests.official import official_files
+
+CONTACT_SYSTEMS = {"phone", "fax", "email", "pager", "url", "sms", "other"}
+NAME_PARTS = ("text", "family", "given", "prefix", "suffix")
+ADDRESS_PARTS = ("text", "line", "city", "district", "state", "postalCode", "country")
+
+
+@cache
+def expressions() -> dict[str, str]:
+    """Canonical address of a search parameter → its official expression."""
+    items = [json.loads(file.read_bytes()) for file in official_files() if file.name.startswith("SearchParameter-")]
+    return {item["url"]: item["expression"] for item in items if "expression" in item}
+
+
+def rows(url: str, kind: str, resource: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """The rows, without path number, that a parameter takes from a resource."""
+    found: set[tuple[Any, ...]] = set()
+    for branch in _branches(expressions()[url], resource["resourceType"]):
+        for value in _compiled(f"({branch}).where(($this is string).not())" if kind == "date" else branch)(resource):
+            found.update(READERS[kind](_without_extension(value)))
+    return found
+
+
+def _branches(expression: str, resource_type: str) -> list[str]:
+    """The branches of a union that this type can answer, as fhirpathpy can evaluate them: `as` is meant for each value
+    of a collection, FHIRPath has it for one only; Resource is the type itself; targets are a matter of the query."""
+    text = re.sub(r"\.where\(resolve\(\) is \w+\)", "", expression)
+    text = re.sub(r"\(([\w.]+) as (\w+)\)|([\w.]+)\.as\((\w+)\)", r"\1\3.ofType(\2\4)", text)
+    text = re.sub(r"hasExtension\(('[^']+')\)", r"extension(\1).exists()", text)
+    branches = [re.sub(r"^Resource\b", resource_type, branch.strip()) for branch in text.split("|")]
+    return [branch for branch in branches if re.match(rf"\(?{resource_type}\b|[a-z]", branch)]
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    return fhirpathpy.compile(expression, models["r4"])
+
+
+def _without_extension(value: Any) -> Any:
+    if isinstance(value, dict) and "url" in value:
+        return next((member for name, member in value.items() if name.startswith("value")), {})
+    return value
+
+
+def _tokens(value: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, bool):
+        yield 0, str(value).lower()
+    elif isinstance(value, str):
+        yield 0, value
+    elif "coding" in value:
+        for coding in value["coding"]:
+            yield from _tokens({"code": None, **coding})
+    elif "code" in value and (value["code"] or value.get("system")):
+        yield system_key(value["system"]) if "system" in value else 0, value["code"] or ""
+    elif value.get("system") in CONTACT_SYSTEMS:
+        yield from [(0, value["value"])] if "value" in value else []
+    elif "value" in value or "system" in value:
+        yield system_key(value["system"]) if "system" in value else 0, value.get("value", "")
+
+
+def _references(value: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, str):
+        yield from {(0, value.partition("|")[0]), (0, value)} if not value.startswith("#") else ()
+    elif "reference" in value and not value["reference"].startswith("#"):
+        yield target(value["reference"])
+
+
+def _strings(value: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, str):
+        yield folded(value), value
+    elif isinstance(value, dict):
+        for part in {*NAME_PARTS, *ADDRESS_PARTS} & set(value):
+            for text in value[part] if isinstance(value[part], list) else [value[part]]:
+                yield folded(text), text
+
+
+def _dates(value: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, str):
+        yield bounds(value)
+    elif "event" in value or "repeat" in value:
+        events = [bounds(event) for event in value.get("event", ())]
+        events += _dates(value.get("repeat", {}).get("boundsPeriod", {}))
+        if events:
+            yield min(low for low, _ in events), max(high for _, high in events)
+    elif "start" in value or "end" in value:
+        yield (
+            bounds(value["start"])[0] if "start" in value else EARLIEST,
+            bounds(value["end"])[1] if "end" in value else LATEST,
+        )
+
+
+def _uris(value: Any) -> Iterator[tuple[Any, ...]]:
+    yield 0, value
+
+
+READERS = {"token": _tokens, "reference": _references, "string": _strings, "date": _dates, "uri": _uris}
