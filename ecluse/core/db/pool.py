@@ -30,6 +30,10 @@ AWAY = (
 )
 
 
+CUT = ("is closed", "is closing", "was closed", "released back to the pool")
+"""What an InterfaceError says when the server cut the connection; its other texts are mistakes of ours."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turns what the driver raises into our errors.
@@ -41,7 +45,7 @@ def translated() -> Iterator[None]:
     except AWAY as error:
         raise _unavailable(error) from error
     except asyncpg.InterfaceError as error:
-        if "clos" not in str(error) or isinstance(error, asyncpg.DataError):
+        if isinstance(error, asyncpg.DataError) or not any(words in str(error) for words in CUT):
             raise
         raise _unavailable(error) from error
 
