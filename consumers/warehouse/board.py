@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from ecluse.core.db import queries
 from mappers.warehouse.record import Code, Mapped
 from mappers.warehouse.tables import LINKS
+
+SQL = queries.load(__package__, "sink.sql")
 
 Key = tuple[str, str, str]
 """(site, type, id)"""
@@ -69,7 +72,7 @@ class Board:
         self.held: dict[Key, dict[tuple[str, int], Held]] = {}
         self.codes: dict[Key, Code] = {}
         self.ids: dict[tuple[Key, str, int], int] = {}
-        self.promoted: set[Key] = set()
+        self.waited: set[Key] = set()
         self._places: dict[Key, Place] = {}
 
     def add(self, wishes: dict[Key, Wish]) -> None:

@@ -20,8 +20,8 @@ import asyncpg
 
 from consumers import ledger
 from consumers.sink import MAPPED, REMOVED, Change, Disposition, Excluded
-from consumers.warehouse.board import Board, Key, Wish
-from consumers.warehouse.gather import SQL, gather
+from consumers.warehouse.board import SQL, Board, Key, Wish
+from consumers.warehouse.gather import gather
 from consumers.warehouse.store import store
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
@@ -84,8 +84,8 @@ class WarehouseSink:
     async def _tell(self, conn: Any, board: Board, told: set[Key]) -> None:
         """Books what the batch did to resources that are not in it."""
         others = [key for key in board.wishes if key not in told]
-        standing = [key for key in others if key in board.promoted and board.place(key).state == "stands"]
-        waiting = [key for key in others if key not in board.promoted and board.place(key).state == "waits"]
+        standing = [key for key in others if key in board.waited and board.place(key).state == "stands"]
+        waiting = [key for key in others if board.place(key).state == "waits"]
         await ledger.resolve(conn, self.name, standing)
         await ledger.suspend(conn, self.name, [(key, _disposition(board, key).reason) for key in waiting])
 

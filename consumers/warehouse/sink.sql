@@ -39,6 +39,13 @@ DELETE FROM omop_map.waiting w USING unnest($1::text[], $2::text[], $3::text[]) 
 WHERE w.site = k.site AND w.parent_type = k.type AND w.parent_id = k.id
 RETURNING w.site, w.resource_type, w.resource_id, w.person, w.mapped;
 
+-- name: take_waiting_of
+-- Resources that waited for something else while their Patient, who goes, was there.
+-- $1 sites  $2 ids of the Patients
+DELETE FROM omop_map.waiting w USING unnest($1::text[], $2::text[]) AS k (site, patient)
+WHERE w.site = k.site AND w.patient = k.patient AND w.parent_type <> 'Patient'
+RETURNING w.site, w.resource_type, w.resource_id, w.person, w.mapped;
+
 -- name: draw
 -- The last of n new ids for each table; they follow each other, since nobody else draws while the lock is held.
 -- $1 tables  $2 how many

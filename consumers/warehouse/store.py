@@ -2,8 +2,7 @@
 
 Enters: a Board on which everything has its place. Leaves: the rows of omop and omop_map as the board wants them. The
 order matters: what is rewritten goes first, then links are loosed and tied for the rows that stay, then the new rows
-come,
-whose links were tied in memory.
+come, whose links were tied in memory.
 """
 
 from __future__ import annotations
@@ -14,43 +13,25 @@ from datetime import date
 from typing import Any
 
 from consumers.warehouse import statements
-from consumers.warehouse.board import TARGETS, Board, Held, Key, columns
-from consumers.warehouse.gather import SQL, frozen
-from mappers.warehouse.record import Code, Mapped, Row
-from mappers.warehouse.tables import EVENTS, LINKS, NUMBERED, OWN, TABLES
+from consumers.warehouse.board import SQL, TARGETS, Board, Held, Key, columns
+from consumers.warehouse.compose import Spans, Writing, compare, compose, number
+from consumers.warehouse.stored import frozen
+from mappers.warehouse import concepts
+from mappers.warehouse.record import Code
+from mappers.warehouse.tables import LINKS, TABLES
 
 ID_MAP = ("person", "omop_id", "part", "omop_table", "site", "resource_type", "resource_id", "patient")
 LINK = ("omop_id", "omop_table", "link", "site", "target_type", "target_id", "patient")
 WAITING = ("person", "site", "resource_type", "resource_id", "parent_type", "parent_id", "patient", "mapped")
 CODE = ("person", "site", "resource_type", "resource_id", "patient", "system", "code")
 
-Spans = dict[int, tuple[date, date]]
-
-
-class Writing:
-    """What one batch writes, gathered table by table."""
-
-    def __init__(self, board: Board) -> None:
-        self.board = board
-        self.lost: list[tuple[Key, Held]] = []
-        self.rewritten: list[tuple[Key, Held]] = []
-        self.gained: set[Key] = set()
-        self.rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        self.id_map: list[tuple[Any, ...]] = []
-        self.reowned: list[tuple[Any, ...]] = []
-        self.links: list[tuple[Any, ...]] = []
-        self.codes: list[tuple[Any, ...]] = []
-        self.moved: dict[int, int] = {}
-        self.added: Spans = {}
-        self.emptied: set[int] = set()
-
 
 async def store(conn: Any, board: Board) -> None:
     """Makes the tables what the board wants."""
     writing = Writing(board)
-    await _number(conn, writing)
-    _compare(writing)
-    _compose(writing)
+    await number(conn, writing)
+    compare(writing)
+    compose(writing)
     await _remove(conn, writing)
     await _loose(conn, writing)
     await _tie(conn, writing)
@@ -58,115 +39,6 @@ async def store(conn: Any, board: Board) -> None:
     await _insert(conn, writing)
     await _follow(conn, writing)
     await _periods(conn, writing)
-
-
-async def _number(conn: Any, writing: Writing) -> None:
-    """Gives each row its id: the one it has, else a new one."""
-    board = writing.board
-    fresh: dict[str, list[tuple[Key, int]]] = defaultdict(list)
-    for key, mapped in board.standing():
-        held = board.held[key]
-        for row in mapped.rows:
-            old = held.get((row.table, row.part))
-            if old:
-                board.ids[key, row.table, row.part] = old.omop_id
-            elif row.table != "death":
-                fresh[row.table].append((key, row.part))
-    if fresh:
-        tables = [table for table in NUMBERED if table in fresh]
-        for table, last in await conn.fetch(SQL["draw"], tables, [len(fresh[table]) for table in tables]):
-            for omop_id, (key, part) in enumerate(fresh[table], last - len(fresh[table]) + 1):
-                board.ids[key, table, part] = omop_id
-                if part == 0 and table in TARGETS:
-                    writing.gained.add(key)
-    for key, mapped in board.standing():
-        for row in mapped.rows:
-            if row.table == "death":
-                board.ids[key, "death", row.part] = board.ids[key, "person", 0]
-
-
-def _compare(writing: Writing) -> None:
-    """Sorts the rows that stand into those that go and those that are written anew."""
-    board = writing.board
-    for key in board.wishes:
-        standing = board.place(key).state == "stands"
-        for (table, part), held in board.held[key].items():
-            if (key, table, part) in board.ids:
-                writing.rewritten.append((key, held))
-            elif table != "observation_period" or not standing:
-                writing.lost.append((key, held))
-
-
-def _compose(writing: Writing) -> None:
-    """Makes the new rows, with every id they point to."""
-    board = writing.board
-    for key, mapped in board.standing():
-        person_id = board.id((key[0], "Patient", mapped.patient), "person") if mapped.patient else None
-        about = board.wishes[key].person, mapped.patient
-        for row in mapped.rows:
-            omop_id = board.ids[key, row.table, row.part]
-            values = _values(writing, key, mapped, row, omop_id)
-            table = TABLES[row.table]
-            if table.of_person:
-                values["person_id"] = person_id
-            values[table.key] = omop_id
-            writing.rows[row.table].append(tuple(map(values.get, table.names)))
-            held = board.held[key].get((row.table, row.part))
-            if held is None:
-                writing.id_map.append((about[0], omop_id, row.part, row.table, *key, about[1]))
-            elif (held.person, held.patient) != about:
-                writing.reowned.append((row.table, omop_id, about[1], about[0]))
-            if person_id is not None and row.table in EVENTS:
-                _widen(writing.added, person_id, values, row.table)
-        if mapped.code:
-            writing.codes.append((about[0], *key, about[1], mapped.code.system, mapped.code.code))
-
-
-def _values(writing: Writing, key: Key, mapped: Mapped, row: Row, omop_id: int) -> dict[str, Any]:
-    board, values = writing.board, dict(row.values)
-    if row.table == "visit_detail":
-        whole = (key[0], "Encounter", mapped.encounter or key[2]) if row.part == 0 else key
-        visit = board.visit(whole)
-        if visit:
-            values["visit_occurrence_id"], values["parent_visit_detail_id"] = visit
-            _move(writing, key, row, omop_id, visit.occurrence)
-    elif mapped.encounter and TABLES[row.table].in_visit:
-        visit = board.visit((key[0], "Encounter", mapped.encounter))
-        if visit:
-            values["visit_occurrence_id"], values["visit_detail_id"] = visit
-        else:
-            writing.links.append(
-                (omop_id, row.table, "encounter", key[0], "Encounter", mapped.encounter, mapped.patient)
-            )
-    for link in row.links:
-        target = (key[0], link.type, link.id)
-        coded = link.column not in LINKS
-        limit = TABLES[row.table].limits.get(link.column, 0)
-        value = values[link.column] = _code(board, target, limit) if coded else board.id(target, LINKS[link.column])
-        if coded or value is None:
-            writing.links.append((omop_id, row.table, link.column, *target, mapped.patient))
-    for own in row.own:
-        values[own.column] = board.ids.get((key, OWN[own.column], own.part))
-    return values
-
-
-def _code(board: Board, target: Key, limit: int) -> str | None:
-    code = board.code(target)
-    return code[:limit] if code else None
-
-
-def _move(writing: Writing, key: Key, row: Row, omop_id: int, occurrence: int) -> None:
-    held = writing.board.held[key].get((row.table, row.part))
-    if held and row.part == 0 and held.visit != occurrence:
-        writing.moved[omop_id] = occurrence
-
-
-def _widen(spans: Spans, person_id: int, values: dict[str, Any], table: str) -> None:
-    start, end = EVENTS[table]
-    first = values[start]
-    last = max(first, values.get(end) or first)
-    known = spans.get(person_id)
-    spans[person_id] = (min(first, known[0]), max(last, known[1])) if known else (first, last)
 
 
 async def _remove(conn: Any, writing: Writing) -> None:
@@ -284,11 +156,8 @@ async def _periods(conn: Any, writing: Writing) -> None:
     if widened:
         await conn.execute(SQL["widen_periods"], *_dates(widened))
     if widened or spans:
-        await conn.execute(SQL["add_periods"], *_dates({**spans, **widened}), PERIOD_TYPE)
+        await conn.execute(SQL["add_periods"], *_dates({**spans, **widened}), concepts.EHR)
 
 
 def _dates(spans: Spans) -> tuple[list[int], list[date], list[date]]:
     return list(spans), [first for first, _ in spans.values()], [last for _, last in spans.values()]
-
-
-PERIOD_TYPE = 32817

@@ -99,7 +99,7 @@ def row(
                 continue
             value = value[:limit]
         kept[name] = value
-    return Row(table, kept, part, tuple(link for link in links if link), tuple(own))
+    return Row(table, kept, part, tuple(sorted(link for link in links if link)), tuple(sorted(own)))
 
 
 def refused(resource: dict[str, Any], allowed: Collection[str], element: str = "status") -> Excluded | None:

@@ -1,0 +1,152 @@
+"""From a completed board to what is written: ids, rows with every id they point to, and what of the old goes.
+
+Enters: a Board on which everything has its place. Leaves: a Writing. Only `number` asks the database, for new ids.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+from typing import Any
+
+from consumers.warehouse.board import SQL, TARGETS, Board, Held, Key
+from mappers.warehouse.record import Mapped, Row
+from mappers.warehouse.tables import EVENTS, LINKS, NUMBERED, OWN, TABLES
+
+Spans = dict[int, tuple[date, date]]
+"""First and last day by person."""
+
+
+class Writing:
+    """What one batch writes, gathered table by table."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.lost: list[tuple[Key, Held]] = []
+        self.rewritten: list[tuple[Key, Held]] = []
+        self.gained: set[Key] = set()
+        self.rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self.id_map: list[tuple[Any, ...]] = []
+        self.reowned: list[tuple[Any, ...]] = []
+        self.links: list[tuple[Any, ...]] = []
+        self.codes: list[tuple[Any, ...]] = []
+        self.moved: dict[int, int] = {}
+        self.added: Spans = {}
+        self.emptied: set[int] = set()
+
+
+async def number(conn: Any, writing: Writing) -> None:
+    """Gives each row its id: the one it has, else a new one."""
+    board = writing.board
+    fresh: dict[str, list[tuple[Key, int]]] = defaultdict(list)
+    for key, mapped in board.standing():
+        held = board.held[key]
+        for row in mapped.rows:
+            old = held.get((row.table, row.part))
+            if old:
+                board.ids[key, row.table, row.part] = old.omop_id
+            elif row.table != "death":
+                fresh[row.table].append((key, row.part))
+    if fresh:
+        tables = [table for table in NUMBERED if table in fresh]
+        for table, last in await conn.fetch(SQL["draw"], tables, [len(fresh[table]) for table in tables]):
+            for omop_id, (key, part) in enumerate(fresh[table], last - len(fresh[table]) + 1):
+                board.ids[key, table, part] = omop_id
+                if part == 0 and table in TARGETS:
+                    writing.gained.add(key)
+    for key, mapped in board.standing():
+        for row in mapped.rows:
+            if row.table == "death":
+                board.ids[key, "death", row.part] = board.ids[key, "person", 0]
+
+
+def compare(writing: Writing) -> None:
+    """Sorts the rows that stand into those that go and those that are written anew."""
+    board = writing.board
+    for key in board.wishes:
+        standing = board.place(key).state == "stands"
+        for (table, part), held in board.held[key].items():
+            if (key, table, part) in board.ids:
+                writing.rewritten.append((key, held))
+            elif table != "observation_period" or not standing:
+                writing.lost.append((key, held))
+
+
+def compose(writing: Writing) -> None:
+    """Makes the new rows, with every id they point to."""
+    board = writing.board
+    for key, mapped in board.standing():
+        person_id = board.id((key[0], "Patient", mapped.patient), "person") if mapped.patient else None
+        for row in mapped.rows:
+            _compose_row(writing, key, mapped, row, person_id)
+        if mapped.code:
+            code = (board.wishes[key].person, *key, mapped.patient, mapped.code.system, mapped.code.code)
+            writing.codes.append(code)
+
+
+def _compose_row(writing: Writing, key: Key, mapped: Mapped, row: Row, person_id: int | None) -> None:
+    table, omop_id = TABLES[row.table], writing.board.ids[key, row.table, row.part]
+    values = _values(writing, key, mapped, row, omop_id)
+    if table.of_person:
+        values["person_id"] = person_id
+    values[table.key] = omop_id
+    writing.rows[row.table].append(tuple(map(values.get, table.names)))
+    _own(writing, key, mapped, row, omop_id)
+    if person_id is not None and row.table in EVENTS:
+        _widen(writing.added, person_id, values, row.table)
+
+
+def _own(writing: Writing, key: Key, mapped: Mapped, row: Row, omop_id: int) -> None:
+    """Notes in the id map a new row, or one that now belongs to somebody else."""
+    held, person = writing.board.held[key].get((row.table, row.part)), writing.board.wishes[key].person
+    if held is None:
+        writing.id_map.append((person, omop_id, row.part, row.table, *key, mapped.patient))
+    elif (held.person, held.patient) != (person, mapped.patient):
+        writing.reowned.append((row.table, omop_id, mapped.patient, person))
+
+
+def _values(writing: Writing, key: Key, mapped: Mapped, row: Row, omop_id: int) -> dict[str, Any]:
+    values = dict(row.values)
+    if row.table == "visit_detail":
+        _within(writing, key, mapped, row, omop_id, values)
+    elif mapped.encounter and TABLES[row.table].in_visit:
+        target = (key[0], "Encounter", mapped.encounter)
+        visit = writing.board.visit(target)
+        if visit:
+            values["visit_occurrence_id"], values["visit_detail_id"] = visit
+        else:
+            writing.links.append((omop_id, row.table, "encounter", *target, mapped.patient))
+    for link in row.links:
+        _link(writing, (key[0], link.type, link.id), row.table, link.column, values)
+        if link.column not in LINKS or values[link.column] is None:
+            writing.links.append((omop_id, row.table, link.column, key[0], link.type, link.id, mapped.patient))
+    for own in row.own:
+        values[own.column] = writing.board.ids.get((key, OWN[own.column], own.part))
+    return values
+
+
+def _within(writing: Writing, key: Key, mapped: Mapped, row: Row, omop_id: int, values: dict[str, Any]) -> None:
+    """A visit_detail hangs on the Encounter that its Encounter is part of; a unit stay on its own Encounter."""
+    visit = writing.board.visit((key[0], "Encounter", mapped.encounter or key[2]) if row.part == 0 else key)
+    if visit is None:
+        return
+    values["visit_occurrence_id"], values["parent_visit_detail_id"] = visit
+    held = writing.board.held[key].get((row.table, row.part))
+    if held and row.part == 0 and held.visit != visit.occurrence:
+        writing.moved[omop_id] = visit.occurrence
+
+
+def _link(writing: Writing, target: Key, table: str, column: str, values: dict[str, Any]) -> None:
+    if column in LINKS:
+        values[column] = writing.board.id(target, LINKS[column])
+    else:
+        code = writing.board.code(target)
+        values[column] = code[: TABLES[table].limits[column]] if code else None
+
+
+def _widen(spans: Spans, person_id: int, values: dict[str, Any], table: str) -> None:
+    start, end = EVENTS[table]
+    first = values[start]
+    last = max(first, values.get(end) or first)
+    known = spans.get(person_id)
+    spans[person_id] = (min(first, known[0]), max(last, known[1])) if known else (first, last)
