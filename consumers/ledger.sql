@@ -27,11 +27,11 @@ FROM unnest($2::text[], $3::text[], $4::text[]) AS u (site, type, id)
 WHERE l.consumer = $1 AND l.site = u.site AND l.type = u.type AND l.id = u.id AND l.state = 'waiting'
 
 -- name: suspend
--- What was mapped waits for a parent again.
+-- What was mapped waits for a parent again, or what waited waits for another one.
 -- $1 consumer  $2 sites  $3 types  $4 ids  $5 reasons
 UPDATE bus.ledger AS l SET state = 'waiting', reason = u.reason
 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS u (site, type, id, reason)
-WHERE l.consumer = $1 AND l.site = u.site AND l.type = u.type AND l.id = u.id AND l.state = 'mapped'
+WHERE l.consumer = $1 AND l.site = u.site AND l.type = u.type AND l.id = u.id AND l.state IN ('mapped', 'waiting')
 
 -- name: counts
 -- The resources of a consumer by what became of them.
