@@ -1,0 +1,121 @@
+"""The folder of an index: made, locked, recognised, replaced when it is broken.
+
+Enters: DATA/index. Leaves: a tantivy index in a folder whose name says its format, and which generation it is. The
+index can always be built again from the store, so what cannot be opened is made anew. Only its owner reads the folder:
+it holds the text of the reports.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from ecluse.core import clock
+from ecluse.core.errors import Unavailable
+from ecluse.core.log import Log
+from ecluse.index.protocol import Missing, Written
+
+FORMAT = "reports-1"
+"""Changes with the fields below or with words.py: the index is then built again."""
+
+log = Log("index")
+
+
+def schema() -> Any:
+    """The fields of a report. What is searched is folded before, so the index splits at spaces and does no more."""
+    builder = tantivy.SchemaBuilder()
+    for name in ("key", "site", "patient", "type"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in ("title", "words"):
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    for name in ("date_low", "date_high"):
+        builder.add_integer_field(name, indexed=True, fast=True)
+    builder.add_bytes_field("entry", stored=True)
+    return builder.build()
+
+
+class Lock:
+    """The right to write, held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, home: Path) -> None:
+        """Raises: Written (503) when another process has it"""
+        self._file = os.open(home / "writer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(self._file, 20).decode() or "unknown"
+            os.close(self._file)
+            raise Written(
+                f"The text index is written by process {owner} already; one at a time does. Stop it, or let it work."
+            ) from error
+        os.truncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Gives the right back."""
+        os.close(self._file)
+
+
+def make_home(home: Path) -> None:
+    """Makes the folder above the index.
+
+    Raises: Unavailable (503) when it cannot be made
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"The folder of the text index cannot be made: {error.strerror}.") from error
+
+
+def open_or_make(home: Path) -> tuple[Any, str]:
+    """The index to write and its generation, made anew where there is none that opens; the caller holds the lock."""
+    folder = home / FORMAT
+    try:
+        generation = (folder / "generation").read_text()
+        index = tantivy.Index.open(str(folder))
+        index.searcher()
+        return index, generation
+    except FileNotFoundError:
+        pass
+    except Exception as error:
+        log.warning("text index cannot be opened, is made anew", error=type(error).__name__)
+    return _make(home, folder)
+
+
+def _make(home: Path, folder: Path) -> tuple[Any, str]:
+    for old in home.glob("reports-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    generation = clock.new_id()
+    (folder / "generation").write_text(generation)
+    return tantivy.Index(schema(), path=str(folder)), generation
+
+
+def open_to_search(home: Path) -> Any:
+    """The index to search.
+
+    Raises: Missing (503) when there is none
+    """
+    try:
+        index = tantivy.Index.open(str(home / FORMAT))
+    except Exception as error:
+        raise Missing("There is no text index yet: start `ecluse up`, or `ecluse consume search`.") from error
+    index.config_reader("manual")
+    return index
+
+
+def state(home: Path) -> tuple[int, int, int]:
+    """What changes with each commit, read without opening anything.
+
+    Raises: Missing (503) when there is no index
+    """
+    try:
+        found = (home / FORMAT / "meta.json").stat()
+    except OSError as error:
+        raise Missing("There is no text index yet: start `ecluse up`, or `ecluse consume search`.") from error
+    return found.st_ino, found.st_mtime_ns, found.st_size
