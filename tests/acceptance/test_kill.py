@@ -23,8 +23,8 @@ def process_of(served: Served, part: str) -> psutil.Process:
     if part == "up":
         return psutil.Process(served.process.pid)
     if part == "postmaster":
-        pid = int((Path(served.environment["ECLUSE_DATA"]) / "postgres" / "postmaster.pid").read_text().split()[0])
-        return psutil.Process(pid)
+        cluster = Path(served.environment["ECLUSE_DATA"]) / "postgres" / "cluster"
+        return psutil.Process(int((cluster / "postmaster.pid").read_text().split()[0]))
     children = psutil.Process(served.process.pid).children(recursive=True)
     return next(child for child in children if part in child.cmdline())
 
