@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
+
 from ecluse.bus.backoff import transient
 from ecluse.core import clock
 
@@ -76,10 +78,15 @@ class Wakeup:
     async def close(self) -> None:
         """Gives the listening connection back."""
         conn, self._conn = self._conn, None
-        if conn is not None and not conn.is_closed():
-            await conn.remove_listener(CHANNEL, self._on_notify)
-        if conn is not None:
+        if conn is None:
+            return
+        try:
+            if not conn.is_closed():
+                await conn.remove_listener(CHANNEL, self._on_notify)
             await self._pool.release(conn)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            # The pool or the connection is gone, and the listening with it.
+            return
 
     async def _listen(self) -> None:
         if (self._conn is not None and not self._conn.is_closed()) or clock.monotonic() < self._reopen_at:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ CREATE TABLE IF NOT EXISTS recording.write (at bigint GENERATED ALWAYS AS IDENTI
 
 
 class RecordingSink:
-    """Maps `note[0].text`, or what the text says should happen."""
+    """Maps the text of a resource, the hash of a document, or does what the text says."""
 
     name = "recording"
     purpose = "care"
@@ -38,6 +39,8 @@ class RecordingSink:
         return
 
     def map(self, event: Event, resource: dict[str, Any], person: int | None) -> Any:
+        if event.type == "DocumentReference":
+            return hashlib.sha256(resource["content"][0]["attachment"]["data"].encode()).hexdigest()
         text = resource.get("text", "")
         if text in self.unmappable:
             raise Unmappable("the text cannot be mapped")

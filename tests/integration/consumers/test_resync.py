@@ -1,0 +1,124 @@
+"""A consumer whose log cannot tell it everything walks through the store, and ends where the log would have."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import asyncpg
+
+from consumers import ledger
+from consumers.lag import lag
+from consumers.resync import Resync
+from ecluse.bus import epoch
+from ecluse.bus.log import Batch
+from ecluse.bus.outbox import SQL
+from ecluse.bus.partitions import SIZE, upkeep
+from ecluse.core.db.databases import Databases
+from ecluse.core.settings import Settings
+from tests.integration.bus.store import Put, put
+from tests.integration.consumers.given import runner, until
+from tests.integration.consumers.recording import RecordingSink, rows
+
+
+def observation(resource_id: str, text: str | None) -> Put:
+    return Put("Observation", resource_id, None if text is None else {"text": text}, "p")
+
+
+async def _consume_until(pool: asyncpg.Pool, sink: RecordingSink, wanted: list[tuple[str, str]]) -> None:
+    """Resynchronises as a start does, then consumes until these rows stand in the sink."""
+    stop = asyncio.Event()
+    running = runner(sink, pool)
+
+    async def take(batch: Batch) -> bool:
+        return await running.take(batch, stop)
+
+    async with pool.acquire() as conn:
+        present = await epoch.settle(conn)
+    await Resync(sink, pool, present, embedded=True).run(take)
+    task = asyncio.create_task(running.run(stop))
+
+    async def done() -> bool:
+        return [(row[1], row[4]) for row in await rows(pool)] == wanted
+
+    await until(done, task)
+    stop.set()
+    await task
+
+
+async def test_a_new_consumer_of_a_shortened_outbox_gets_everything(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation(f"o{n}", f"old{n}") for n in range(3)])
+        await put(conn, [observation("o1", None)])
+        await conn.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 10)
+        await conn.execute(SQL["report_cursor"], "another", 0, SIZE + 10)
+        await upkeep(pool)
+        assert await pool.fetchval("SELECT count(*) FROM bus.outbox") == 0
+        await put(conn, [observation("o2", "new")])
+    await _consume_until(pool, sink, [("o0", "old0"), ("o2", "new")])
+    books = await ledger.books(pool, pool, sink.name, sink.types)
+    assert (books.received, books.mapped, books.removed, books.balanced) == (3, 2, 1, True)
+
+
+async def test_a_restored_store_takes_back_what_it_no_longer_has(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation("kept", "a"), observation("changed", "a")])
+        await put(conn, [observation("changed", "after the backup"), observation("lost", "after the backup")])
+        wanted = [("changed", "after the backup"), ("kept", "a"), ("lost", "after the backup")]
+        await _consume_until(pool, sink, wanted)
+        # What a restore to the point before the second transaction leaves.
+        await conn.execute("DELETE FROM bus.outbox WHERE seq > 2")
+        await conn.execute("SELECT setval('bus.outbox_seq', 2)")
+        await conn.execute("DELETE FROM fhir.version WHERE version = 2")
+        await conn.execute("DELETE FROM fhir.resource WHERE id = 'lost'")
+        await conn.execute("UPDATE fhir.resource SET version = 1")
+        await conn.execute("UPDATE bus.cursor SET seq = 2")
+        await conn.execute("UPDATE bus.epoch SET system_identifier = 'another cluster'")
+        await epoch.settle(conn)
+        await put(conn, [observation("new", "after the restore")])
+    await _consume_until(pool, sink, [("changed", "a"), ("kept", "a"), ("new", "after the restore")])
+
+
+async def test_a_walk_that_was_broken_off_goes_on(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation(f"o{n}", "a") for n in range(5)])
+        await conn.execute(SQL["report_cursor"], sink.name, 0, 0)
+    taken: list[int] = []
+
+    async def broken_off(batch: Batch) -> bool:
+        taken.append(len(batch.records))
+        return False
+
+    resync = Resync(sink, pool, 1, embedded=False)
+    await resync.run(broken_off)
+    assert await pool.fetchval("SELECT walking FROM bus.consumer")
+    settings = Settings()
+    databases = Databases(pool, pool, pool, pool)
+    assert not (await lag(settings, databases, sink)).caught_up
+    await _consume_until(pool, sink, [(f"o{n}", "a") for n in range(5)])
+    assert taken == [5]
+    assert not await pool.fetchval("SELECT walking FROM bus.consumer")
+
+
+async def test_lag_counts_what_is_not_written_and_how_old_it_is(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    databases = Databases(pool, pool, pool, pool)
+    settings = Settings()
+    async with pool.acquire() as conn:
+        await put(conn, [observation(f"o{n}", "a") for n in range(3)])
+        await put(conn, [observation("history", "a")], lane=1)
+        await put(conn, [Put("Practitioner", "of no interest", {})])
+        await conn.execute("UPDATE fhir.version SET updated = updated - interval '90 s'")
+    behind = await lag(settings, databases, sink)
+    assert behind.events == 4
+    assert 90 <= behind.seconds < 120
+    await _consume_until(pool, sink, [("history", "a"), ("o0", "a"), ("o1", "a"), ("o2", "a")])
+    assert await lag(settings, databases, sink) == (sink.name, 0, 0.0)
+
+
+async def test_lag_on_kafka_counts_what_the_relay_still_has(
+    pool: asyncpg.Pool, sink: RecordingSink, on_kafka: Settings
+) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation("o", "a"), observation("q", "a")])
+    databases = Databases(pool, pool, pool, pool)
+    assert (await lag(dataclasses.replace(on_kafka), databases, sink)).events == 2
