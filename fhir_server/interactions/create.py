@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ecluse.core import clock
-from ecluse.core.fhir.acceptance import accept
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
-from fhir_server.interactions.writing import localised, standing, written_answer
+from fhir_server.interactions.writing import accepted, standing, written_answer
 from fhir_server.server import Server
 from fhir_server.store import conditions, resources
 from fhir_server.store.answers import first_answer, keep_answer
@@ -25,7 +24,7 @@ async def create(server: Server, request: Request) -> Answer:
     """
     negotiation.check_content_type(request.headers)
     (resource_type,) = request.segments
-    resource = localised(request, accept(resource_type, request.body))
+    resource = accepted(request, resource_type, request.body)
     wish = intent(resource, clock.new_id(), new=True)
     async with server.transaction() as conn:
         answer = await first_answer(conn, request)

@@ -13,13 +13,12 @@ from typing import Any
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, EcluseError, Issue
-from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.bundle import BundleEntry
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
 from fhir_server.interactions.slices import in_slices
 from fhir_server.interactions.update import check_same_id
-from fhir_server.interactions.writing import localised
+from fhir_server.interactions.writing import accepted
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -98,7 +97,7 @@ def _address(request: Request, url: str, method: str, place: str) -> tuple[str, 
 def _resource(request: Request, entry: BundleEntry, step: Step, place: str) -> dict[str, Any]:
     if entry.resource is None:
         raise _refused(f"A {step.method} entry carries a resource.", f"{place}.resource", "required")
-    resource = localised(request, accept(step.type, entry.resource, f"{place}.resource"), f"{place}.resource")
+    resource = accepted(request, step.type, entry.resource, f"{place}.resource")
     if step.method == "PUT":
         check_same_id(resource.get("id"), step.type, step.id, f"{place}.resource")
     return resource

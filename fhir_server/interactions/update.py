@@ -6,10 +6,9 @@ Spec: http://hl7.org/fhir/R4/http.html#update
 from __future__ import annotations
 
 from ecluse.core.errors import BadRequest, Issue
-from ecluse.core.fhir.acceptance import accept
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
-from fhir_server.interactions.writing import localised, write_in_transaction, written_answer
+from fhir_server.interactions.writing import accepted, write_in_transaction, written_answer
 from fhir_server.server import Server
 from fhir_server.store.write import intent
 
@@ -21,7 +20,7 @@ async def update(server: Server, request: Request) -> Answer:
     """
     negotiation.check_content_type(request.headers)
     resource_type, resource_id = request.segments
-    resource = localised(request, accept(resource_type, request.body))
+    resource = accepted(request, resource_type, request.body)
     check_same_id(resource.get("id"), resource_type, resource_id, resource_type)
     wish = intent(resource, resource_id, if_match=negotiation.if_match(request.headers.get("if-match")))
     return written_answer(request, await write_in_transaction(server, request, wish))

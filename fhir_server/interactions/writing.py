@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ecluse.core import clock
 from ecluse.core.errors import Issue, Unprocessable
 from ecluse.core.fhir import json
+from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.fhir.references import literal_references
 from fhir_server.http import negotiation
@@ -29,22 +32,23 @@ async def standing(conn: Any, request: Request, resource_type: str, resource_id:
     return Written(resource_type, resource_id, stored.version, stored.updated, stored.body, unchanged=True)
 
 
-def localised(request: Request, resource: dict[str, Any], expression: str = "") -> dict[str, Any]:
-    """The resource, references to this site written without its address, as the index and the consumers know them.
+def accepted(request: Request, resource_type: str, body: bytes | msgspec.Raw, expression: str = "") -> dict[str, Any]:
+    """The resource of a body, references to this site written without its address, as index and consumers know them.
 
-    Raises: Unprocessable (422) when a reference leads to another site of this server
+    Raises: BadRequest (400) with all that is wrong, Unprocessable (422) when a reference leads to another site
     """
+    resource = accept(resource_type, body, expression or None)
     server_url = request.base.removesuffix(f"/sites/{request.site.name}/fhir").removesuffix("/fhir")
-    if server_url.encode() not in request.body:
+    if server_url.encode() not in bytes(body):
         return resource
-    for reference in literal_references(resource["resourceType"], resource):
+    for reference in literal_references(resource_type, resource):
         target = reference["reference"]
         if target.startswith(f"{request.base}/"):
             reference["reference"] = target.removeprefix(f"{request.base}/")
         elif target.startswith((f"{server_url}/fhir/", f"{server_url}/sites/")):
             raise Unprocessable(
                 "A reference stays within its site, which is one identity domain; leave it out, or write to that site.",
-                expression=expression or resource["resourceType"],
+                expression=expression or resource_type,
                 diagnostics=target,
             )
     return resource

@@ -10,7 +10,7 @@ asked for, the table of resources leads and the planner begins wherever its esti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,50 +69,58 @@ class _Statement:
         self.order = "ORDER BY " + ", ".join(f"r.{column}{direction}" for column in _COLUMNS[query.sort.by])
 
     def found(self, limit: str) -> str:
-        """Keys of matching resources, in the order that is asked for."""
+        """Keys of matching resources, in the order that is asked for. Each walk of a leading clause ends as early as the
+        whole does."""
         if self.lead is None:
             return f"SELECT r.pk\n{self.source()}\n{self.order} {limit}"
-        return f"SELECT DISTINCT m.pk\n{self.source()}\nORDER BY m.pk {limit}"
+        walks = [f"SELECT DISTINCT m.pk\n{walk}\nORDER BY m.pk {limit}" for walk in self.walks(self.lead)]
+        if len(walks) == 1:
+            return walks[0]
+        merged = "\n) UNION (\n".join(walks)
+        return f"(\n{merged}\n)\nORDER BY pk {limit}"
 
     def source(self) -> str:
         """FROM and WHERE of the resources that match, from the cursor on."""
         if self.lead is None:
-            clauses = [self.on_resource(clause) for clause in self.query.clauses]
+            clauses = [self.on_resource(group) for group in _groups(self.query.clauses)]
             return f"FROM fhir.resource r\nWHERE {_all([self.resources, 'NOT r.deleted', *self.beyond('r'), *clauses])}"
-        table = f"fhir.{TABLES[self.lead.kind]}"
-        runs = self.runs(self.lead)
-        probes = [self.probe(clause, "m.pk") for clause in self.query.clauses if clause is not self.lead]
-        if len(runs) == 1:
-            return f"FROM {table} m\nWHERE {_all([*runs, *probes])}"
-        merged = "\nUNION ALL ".join(f"SELECT m.pk FROM {table} m WHERE {run}" for run in runs)  # noqa: S608
-        return f"FROM (\n{merged}\n) m" + (f"\nWHERE {_all(probes)}" if probes else "")
+        walks = self.walks(self.lead)
+        if len(walks) == 1:
+            return walks[0]
+        merged = "\nUNION ALL\n".join(f"SELECT m.pk\n{walk}" for walk in walks)
+        return f"FROM (\n{merged}\n) m"
 
-    def runs(self, clause: Clause) -> list[str]:
-        """The conditions of a leading clause, each of which one walk through its index answers."""
+    def walks(self, clause: Clause) -> list[str]:
+        """FROM and WHERE of a leading clause: walks through its index, each with the probes of the other clauses."""
         apart = len(clause.values) * len(clause.paths) <= MERGED
         found = conditions.of_rows(clause, "m", self.arguments, apart=apart)
         beyond = self.beyond("m")
+        others = _groups(each for each in self.query.clauses if each is not clause)
+        probes = [self.probe(group, "m.pk") for group in others]
         return [
-            " AND ".join([f"m.site = {self.site}", f"m.path = {path}", condition, *beyond])
+            f"FROM fhir.{TABLES[clause.kind]} m\nWHERE "
+            + _all([" AND ".join([f"m.site = {self.site}", f"m.path = {path}", condition, *beyond]), *probes])
             for path in clause.paths
             for condition in found
         ]
 
-    def probe(self, clause: Clause, pk: str) -> str:
-        """Whether a clause holds for the resource of this key."""
+    def probe(self, group: Sequence[Clause], pk: str) -> str:
+        """Whether clauses hold for the resource of this key; several read the same row."""
+        clause = group[0]
         if clause.kind in ("_id", "_lastUpdated"):
-            where = [self.resources, f"r.pk = {pk}", self.on_resource(clause)]
+            where = [self.resources, f"r.pk = {pk}", self.on_resource(group)]
             return f"EXISTS (SELECT FROM fhir.resource r WHERE {' AND '.join(where)})"
-        found = conditions.any_of(conditions.of_rows(clause, "t", self.arguments, apart=False))
+        found = [conditions.any_of(conditions.of_rows(each, "t", self.arguments, apart=False)) for each in group]
         paths = f"IN ({', '.join(map(str, clause.paths))})" if clause.paths[1:] else f"= {clause.paths[0]}"
-        where = [f"t.pk = {pk}", f"t.site = {self.site}", f"t.path {paths}", found]
+        where = [f"t.pk = {pk}", f"t.site = {self.site}", f"t.path {paths}", *found]
         return f"EXISTS (SELECT FROM fhir.{TABLES[clause.kind]} t WHERE {' AND '.join(where)})"
 
-    def on_resource(self, clause: Clause) -> str:
-        """Whether a clause holds for the row r of the table of resources."""
-        if clause.kind in ("_id", "_lastUpdated"):
-            return conditions.any_of(conditions.of_resource(clause, "r", self.arguments))
-        return self.probe(clause, "r.pk")
+    def on_resource(self, group: Sequence[Clause]) -> str:
+        """Whether clauses hold for the row r of the table of resources."""
+        if group[0].kind in ("_id", "_lastUpdated"):
+            found = [conditions.of_resource(clause, "r", self.arguments) for clause in group]
+            return " AND ".join(map(conditions.any_of, found))
+        return self.probe(group, "r.pk")
 
     def beyond(self, alias: str) -> list[str]:
         """The place in the order after which this page begins."""
@@ -121,9 +129,12 @@ class _Statement:
             return []
         values = {"pk": cursor.pk, "id": cursor.id, "updated": cursor.updated}
         columns = _COLUMNS[sort.by]
-        marks = ", ".join(self.arguments.add(values[column]) for column in columns)
-        names = ", ".join(f"{alias}.{column}" for column in columns)
-        return [f"({names}) {'<' if sort.descending else '>'} ({marks})"]
+        sign = "<" if sort.descending else ">"
+        names = [f"{alias}.{column}" for column in columns]
+        marks = [self.arguments.add(values[column]) for column in columns]
+        if len(columns) == 1:
+            return [f"{names[0]} {sign} {marks[0]}"]
+        return [f"({', '.join(names)}) {sign} ({', '.join(marks)})"]
 
 
 def _lead(query: SearchQuery) -> Clause | None:
@@ -132,6 +143,14 @@ def _lead(query: SearchQuery) -> Clause | None:
     if query.sort.by != "pk" or not leaders or any(clause.kind == "_id" for clause in query.clauses):
         return None
     return min(leaders, key=lambda clause: clause.selective)
+
+
+def _groups(clauses: Iterable[Clause]) -> list[list[Clause]]:
+    """Clauses that one probe answers: those on the same value of a resource, as the two ends of a window are."""
+    groups: dict[tuple[str, int], list[Clause]] = {}
+    for number, clause in enumerate(clauses):
+        groups.setdefault((clause.code, 0 if clause.single else number), []).append(clause)
+    return list(groups.values())
 
 
 def _all(conditions: Iterable[str]) -> str:

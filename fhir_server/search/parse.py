@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import SequenceMatcher
+from functools import cache
 from typing import cast
 from urllib.parse import parse_qsl
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Issue
-from ecluse.core.fhir.definitions.expressions import ends
+from ecluse.core.fhir.definitions.expressions import End, ends
 from ecluse.core.fhir.definitions.expressions import parse as parse_expression
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, paths
 from fhir_server.search.control import CONTROLS, Control
@@ -116,7 +117,8 @@ def _clause(resource_type: str, name: str, text: str, base: str) -> Clause:
         values += READERS[kind](part, question)
     if len(values) > LONGEST_LIST:
         raise BadRequest(f"{code}: at most {LONGEST_LIST} values in one list.")
-    return Clause(code, kind, parameter.paths, tuple(dict.fromkeys(values)), _selective(kind, read, values))
+    selective, single = _selective(kind, read, values), _is_single(kind, read)
+    return Clause(code, kind, parameter.paths, tuple(dict.fromkeys(values)), selective, single)
 
 
 def _selective(kind: Kind, read: tuple[IndexedPath, ...], values: list[Value]) -> int:
@@ -127,8 +129,19 @@ def _selective(kind: Kind, read: tuple[IndexedPath, ...], values: list[Value]) -
         return 7
     if read[0].text.endswith((".meta.tag", ".meta.security")):
         return 7
-    kinds = {end.kind for path in read for end in ends(parse_expression(path.text)[0])}
+    kinds = {end.kind for end in _ends(read)}
     return 1 if kinds & {"Identifier", "ContactPoint"} else 4 if kinds & {"CodeableConcept", "Coding"} else 7
+
+
+def _is_single(kind: Kind, read: tuple[IndexedPath, ...]) -> bool:
+    """Whether a resource has at most one row under these paths: of a date, a period or a timing there is one for each
+    value, of other data types there may be more."""
+    return kind == "date" and len(read) == 1 and not any(end.many for end in _ends(read))
+
+
+@cache
+def _ends(read: tuple[IndexedPath, ...]) -> tuple[End, ...]:
+    return tuple(end for path in read for end in ends(parse_expression(path.text)[0]))
 
 
 def _unknown(resource_type: str, code: str) -> str:

@@ -25,13 +25,14 @@ Total = Literal["none", "estimate", "accurate"]
 
 class Clause(NamedTuple):
     """A resource matches when one of its rows under one of the paths matches one of the values. selective: how few
-    resources one value is likely to leave, 0 the fewest."""
+    resources one value is likely to leave, 0 the fewest; single: a resource has at most one row under these paths."""
 
     code: str
     kind: Kind
     paths: tuple[int, ...]
     values: tuple[Value, ...]
     selective: int
+    single: bool = False
 
 
 class Sort(NamedTuple):
