@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from consumers import dead_letters, ledger, registry
@@ -223,12 +224,14 @@ async def _consume(settings: Settings, databases: Databases, name: str, stop: as
             await sink.close()
 
 
-def _log(settings: Settings, databases: Databases, sink: Sink) -> tuple[Log, Follow]:
+def _log(settings: Settings, databases: Databases, sink: Sink, stack: AsyncExitStack) -> tuple[Log, Follow]:
     if settings.bus == "kafka":
         from ecluse.bus.bodies import HttpBodies
         from ecluse.bus.kafka import KafkaLog
 
-        return KafkaLog(settings, databases.store, sink.name, sorted(sink.types)), HttpBodies().follow
+        bodies = HttpBodies()
+        stack.push_async_callback(bodies.close)
+        return KafkaLog(settings, databases.store, sink.name, sorted(sink.types)), bodies.follow
     return EmbeddedLog(databases.store, sink.name, sorted(sink.types)), _inline
 
 
@@ -237,16 +240,15 @@ async def _inline(reference: Reference) -> bytes:
 
 
 async def _run(settings: Settings, databases: Databases, sink: Sink, present: int, stop: asyncio.Event) -> None:
-    log, follow = _log(settings, databases, sink)
-    prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow)
-    runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store)
+    async with AsyncExitStack() as stack:
+        log, follow = _log(settings, databases, sink, stack)
+        prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow)
+        runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store)
 
-    async def take(batch: Batch) -> bool:
-        return await runner.take(batch, stop)
+        async def take(batch: Batch) -> bool:
+            return await runner.take(batch, stop)
 
-    upkeep = asyncio.create_task(partitions.keep(databases.store, stop))
-    try:
+        upkeep = asyncio.create_task(partitions.keep(databases.store, stop))
+        stack.callback(upkeep.cancel)
         await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
         await runner.run(stop)
-    finally:
-        upkeep.cancel()

@@ -50,6 +50,7 @@ class Relay:
         self._lease = Lease(store)
         self._tail = Tail(store)
         self._wakeup = Wakeup(store)
+        self._stored: dict[int, int] = {}
         self._backoff = Backoff()
         self._thread = ThreadPoolExecutor(1, "relay")
 
@@ -94,24 +95,26 @@ class Relay:
         producer = await self._blocking(_open, self._settings)
         try:
             rows = await self._store.fetch(SQL["cursor"])
-            at = {row["lane"]: row["seq"] for row in rows}
-            self._tail.seek([at.get(lane, 0) for lane in range(len(LANES))])
+            self._stored = {row["lane"]: row["seq"] for row in rows}
+            self._tail.seek([self._stored.get(lane, 0) for lane in range(len(LANES))])
             while not stop.is_set():
                 sent = await self._tail.read(MAX_EVENTS, MAX_BYTES)
                 if sent:
                     await broker.ensure({item.event.type for item in sent})
                     await self._blocking(_publish, producer, sent, topics, self._settings.url)
-                    await self._advance()
                     self._backoff.reset()
-                else:
+                await self._advance()
+                if not sent:
                     await self._wakeup.wait(POLL_S)
         finally:
             await self._blocking(_close, producer)
 
     async def _advance(self) -> None:
-        for lane, seq in enumerate(self._tail.at):
+        moved = [(lane, seq) for lane, seq in enumerate(self._tail.at) if self._stored.get(lane) != seq]
+        for lane, seq in moved:
             if await self._store.fetchval(SQL["advance"], self._lease.generation, lane, seq) is None:
                 raise Fenced("Another relay has taken over; this one stops.")
+            self._stored[lane] = seq
 
     async def _blocking(self, call: Any, *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *values)

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from ecluse.bus import epoch
+from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import status
 from ecluse.core.db.databases import Databases, open_databases
@@ -139,9 +139,9 @@ def application(settings: Settings) -> Starlette:
 
 @asynccontextmanager
 async def _notifier(databases: Databases) -> AsyncIterator[Notifier]:
-    """Wakes the readers of the outbox, from a connection of its own."""
+    """Wakes the readers of the outbox from a connection of its own, and keeps partitions ahead of its writers."""
     stop, notifier = asyncio.Event(), Notifier(databases.store)
-    running = asyncio.create_task(notifier.run(stop))
+    running = asyncio.gather(notifier.run(stop), partitions.keep(databases.store, stop))
     try:
         yield notifier
     finally:

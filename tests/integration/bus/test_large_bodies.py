@@ -79,13 +79,15 @@ async def test_a_20_mb_document_passes_kafka_by_reference(
             port=served.port,
         )
         log = KafkaLog(settings, pool, sink.name, sorted(sink.types))
-        running = asyncio.create_task(runner(sink, pool, log, HttpBodies().follow).run(stop))
+        bodies = HttpBodies()
+        running = asyncio.create_task(runner(sink, pool, log, bodies.follow).run(stop))
         resource_id = await asyncio.to_thread(posted, served, data)
         async with relaying(settings, pool):
             await _received(pool, running, resource_id, data)
         (record,) = await asyncio.to_thread(read_all, settings, "fhir.documentreference.v1")
         stop.set()
         await running
+        await bodies.close()
     address = f"{served.url}/sites/default/fhir/DocumentReference/{resource_id}/_history/1"
     assert record.headers["ecluse-body"] == "ref"
     assert record.headers["ce_dataref"] == address

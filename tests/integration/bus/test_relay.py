@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from ecluse.bus.bodies import HttpBodies
 from ecluse.bus.kafka import KafkaLog
 from ecluse.bus.lease import SQL
 from ecluse.bus.relay import Relay
@@ -74,7 +73,7 @@ async def test_a_killed_relay_loses_nothing_and_doubles_nothing_in_effect(
 ) -> None:
     stop = asyncio.Event()
     log = KafkaLog(on_kafka, pool, sink.name, sorted(sink.types))
-    consuming = asyncio.create_task(runner(sink, pool, log, HttpBodies().follow).run(stop))
+    consuming = asyncio.create_task(runner(sink, pool, log).run(stop))
     for _ in range(3):
         before, killed = await _relayed(pool), asyncio.Event()
         writing = asyncio.create_task(_write(pool, 0, 100_000, killed))
@@ -156,7 +155,7 @@ async def test_while_kafka_is_away_writes_go_on_and_everything_catches_up(
     stop = asyncio.Event()
     log = KafkaLog(settings, pool, sink.name, sorted(sink.types))
     relaying_task = asyncio.create_task(Relay(settings, pool).run(stop))
-    consuming = asyncio.create_task(runner(sink, pool, log, HttpBodies().follow).run(stop))
+    consuming = asyncio.create_task(runner(sink, pool, log).run(stop))
     await sent(pool, relaying_task, consuming)
     await asyncio.to_thread(own_kafka.kill)
     await _write(pool, 3, 30)
