@@ -39,7 +39,7 @@ async def show(settings: Settings) -> None:
     found = projects(settings.hub_projects)
     if not found:
         raise NotFound(f"No project is described in {settings.hub_projects}; see docs/hub.md.")
-    table = Table("project", "title", "types", "start", "recipient", "persons", "resources", "records", "last seq")
+    table = Table("project", "start", "recipient", "persons", "resources", "records", "last", "title")
     async with open_databases(settings, migrate=True) as databases:
         for project in found:
             counts = await databases.hub.fetchrow(feed.SQL["counts"], project.name)
@@ -49,6 +49,5 @@ async def show(settings: Settings) -> None:
 
 def _cells(project: Project, counts: Any) -> list[str]:
     names = ("persons", "resources", "records", "last_seq")
-    types, kid = ", ".join(sorted(project.types)), project.recipient.kid[:12]
     figures = [str(counts[name]) if counts else "0" for name in names]
-    return [project.name, project.title, types, project.start.isoformat(), kid, *figures]
+    return [project.name, project.start.isoformat(), project.recipient.kid[:8], *figures, project.title]
