@@ -18,6 +18,7 @@ from typing import Any, ParamSpec
 import click
 
 from ecluse.cli.hub import hub
+from ecluse.cli.synth.command import synth
 from ecluse.core import log
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
@@ -240,3 +241,4 @@ async def site_list() -> None:
 
 
 main.add_command(hub)
+main.add_command(synth)

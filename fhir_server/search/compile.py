@@ -24,7 +24,8 @@ Compiled = tuple[str, list[Any]]
 TABLES = {"token": "token", "uri": "token", "reference": "reference", "string": "string", "date": "date"}
 LEADERS = ("token", "uri", "reference", "string")
 MERGED = 8
-"""Up to this many values of a leading clause are read as ordered runs and merged; more are collected and sorted."""
+"""Up to this many values of a leading clause have a walk of their own, in the order of the keys; more are collected and
+sorted."""
 
 _COLUMNS: dict[Order, tuple[str, ...]] = {"pk": ("pk",), "_id": ("id",), "_lastUpdated": ("updated", "pk")}
 
@@ -69,8 +70,8 @@ class _Statement:
         self.order = "ORDER BY " + ", ".join(f"r.{column}{direction}" for column in _COLUMNS[query.sort.by])
 
     def found(self, limit: str) -> str:
-        """Keys of matching resources, in the order that is asked for. Each walk of a leading clause ends as early as the
-        whole does."""
+        """Keys of matching resources, in the order that is asked for; each walk of a leading clause ends as early as
+        the whole does."""
         if self.lead is None:
             return f"SELECT r.pk\n{self.source()}\n{self.order} {limit}"
         walks = [f"SELECT DISTINCT m.pk\n{walk}\nORDER BY m.pk {limit}" for walk in self.walks(self.lead)]

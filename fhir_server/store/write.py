@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
@@ -144,13 +145,10 @@ async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
 
 async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -> dict[tuple[int, str], Held]:
     columns = [list(column) for column in zip(*known, strict=True)]
-    rows = await conn.fetch(SQL["lock"], context.site, *columns)
-    bodies = (
-        {row["pk"]: row["body"] for row in await conn.fetch(SQL["current_bodies"], [row["pk"] for row in rows])}
-        if rows
-        else {}
-    )
-    return {(row["type"], row["id"]): Held(**row, body=bodies.get(row["pk"])) for row in rows}
+    held = [Held(*row) for row in await conn.fetch(SQL["lock"], context.site, *columns)]
+    late = [row.pk for row in held if row.body is None and not row.deleted]
+    bodies = {row["pk"]: row["body"] for row in await conn.fetch(SQL["current_bodies"], late)} if late else {}
+    return {(row.type, row.id): row._replace(body=bodies.get(row.pk, row.body)) for row in held}
 
 
 def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
@@ -218,15 +216,21 @@ async def _store(
         context.traceparent,
     )
     if new:
-        await conn.execute(SQL["store_new"], *source, *_first_columns(new), *_row_columns(new, "rows"))
-    if changed:
+        kinds = _row_columns([(change.pk, change.rows) for change in new])
         await conn.execute(
-            SQL["store_changes"],
-            *source,
-            *_next_columns(changed),
-            *_row_columns(changed, "rows"),
-            *_row_columns(changed, "gone"),
+            SQL["store_new"], *source, *_first_columns(new), *(column for kind in kinds for column in kind)
         )
+    if changed:
+        await conn.execute(SQL["store_next"], *source, *_next_columns(changed))
+        await _each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])
+        await _each_kind(conn, "add", context.site, [(change.pk, change.rows) for change in changed])
+
+
+async def _each_kind(conn: Any, verb: str, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
+    """Adds or drops the search rows of each kind that has any; most updates touch one kind or none."""
+    for kind, columns in zip(IndexRows._fields, _row_columns(rows), strict=True):
+        if columns[0]:
+            await conn.execute(SQL[f"{verb}_{kind}"], site, *columns)
 
 
 def _first_columns(changes: Sequence[Change]) -> list[list[Any]]:
@@ -253,10 +257,11 @@ def _next_columns(changes: Sequence[Change]) -> list[list[Any]]:
     ]
 
 
-def _row_columns(changes: Sequence[Change], which: str) -> list[list[Any]]:
-    """Columns of the four kinds of search rows, each kind with its resource keys first."""
-    columns: list[list[Any]] = []
-    for kind, width in zip(IndexRows._fields, (3, 3, 3, 3), strict=True):
-        keyed = [(change.pk, *row) for change in changes for row in getattr(getattr(change, which), kind)]
-        columns.extend([list(column) for column in zip(*keyed, strict=True)] or [[] for _ in range(width + 1)])
-    return columns
+def _row_columns(rows: Sequence[tuple[int, IndexRows]]) -> list[list[list[Any]]]:
+    """For each of the four kinds of search rows its columns, the resource's key first."""
+    found: list[list[list[Any]]] = []
+    for kind in range(len(IndexRows._fields)):
+        keys = [pk for pk, own in rows for _ in own[kind]]
+        columns = zip(*(row for _, own in rows for row in own[kind]), strict=True)
+        found.append([keys, *map(list, columns)] if keys else [[], [], [], []])
+    return found
