@@ -39,10 +39,10 @@ def synth(patients: int, seed: int, out: Path, sites: tuple[str, ...], until: da
     from rich.console import Console
     from rich.progress import Progress
 
-    from ecluse.cli.synth.write import write
+    from ecluse.cli.synth.write import Run, write
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("virtual patients", total=patients)
-        written = write(out, patients, seed, sites, until.date(), lambda _: progress.advance(task))
+        written = write(out, Run(patients, seed, sites, until.date()), lambda _: progress.advance(task))
     console.print(f"{patients} virtual patients, {written} resources at {len(sites)} site(s) in {out}")

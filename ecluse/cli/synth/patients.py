@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from ecluse.cli.synth import act, claim, measure, moments, report, treat, visit
+from ecluse.cli.synth import act, claim, measure, moments, report, treat, visit, vitals
 from ecluse.cli.synth.chance import Chance
 from ecluse.cli.synth.codes import FINESS, LOINC, SNOMED, Json, coding, concept, hl7, identifier, short
 from ecluse.cli.synth.hospital import Hospital
@@ -125,8 +125,8 @@ def _play(record: Record, episode: Episode, first_one: bool) -> None:
     encounters, coded = visit.encounters(record, episode)
     if first_one:
         _smoking(record, encounters["visit"], episode)
-        measure.body(record, encounters["visit"], episode)
-    measure.vitals(record, episode, encounters)
+        vitals.body(record, encounters["visit"], episode)
+    vitals.vitals(record, episode, encounters)
     measure.laboratory(record, episode, encounters)
     measure.cultures(record, episode, encounters)
     done = act.acts(record, episode, encounters)

@@ -60,6 +60,11 @@ class Episode:
         """When the patient leaves."""
         return self.spans[-1].end
 
+    @property
+    def days(self) -> int:
+        """Nights between admission and leave."""
+        return (self.end.date() - self.spans[0].start.date()).days
+
     def wording(self, texts: Sequence[str]) -> str:
         """The text of this variant."""
         return texts[self.variant % len(texts)]
@@ -151,3 +156,12 @@ def _spans(visit: Visit, start: datetime, chance: Chance) -> list[Span]:
         spans.append(Span(unit, start, max(leave, start + timedelta(hours=6))))
         start = spans[-1].end
     return spans
+
+
+def value_at(course: Sequence[float], progress: float) -> float:
+    """The value on the way through the course's points, straight from one to the next. progress: 0 to 1."""
+    if len(course) == 1:
+        return course[0]
+    place = progress * (len(course) - 1)
+    index = min(int(place), len(course) - 2)
+    return course[index] + (course[index + 1] - course[index]) * (place - index)

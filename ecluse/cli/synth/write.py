@@ -7,6 +7,7 @@ each folder, one written before the next is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -26,20 +27,28 @@ def encode(resource: Json) -> bytes:
     return _encoder.encode(head)[:-1] + b',"entry":[\n' + entries + b"\n]}\n"
 
 
-def write(
-    folder: Path, patients: int, seed: int, sites: Sequence[str], until: date, done: Callable[[int], None]
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked for. until: last day of the files"""
+
+    patients: int
+    seed: int
+    sites: Sequence[str]
+    until: date
+
+
+def write(folder: Path, run: Run, done: Callable[[int], object]) -> int:
     """How many resources were written. done: called after each patient with the resources of their bundles"""
-    hospitals = [hospital(site, index) for index, site in enumerate(sites)]
+    hospitals = [hospital(site, index) for index, site in enumerate(run.sites)]
     written = 0
     for place in hospitals:
         (folder / place.slug).mkdir(parents=True, exist_ok=True)
         for name, bundle in (("organizations", organizations(place)), ("practitioners", practitioners(place))):
             (folder / place.slug / f"{name}.json").write_bytes(encode(bundle))
             written += len(bundle["entry"])
-    for number in range(1, patients + 1):
+    for number in range(1, run.patients + 1):
         count = 0
-        for place, bundle in bundles(seed, number, hospitals, until):
+        for place, bundle in bundles(run.seed, number, hospitals, run.until):
             (folder / place.slug / f"patient-{number:05d}.json").write_bytes(encode(bundle))
             count += len(bundle["entry"])
         written += count

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ecluse.cli.synth.write import write
+from ecluse.cli.synth.write import Run, write
 from ecluse.core.fhir import json
 
 SITES = ("nord", "sud")
@@ -56,7 +56,7 @@ class Made:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Fifty patients at two sites."""
     folder = tmp_path_factory.mktemp("synth")
-    write(folder, PATIENTS, 7, SITES, UNTIL, lambda _: None)
+    write(folder, Run(PATIENTS, 7, SITES, UNTIL), lambda _: None)
     files, shared = [], {}
     for site in SITES:
         bundles = {path.stem: json.decode(path.read_bytes()) for path in sorted((folder / site).iterdir())}

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from ecluse.cli.synth.command import synth
 from ecluse.cli.synth.story import stories
-from ecluse.cli.synth.write import write
+from ecluse.cli.synth.write import Run, write
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import accept
 from tests.unit.cli.synth.conftest import SITES, UNTIL, File, Made
@@ -35,14 +35,14 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_zone_and_hash_ord
 
 
 def test_another_seed_gives_other_patients_at_the_same_hospitals(made: Made, tmp_path: Path) -> None:
-    write(tmp_path, 4, 8, SITES, UNTIL, lambda _: None)
+    write(tmp_path, Run(4, 8, SITES, UNTIL), lambda _: None)
     here, there = _bytes(made.folder), _bytes(tmp_path)
     for name, content in there.items():
         assert (content == here[name]) == ("patient" not in name)
 
 
 def test_a_longer_run_starts_with_the_patients_of_a_shorter_one(made: Made, tmp_path: Path) -> None:
-    write(tmp_path, 3, 7, SITES, UNTIL, lambda _: None)
+    write(tmp_path, Run(3, 7, SITES, UNTIL), lambda _: None)
     assert _bytes(tmp_path).items() <= _bytes(made.folder).items()
 
 
@@ -118,7 +118,7 @@ def test_all_the_kinds_of_resource_are_there(made: Made) -> None:
 
 def test_fifty_patients_take_a_few_seconds(tmp_path: Path) -> None:
     before = process_time()
-    write(tmp_path, 50, 3, ("default",), UNTIL, lambda _: None)
+    write(tmp_path, Run(50, 3, ("default",), UNTIL), lambda _: None)
     assert process_time() - before < 10
 
 
