@@ -91,9 +91,17 @@ def _make(home: Path, folder: Path) -> tuple[Any, str]:
     for old in home.glob("reports-*"):
         shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    generation = clock.new_id()
-    (folder / "generation").write_text(generation)
+    generation = new_generation(home)
     return tantivy.Index(schema(), path=str(folder)), generation
+
+
+def new_generation(home: Path) -> str:
+    """Says that the index is another one from now on."""
+    generation = clock.new_id()
+    new = home / FORMAT / "generation.new"
+    new.write_text(generation)
+    new.replace(home / FORMAT / "generation")
+    return generation
 
 
 def open_to_search(home: Path) -> Any:

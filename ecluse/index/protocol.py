@@ -117,7 +117,7 @@ class IndexWriter(Protocol):
         """Removes entries; unknown keys do no harm. What is added after is not removed."""
 
     def clear(self) -> None:
-        """Removes everything."""
+        """Removes everything at once, and begins another generation."""
 
     def commit(self) -> int:
         """Makes what was done since the last commit durable and visible; returns the opstamp."""

@@ -30,6 +30,9 @@ MOST_HITS = 10_000
 TITLE_BOOST = 3.0
 MUST, SHOULD, MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 
+FAILURES = (ValueError, OSError, RuntimeError)
+"""What tantivy raises, whatever failed."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
@@ -42,15 +45,14 @@ class Writer:
 
         Raises: Written (503) when another process writes, Unavailable (503) when the folder cannot be used
         """
+        self._home = home
         folder.make_home(home)
         self._lock = folder.Lock(home)
         try:
-            self._index, self.generation = folder.open_or_make(home)
-            self._writer = self._index.writer(heap_size=HEAP_BYTES, num_threads=1)
-            self.opstamp: int = self._writer.commit()
-        except (ValueError, OSError) as error:
-            self._lock.release()
-            raise Unavailable("The text index cannot be written.", diagnostics=type(error).__name__) from error
+            with _writing():
+                self._index, self.generation = folder.open_or_make(home)
+                self._writer = self._index.writer(heap_size=HEAP_BYTES, num_threads=1)
+                self.opstamp: int = self._writer.commit()
         except BaseException:
             self._lock.release()
             raise
@@ -63,34 +65,51 @@ class Writer:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Adds entries, whose keys must not be in the index."""
-        for entry in entries:
-            self._writer.add_document(_document(entry))
+        with _writing():
+            for entry in entries:
+                self._writer.add_document(_document(entry))
 
     def delete(self, keys: Iterable[str]) -> None:
         """Removes entries; unknown keys do no harm."""
-        for key in keys:
-            self._writer.delete_documents_by_term("key", key)
+        with _writing():
+            for key in keys:
+                self._writer.delete_documents_by_term("key", key)
 
     def clear(self) -> None:
-        """Removes everything."""
-        self._writer.delete_all_documents()
+        """Removes everything at once. The generation changes first, so that a crash in between does not hide it."""
+        self.generation = folder.new_generation(self._home)
+        with _writing():
+            self._writer.delete_all_documents()
+        self.commit()
 
     def commit(self) -> int:
         """Makes what was done durable and visible; returns the opstamp."""
-        self.opstamp = self._writer.commit()
+        with _writing():
+            self.opstamp = self._writer.commit()
         return self.opstamp
 
     def rollback(self) -> None:
         """Undoes what was done since the last commit."""
-        self._writer.rollback()
+        with _writing():
+            self._writer.rollback()
 
     def close(self) -> None:
         """Lets another process write; what was not committed is gone."""
         try:
-            self._writer.rollback()
-            self._writer.wait_merging_threads()
+            with contextlib.suppress(*FAILURES):
+                self._writer.rollback()
+                self._writer.wait_merging_threads()
         finally:
             self._lock.release()
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Turns what tantivy raises into our error: a full disk or a lost folder is no fault of a report."""
+    try:
+        yield
+    except FAILURES as error:
+        raise Unavailable("The text index cannot be written.", diagnostics=type(error).__name__) from error
 
 
 def _document(entry: Entry) -> Any:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterable
 
 LIGATURES = {"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "þ": "th", "ð": "d", "ƒ": "f", "μ": "u"}
 """Letters that Unicode does not take apart. μ is also what casefold makes of the micro sign: µg is found by ug."""
 
 APOSTROPHES = "'’ʼ‘`´′"
 MOST_CODES = 20_000
-FAST = "cp1252"
-"""The charset of nearly all French text; in it folding is a table of bytes."""
-
-_ELISION = re.compile(r"(?<![^\W_])(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)'(?=[^\W_])")
+ELIDED = frozenset("c d j l m n s t qu jusqu lorsqu puisqu quoiqu".split())
 
 
 def _folded(character: str) -> str:
@@ -52,28 +50,61 @@ class _Folding(dict[int, str]):
 
 
 _folding = _Folding()
-_FAST = {bytes([code]): _folding[ord(bytes([code]).decode(FAST, "replace"))] for code in range(256)}
-_FAST_UNEVEN = {byte: folded.encode("ascii") for byte, folded in _FAST.items() if len(folded) != 1}
-_FAST_TABLE = b"".join(folded.encode("ascii") if len(folded) == 1 else byte for byte, folded in _FAST.items())
+
+
+class _Table:
+    """The folding of a charset of bytes. uneven: the bytes that become more or less than one."""
+
+    def __init__(self, charset: str) -> None:
+        self.charset = charset
+        folded = {bytes([code]): _folding[ord(bytes([code]).decode(charset, "replace"))] for code in range(256)}
+        self._uneven = {byte: text.encode() for byte, text in folded.items() if len(text) != 1}
+        self._bytes = b"".join(text.encode() if len(text) == 1 else byte for byte, text in folded.items())
+        self._letters = re.compile(f"[{b''.join(self._uneven).decode(charset)}]")
+
+    def fold(self, text: bytes) -> str:
+        """The folding of an encoded text."""
+        for byte, folded in self._uneven.items():
+            if byte in text:
+                text = text.replace(byte, folded)
+        return text.translate(self._bytes).decode("ascii")
+
+    def uneven_places(self, text: str, encoded: bytes) -> Iterable[int]:
+        """Where in a text stand characters that become more or less than one."""
+        if not any(byte in encoded for byte in self._uneven):
+            return ()
+        return (found.start() for found in self._letters.finditer(text))
+
+
+_TABLES = (_Table("latin-1"), _Table("cp1252"))
+"""The charsets of nearly all French text; in them folding is a table of bytes."""
+
+
+def _encoded(text: str) -> tuple[_Table, bytes] | None:
+    """The text in the first of the charsets that has all its characters."""
+    for table in _TABLES:
+        try:
+            return table, text.encode(table.charset)
+        except UnicodeEncodeError:
+            continue
+    return None
 
 
 def fold(text: str) -> str:
     """The words of a text, apart by spaces."""
-    try:
-        fast = text.encode(FAST)
-    except UnicodeEncodeError:
-        return _without_elisions(text.translate(_folding))
-    for byte, folded in _FAST_UNEVEN.items():
-        if byte in fast:
-            fast = fast.replace(byte, folded)
-    return _without_elisions(fast.translate(_FAST_TABLE).decode("ascii"))
+    found = _encoded(text)
+    return _without_elisions(found[0].fold(found[1]) if found else text.translate(_folding))
 
 
 def _without_elisions(text: str) -> str:
     """Elided words and apostrophes become as many spaces, so that no character moves."""
-    if "'" not in text:
-        return text
-    return _ELISION.sub(lambda found: " " * len(found[0]), text).replace("'", " ")
+    parts = text.split("'")
+    for number, following in enumerate(parts[1:]):
+        part = parts[number]
+        word = part[part.rfind(" ") + 1 :]
+        if word in ELIDED and following[:1].strip():
+            parts[number] = part[: -len(word)] + " " * len(word)
+    return " ".join(parts)
 
 
 class Folded:
@@ -84,7 +115,7 @@ class Folded:
         self._length = len(text)
         self._uneven: list[tuple[int, int, int]] = []
         moved = 0
-        for at in () if _folding.uneven.isdisjoint(text) else _uneven_places(text):
+        for at in _uneven_places(text):
             width = len(_folding[ord(text[at])])
             self._uneven.append((at + moved, at, width))
             moved += width - 1
@@ -110,5 +141,9 @@ class Folded:
         return place if at < begin + width else place + 1 + at - begin - width
 
 
-def _uneven_places(text: str) -> list[int]:
+def _uneven_places(text: str) -> Iterable[int]:
+    """Where in a text that has been folded stand characters that became more or less than one."""
+    found = _encoded(text)
+    if found:
+        return found[0].uneven_places(text, found[1])
     return [at for at, character in enumerate(text) if character in _folding.uneven]

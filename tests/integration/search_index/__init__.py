@@ -1,0 +1,1 @@
+"""The text index: from events to hits, over real PostgreSQL."""
