@@ -28,6 +28,7 @@ from tests.unit.mappers.hub.given import context, keys
         ("https://smt.esante.gouv.fr/terminologie-atc", "N02BE01", True),
         ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "IMP", True),
         ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "DUPONT", False),
+        ("https://interop.esante.gouv.fr/ig/fhir/eds/CodeSystem/PMSIMCODiagType", "DP", True),
         ("https://chu.example/dim", "A1", False),
         ("http://loinc.org", "٢٨٢٣-٣", False),
     ],
