@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import socket
 import subprocess
@@ -12,25 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-JARS = ROOT / ".cache" / "kafka" / "lib"
-STARTS_WITHIN_S = 60
-
-PROPERTIES = """
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-log.dirs={folder}/data
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-group.initial.rebalance.delay.ms=0
-auto.create.topics.enable=false
-"""
+STARTS_WITHIN_S = 240
+"""The first start of a fresh clone fetches the jars."""
 
 
 class Broker:
@@ -42,19 +24,11 @@ class Broker:
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        properties = PROPERTIES.format(folder=folder, port=self.port, controller=self._controller)
-        self._properties = folder / "server.properties"
-        self._properties.write_text(properties)
 
     def start(self) -> None:
         """Returns when the broker answers."""
-        _fetch_jars()
-        if not (self.folder / "data" / "meta.properties").exists():
-            words = ["format", "--standalone", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(self._properties)]
-            done = subprocess.run(self._java("kafka.tools.StorageTool", *words), capture_output=True, check=False)
-            assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+        command = [ROOT / "tools" / "kafka" / "start.sh", self.folder, str(self.port), str(self._controller)]
         with (self.folder / "broker.log").open("ab") as log:
-            command = self._java("kafka.Kafka", str(self._properties))
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait()
 
@@ -70,7 +44,11 @@ class Broker:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(number)
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + STARTS_WITHIN_S
@@ -82,37 +60,23 @@ class Broker:
             time.sleep(0.1)
         raise AssertionError(f"Kafka did not answer; see {self.folder / 'broker.log'}")
 
-    def _java(self, *words: str) -> list[str]:
-        return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*", *words]
-
 
 @contextmanager
 def broker(folder: Path) -> Iterator[Broker]:
-    """A running broker, ended with the block."""
+    """A running broker, ended with the block, also when it did not start."""
     running = Broker(folder)
-    running.start()
     try:
+        running.start()
         yield running
     finally:
         running.stop()
 
 
-def _fetch_jars() -> None:
-    JARS.parent.mkdir(parents=True, exist_ok=True)
-    with (JARS.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (JARS / "complete").exists():
-            goal = ["dependency:copy-dependencies", f"-DoutputDirectory={JARS}", "-DincludeScope=runtime"]
-            pom = ROOT / "tools" / "kafka" / "pom.xml"
-            subprocess.run(["mvn", "-q", "-B", "-f", str(pom), *goal], check=True)
-            (JARS / "complete").touch()
-
-
 def _free_ports(count: int) -> list[int]:
-    with_ports = [socket.socket() for _ in range(count)]
-    for each in with_ports:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in with_ports]
-    for each in with_ports:
-        each.close()
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
     return ports

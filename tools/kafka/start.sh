@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Runs one real Kafka broker (KRaft) from its Maven jars in the foreground, on 127.0.0.1 only; Ctrl-C ends it, its data stays.
+# Needs Java 17 and Maven. Usage: start.sh DIR [PORT [CONTROLLER_PORT]]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+jars=$here/../../.cache/kafka/lib
+folder=$(mkdir -p "$1" && cd "$1" && pwd)
+port=${2:-9092}
+controller=${3:-$((port + 1))}
+
+if [ ! -d "$jars" ]; then
+  mkdir -p "$(dirname "$jars")"
+  new=$(mktemp -d "$(dirname "$jars")/fetching-XXXXXX")
+  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$new/lib" -DincludeScope=runtime
+  mv -T "$new/lib" "$jars" 2>/dev/null || true # another start was quicker
+  rm -rf "$new"
+fi
+
+cat > "$folder/server.properties" <<P
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:$controller
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+controller.listener.names=CONTROLLER
+log.dirs=$folder/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+P
+
+java=(java -Xmx512m -XX:TieredStopAtLevel=1 -cp "$jars/*")
+if [ ! -f "$folder/data/meta.properties" ]; then
+  "${java[@]}" kafka.tools.StorageTool format --standalone -t MkU3OEVBNTcwNTJENDM2Qk -c "$folder/server.properties"
+fi
+exec "${java[@]}" kafka.Kafka "$folder/server.properties"
