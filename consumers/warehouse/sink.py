@@ -25,11 +25,12 @@ from consumers.warehouse.gather import gather
 from consumers.warehouse.store import store
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
-from ecluse.core.settings import Settings
+from ecluse.core.settings import Settings, SettingsError
 from mappers.warehouse import mapping, record
 from mappers.warehouse.record import Context, Mapped
 
 LOCK = 0x4F4D4F50
+NOTE_TEXT = ("empty", "identified")
 
 
 class WarehouseSink:
@@ -40,8 +41,11 @@ class WarehouseSink:
     types = frozenset(mapping.MAPPERS)
 
     def __init__(self, settings: Settings, databases: Databases) -> None:
+        """Raises: SettingsError when omop_note_text is a word that nobody knows"""
         self._databases = databases
         self._url = settings.url
+        if settings.omop_note_text not in NOTE_TEXT:
+            raise SettingsError(f"ECLUSE_OMOP_NOTE_TEXT={settings.omop_note_text} is neither of {', '.join(NOTE_TEXT)}")
         self._note_text = settings.omop_note_text == "identified"
         self._context = lru_cache(1024)(self._make_context)
 

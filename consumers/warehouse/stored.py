@@ -1,7 +1,7 @@
 """What a mapper gave, put by as JSON or read back from the rows it became.
 
-Enters: `Mapped`, or the keys of resources that stand. Leaves: JSON, or the same `Mapped` again but for its losses, so that
-rows can wait outside omop for a parent that has gone.
+Enters: `Mapped`, or the keys of resources that stand. Leaves: JSON, or the same `Mapped` again but for its losses, so
+that rows can wait outside omop for a parent that has gone.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class _Stored:
         encounter = next((link.id for link in noted if link.column == "encounter"), None)
         dropped = {TABLES[table].key, "person_id", *_POINTERS, *(link.column for link in links)}
         kept = {name: value for name, value in values.items() if value is not None and name not in dropped}
-        return Row(table, kept, part, tuple(sorted(links)), tuple(sorted(own))), encounter or self._encounter(key, table, values)
+        row = Row(table, kept, part, tuple(sorted(links)), tuple(sorted(own)))
+        return row, encounter or self._encounter(key, table, values)
 
     def _target(self, table: str, omop_id: int) -> tuple[str, str]:
         _, kind, key_id = self._source[table, omop_id].key

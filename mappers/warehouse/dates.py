@@ -8,7 +8,7 @@ no datetime, which is how an imputed day is told from a known one.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 
@@ -80,6 +80,16 @@ def point(text: str | None) -> Interval | None:
     """The interval that begins with a FHIR date and tells no end."""
     start = moment(text)
     return Interval(start, None) if start else None
+
+
+def supplied(start: Moment, days: int | None) -> Moment | None:
+    """The last of so many days of supply, None when none is told or when it is beyond the calendar."""
+    if not days:
+        return None
+    try:
+        return Moment(start.day + timedelta(days=days - 1), None)
+    except OverflowError:
+        return None
 
 
 def columns(stem: str, found: Interval, *, ended: bool = False) -> dict[str, Any]:

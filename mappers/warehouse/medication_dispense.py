@@ -5,11 +5,10 @@ Spec: http://hl7.org/fhir/R4/medicationdispense.html
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from mappers.warehouse import concepts, dates, medication, quantity, references
-from mappers.warehouse.dates import Interval, Moment
+from mappers.warehouse.dates import Interval
 from mappers.warehouse.record import NO_DATE, NO_PATIENT, Context, Excluded, Mapped, refused
 
 DONE = ("completed",)
@@ -26,10 +25,9 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
     if found is None:
         return Excluded(NO_DATE)
     days = quantity.days(resource.get("daysSupply"))
-    end = Moment(found.start.day + timedelta(days=days - 1), None) if days else None
     made, losses = medication.exposure(
         resource,
-        Interval(found.start, end),
+        Interval(found.start, dates.supplied(found.start, days)),
         concepts.EHR_DISPENSING,
         medication.first(resource.get("dosageInstruction")),
         context,

@@ -5,11 +5,10 @@ Spec: http://hl7.org/fhir/R4/medicationrequest.html
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from mappers.warehouse import concepts, dates, medication, quantity, references
-from mappers.warehouse.dates import Interval, Moment
+from mappers.warehouse.dates import Interval
 from mappers.warehouse.record import NO_DATE, NO_PATIENT, Context, Excluded, Mapped, refused
 
 ORDERED = ("active", "completed")
@@ -35,7 +34,7 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
     days = quantity.days(dispense.get("expectedSupplyDuration"))
     made, losses = medication.exposure(
         resource,
-        _supplied(Interval(found.start, stated.end if stated else None), days),
+        Interval(found.start, (stated.end if stated else None) or dates.supplied(found.start, days)),
         concepts.EHR_PRESCRIPTION,
         dosage,
         context,
@@ -46,9 +45,3 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
         days_supply=days,
     )
     return Mapped((made,), patient, references.encounter(resource.get("encounter"), context), losses)
-
-
-def _supplied(found: Interval, days: int | None) -> Interval:
-    if found.end or not days:
-        return found
-    return Interval(found.start, Moment(found.start.day + timedelta(days=days - 1), None))

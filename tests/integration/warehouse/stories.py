@@ -1,4 +1,4 @@
-"""Resources of a small hospital, each in several versions, that refer to each other in every way the warehouse follows."""
+"""Resources of a small hospital in several versions, which refer to each other in every way the warehouse follows."""
 
 from __future__ import annotations
 

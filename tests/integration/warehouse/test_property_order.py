@@ -1,4 +1,4 @@
-"""Whatever the order of delivery, however often anything comes, wherever batches are cut: the warehouse ends the same."""
+"""Whatever the order, however often anything comes, wherever batches are cut: the warehouse ends the same."""
 
 from __future__ import annotations
 

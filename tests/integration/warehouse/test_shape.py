@@ -16,8 +16,8 @@ def type_of(column: Column) -> tuple[str, int | None]:
 
 async def test_schema_omop_is_cdm_5_4(feeding: Feeding) -> None:
     rows = await feeding.pool.fetch(
-        "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable FROM information_schema.columns "
-        "WHERE table_schema = 'omop' ORDER BY table_name, ordinal_position"
+        "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable "
+        "FROM information_schema.columns WHERE table_schema = 'omop' ORDER BY table_name, ordinal_position"
     )
     found: dict[str, list[tuple[str, tuple[str, int | None], bool]]] = {}
     for table, name, kind, limit, nullable in rows:

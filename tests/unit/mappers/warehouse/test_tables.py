@@ -34,9 +34,7 @@ def published() -> Shape:
 
 def test_the_declaration_is_the_published_one() -> None:
     if not PUBLISHED.exists():
-        pytest.skip(
-            f"NOT COMPARED: {PUBLISHED.name} of OHDSI/CommonDataModel is not beside this repository in shared/data/omop-cdm-5.4"
-        )
+        pytest.skip(f"NOT COMPARED: {PUBLISHED.name} of OHDSI/CommonDataModel is not in ../shared/data/omop-cdm-5.4")
     assert declared() == published()
 
 
