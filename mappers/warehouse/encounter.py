@@ -17,7 +17,10 @@ _RESPONSIBLE = ("ATND", "PPRF", "ADM", "CON", "REF", "DIS")
 
 
 def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
-    """A finished visit, or an inpatient one that still lasts; its unit stays with it."""
+    """A finished visit, or an inpatient one that still lasts, with its unit stays.
+
+    A part of a visit that was spent in one place is that stay itself.
+    """
     if no := refused(resource, (*ENDED, *ADMITTED)):
         return no
     patient = references.patient(resource.get("subject"), context)
@@ -32,8 +35,10 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
     whole = _whole(resource, told)
     part_of = references.encounter(resource.get("partOf"), context)
     table = "visit_detail" if part_of else "visit_occurrence"
-    main = row(table, _values(table, resource, code, whole), links=_links(resource, context))
-    stays = [_stay(part, each, code, whole, context) for part, each in enumerate(resource.get("location") or (), 1)]
+    main = row(table, _values(table, resource, code, whole), links=_links(resource, part_of is not None, context))
+    places = resource.get("location") or ()
+    told_apart = enumerate(places, 1) if part_of is None or len(places) > 1 else ()
+    stays = [_stay(part, each, code, whole, context) for part, each in told_apart]
     return Mapped((main, *(stay for stay in stays if stay)), patient, part_of)
 
 
@@ -81,9 +86,10 @@ def _kind(stem: str, code: str, other: str | None = None) -> dict[str, Any]:
     }
 
 
-def _links(resource: dict[str, Any], context: Context) -> tuple[Link | None, ...]:
+def _links(resource: dict[str, Any], is_part: bool, context: Context) -> tuple[Link | None, ...]:
     people = sorted(resource.get("participant") or (), key=_responsibility)
-    places = [resource.get("serviceProvider"), *(each.get("location") for each in resource.get("location") or ())]
+    units = [each.get("location") for each in resource.get("location") or ()]
+    places = [*units, resource.get("serviceProvider")] if is_part else [resource.get("serviceProvider"), *units]
     return references.provider([each.get("individual") for each in people], context), references.care_site(
         places, context
     )

@@ -17,6 +17,8 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
     """One act, under the code of the procedure, else of the modality."""
     if no := refused(resource, DONE):
         return no
+    if references.first([resource.get("procedureReference")], ("Procedure",), context):
+        return Excluded("its act is a Procedure")
     patient = references.patient(resource.get("subject"), context)
     if patient is None:
         return Excluded(NO_PATIENT)

@@ -148,7 +148,7 @@ VERSIONS: dict[str, list[Resource | None]] = {
         None,
     ],
     E2: [
-        encounter("e2", P1, "2026-02-02", "2026-02-03", partOf=reference(E1), location=STAYS),
+        encounter("e2", P1, "2026-02-02", "2026-02-03", partOf=reference(E1), location=[*STAYS, *STAYS]),
         encounter("e2", P1, "2026-02-02", "2026-02-03"),
         encounter("e2", P1, "2026-02-02", "2026-02-03", partOf=reference("Encounter/e4")),
         None,
