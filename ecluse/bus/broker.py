@@ -7,6 +7,7 @@ was made: a record's partition is a hash modulo this number, so it stays whateve
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from ecluse.bus.topics import Topic, Topics
+from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.errors import Conflict, Unavailable
 from ecluse.core.log import Log
@@ -22,6 +24,7 @@ from ecluse.core.settings import Settings
 
 SQL = queries.load(__package__, "broker.sql")
 TIMEOUT_S = 10.0
+AGAIN_S = 0.05
 log = Log("bus.broker")
 
 
@@ -78,7 +81,9 @@ class Broker:
 
     def _make(self, topics: Sequence[Topic]) -> None:
         try:
-            self._admin = self._admin or AdminClient(client(self._settings))
+            # Not `or`: a client's length is that of its queue, so an idle one counts as false.
+            if self._admin is None:
+                self._admin = AdminClient(client(self._settings))
             standing = self._admin.list_topics(timeout=TIMEOUT_S).topics
             for topic in topics:
                 self._agrees(topic.name, standing)
@@ -86,6 +91,7 @@ class Broker:
             made = self._admin.create_topics(new, request_timeout=TIMEOUT_S) if new else {}
             for future in made.values():
                 _created(future)
+            _await(self._admin, {topic.name for topic in topics})
         except KafkaException as error:
             raise Unavailable("the broker does not answer") from error
 
@@ -101,6 +107,22 @@ class Broker:
         if self._settings.kafka_replication > 2:
             config["min.insync.replicas"] = "2"
         return NewTopic(topic.name, self._topics.partitions, self._settings.kafka_replication, config=config)
+
+
+def _await(admin: AdminClient, names: set[str]) -> None:
+    """Returns when the broker tells of these topics: who subscribes earlier joins without them."""
+    deadline = clock.monotonic() + TIMEOUT_S
+    while True:
+        standing = admin.list_topics(timeout=TIMEOUT_S).topics
+        if all(name in standing and _led(standing[name]) for name in names):
+            return
+        if clock.monotonic() > deadline:
+            raise Unavailable("the broker has not made its topics in time")
+        time.sleep(AGAIN_S)
+
+
+def _led(topic: Any) -> bool:
+    return topic.error is None and all(part.leader >= 0 for part in topic.partitions.values())
 
 
 def _created(future: Any) -> None:

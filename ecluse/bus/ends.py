@@ -6,6 +6,7 @@ Enters: positions in topics. Leaves: how many offsets lie behind them, and the t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,8 @@ from ecluse.core import clock
 from ecluse.core.errors import Unavailable
 from ecluse.core.settings import Settings
 
-LOOK_S = 3.0
+LOOK_S = 1.0
+AGAIN_S = 0.1
 # The library exports the class without types.
 OffsetSpec: Any = _OffsetSpec
 
@@ -39,12 +41,23 @@ async def unread(
 
 
 def _unread(settings: Settings, names: set[str], positions: Mapping[Partition, int]) -> tuple[int, datetime | None]:
-    try:
-        behind = _behind(settings, names, positions)
-        moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else []
-    except KafkaException as error:
-        raise Unavailable("the broker does not answer") from error
+    behind = _settled(settings, names, positions)
+    moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else []
     return sum(count for _, count in behind.values()), min(moments, default=None)
+
+
+def _settled(
+    settings: Settings, names: set[str], positions: Mapping[Partition, int]
+) -> dict[Partition, tuple[int, int]]:
+    """What `_behind` returns; a topic made a moment ago has no leader yet, so it is asked again for a while."""
+    deadline = clock.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return _behind(settings, names, positions)
+        except KafkaException as error:
+            if clock.monotonic() > deadline:
+                raise Unavailable("the broker does not answer") from error
+            time.sleep(AGAIN_S)
 
 
 def _behind(
@@ -69,17 +82,27 @@ def _offsets(admin: AdminClient, places: list[TopicPartition], spec: OffsetSpec)
 
 def _moments(settings: Settings, positions: Mapping[Partition, int]) -> list[datetime]:
     """The time of the first event behind each position, as far as they are found quickly."""
-    config = {"group.id": "ecluse-lag", "isolation.level": "read_committed", "enable.auto.commit": False}
+    config = {
+        "group.id": "ecluse-lag",
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 20,
+    }
     consumer = Consumer(client(settings) | config)
-    moments: dict[Partition, datetime] = {}
+    seen: dict[Partition, datetime | None] = {}
     try:
         consumer.assign([TopicPartition(topic, number, at) for (topic, number), at in positions.items()])
         deadline = clock.monotonic() + LOOK_S
-        while len(moments) < len(positions) and (left_s := deadline - clock.monotonic()) > 0:
+        while len(seen) < len(positions) and (left_s := deadline - clock.monotonic()) > 0:
             message = consumer.poll(left_s)
-            if message is not None and message.error() is None:
+            if message is not None:
                 place, offset = envelope.place(message)
-                moments.setdefault(place, envelope.of_message(message, place, offset).event.time)
+                known = message.error() is None
+                seen.setdefault(place, envelope.of_message(message, place, offset).event.time if known else None)
+    except KafkaException:
+        # The number of events is known; how old they are is left open.
+        return []
     finally:
         consumer.close()
-    return list(moments.values())
+    return [moment for moment in seen.values() if moment is not None]

@@ -137,7 +137,7 @@ class KafkaLog:
                 "max.poll.interval.ms": LONGEST_BATCH_S * 1000,
                 "queued.max.messages.kbytes": 16 * 1024,
                 "fetch.wait.max.ms": 50,
-                "topic.metadata.refresh.interval.ms": 30_000,
+                "topic.metadata.refresh.interval.ms": 5_000,
             }
         )
 
