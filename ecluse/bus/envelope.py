@@ -67,7 +67,7 @@ def decode(
     topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None, headers: Sequence[Header]
 ) -> Record:
     """The record with its event; with `problem` when it is not one of ours or is encoded in a way not known here."""
-    told = {name: text.decode() for name, text in headers if text is not None}
+    told = {name: text.decode(errors="replace") for name, text in headers if text is not None}
     try:
         event = _event(key or b"", value, told)
         reference = _reference(value, told)
