@@ -27,15 +27,23 @@ MERGED = 8
 """Up to this many values of a leading clause have a walk of their own, in the order of the keys; more are collected and
 sorted."""
 
-_COLUMNS: dict[Order, tuple[str, ...]] = {"pk": ("pk",), "_id": ("id",), "_lastUpdated": ("updated", "pk")}
+_COLUMNS: dict[Order, tuple[str, ...]] = {
+    "pk": ("pk",),
+    "_id": ("id",),
+    "_lastUpdated": ("updated", "pk"),
+    "date": ("moment", "pk"),
+}
+_UNDATED = ("9999-12-31 23:59:59.999999+00", "0001-01-01 00:00:00+00")
+"""Where a resource without a date stands: last, in either direction."""
 
 
 def page(site: int, query: SearchQuery) -> Compiled:
     """One page: rows of (pk, id, version, updated, body), one more than asked for when there is a next page."""
     statement = _Statement(site, query)
     found = statement.found(f"LIMIT {statement.arguments.add(query.count + 1)}")
+    moment = ", m.moment" if query.sort.by == "date" else ""
     return (
-        f"SELECT r.pk, r.id, r.version, r.updated, v.body\nFROM (\n{found}\n) m\n"
+        f"SELECT r.pk, r.id, r.version, r.updated, v.body{moment}\nFROM (\n{found}\n) m\n"
         f"JOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk\n"
         f"JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\n{statement.order}"
     ), statement.arguments.values
@@ -67,11 +75,14 @@ class _Statement:
         self.resources = f"r.site = {site} AND r.type = {number_of[query.type]}"
         self.lead = _lead(query)
         direction = " DESC" if query.sort.descending else ""
-        self.order = "ORDER BY " + ", ".join(f"r.{column}{direction}" for column in _COLUMNS[query.sort.by])
+        names = (f"{'m' if column == 'moment' else 'r'}.{column}" for column in _COLUMNS[query.sort.by])
+        self.order = "ORDER BY " + ", ".join(f"{name}{direction}" for name in names)
 
     def found(self, limit: str) -> str:
         """Keys of matching resources, in the order that is asked for; each walk of a leading clause ends as early as
         the whole does."""
+        if self.query.sort.by == "date":
+            return self.by_date(limit)
         if self.lead is None:
             return f"SELECT r.pk\n{self.source()}\n{self.order} {limit}"
         walks = [f"SELECT DISTINCT m.pk\n{walk}\nORDER BY m.pk {limit}" for walk in self.walks(self.lead)]
@@ -79,6 +90,19 @@ class _Statement:
             return walks[0]
         merged = "\n) UNION (\n".join(walks)
         return f"(\n{merged}\n)\nORDER BY pk {limit}"
+
+    def by_date(self, limit: str) -> str:
+        """Keys of matching resources with their earliest instant under the paths that are sorted by."""
+        sort, direction = self.query.sort, " DESC" if self.query.sort.descending else ""
+        rows = f"d.pk = r.pk AND d.site = {self.site} AND d.path IN ({', '.join(map(str, sort.paths))})"
+        earliest = f"(SELECT min(d.low) FROM fhir.date d WHERE {rows})"
+        beyond = self.beyond("s")
+        self.query = replace(self.query, cursor=None)
+        return (
+            f"SELECT s.pk, s.moment\nFROM (\nSELECT r.pk, coalesce({earliest}, '{_UNDATED[sort.descending]}') AS moment\n"
+            f"{self.source()}\n) s\n{'WHERE ' + _all(beyond) if beyond else ''}\n"
+            f"ORDER BY s.moment{direction}, s.pk{direction} {limit}"
+        )
 
     def source(self) -> str:
         """FROM and WHERE of the resources that match, from the cursor on."""
@@ -128,7 +152,7 @@ class _Statement:
         cursor, sort = self.query.cursor, self.query.sort
         if cursor is None:
             return []
-        values = {"pk": cursor.pk, "id": cursor.id, "updated": cursor.updated}
+        values = {"pk": cursor.pk, "id": cursor.id, "updated": cursor.updated, "moment": cursor.updated}
         columns = _COLUMNS[sort.by]
         sign = "<" if sort.descending else ">"
         names = [f"{alias}.{column}" for column in columns]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ecluse.core.errors import BadRequest
 from fhir_server.search.query import BY_KEY, Sort, Total
+from mappers.search.registry import served
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
@@ -40,10 +41,18 @@ def _count(control: Control, text: str) -> Control:
     return replace(control, count=min(int(text[:9]), LARGEST_PAGE))
 
 
-def _sort(control: Control, text: str) -> Control:
-    if text not in _SORTS:
-        raise _refused("_sort", text, f"write one of {', '.join(_SORTS)}")
-    return replace(control, sort=_SORTS[text])
+def order(resource_type: str, text: str) -> Sort:
+    """What `_sort` asks for: _id, _lastUpdated or a date parameter of the type, with - for the latest first.
+
+    Raises: BadRequest (400)"""
+    if text in _SORTS:
+        return _SORTS[text]
+    dated = {code: parameter for code, parameter in served(resource_type).items() if parameter.type == "date"}
+    parameter = dated.get(text.removeprefix("-"))
+    if parameter is None or not parameter.paths:
+        valid = [*_SORTS, *(sign + code for code in dated if code not in _SORTS for sign in ("", "-"))]
+        raise _refused("_sort", text, f"write one of {', '.join(valid)}")
+    return Sort("date", text.startswith("-"), parameter.paths)
 
 
 def _total(control: Control, text: str) -> Control:
@@ -75,10 +84,11 @@ CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_cursor": _cursor,
     "_format": _unchanged,
     "_pretty": _unchanged,
-    "_sort": _sort,
+    "_sort": _unchanged,
     "_summary": _summary,
     "_total": _total,
 }
-"""What each of these parameters does; `_format` and `_pretty` are obeyed where the answer is written.
+"""What each of these parameters does; `_format` and `_pretty` are obeyed where the answer is written,
+`_sort` where the type is known (`order`).
 
 Raises: BadRequest (400) when the text is none that the parameter takes"""

@@ -9,6 +9,7 @@ Spec: http://hl7.org/fhir/R4/search.html, http://hl7.org/fhir/R4/http.html#searc
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import cache
 from typing import cast
@@ -19,7 +20,7 @@ from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir.definitions.expressions import End, ends
 from ecluse.core.fhir.definitions.expressions import parse as parse_expression
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, paths
-from fhir_server.search.control import CONTROLS, Control
+from fhir_server.search.control import CONTROLS, Control, order
 from fhir_server.search.query import Clause, Kind, SearchQuery, cursor
 from mappers.search import date, identity, reference, string, token, uri
 from mappers.search.question import Question, Token, Value, parts
@@ -61,6 +62,8 @@ def parse(resource_type: str, text: str, *, base: str = "", lenient: bool = Fals
             if name in CONTROLS:
                 _check_once(name, understood)
                 control = CONTROLS[name](control, value)
+                if name == "_sort":
+                    control = replace(control, sort=order(resource_type, value))
             else:
                 clauses.append(_clause(resource_type, name, value, base))
             understood.append((name, value))

@@ -19,7 +19,7 @@ from ecluse.core.errors import BadRequest
 from mappers.search.question import Value
 
 Kind = Literal["token", "reference", "string", "date", "uri", "_id", "_lastUpdated"]
-Order = Literal["pk", "_id", "_lastUpdated"]
+Order = Literal["pk", "_id", "_lastUpdated", "date"]
 Total = Literal["none", "estimate", "accurate"]
 
 
@@ -36,10 +36,12 @@ class Clause(NamedTuple):
 
 
 class Sort(NamedTuple):
-    """The order of the results; resources of equal value follow in the order of their keys."""
+    """The order of the results; resources of equal value follow in the order of their keys. paths: those of the date
+    parameter that is sorted by; resources without a date come last."""
 
     by: Order = "pk"
     descending: bool = False
+    paths: tuple[int, ...] = ()
 
 
 BY_KEY = Sort()
@@ -47,7 +49,7 @@ BY_KEY = Sort()
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The last resource of a page."""
+    """The last resource of a page. updated: the instant that the order compares, of whatever kind."""
 
     by: Order
     descending: bool
@@ -84,7 +86,8 @@ class SearchQuery:
 
     def after(self, row: Mapping[str, Any]) -> Cursor:
         """The cursor that continues after this row of a page."""
-        return Cursor(self.sort.by, self.sort.descending, row["pk"], row["id"], row["updated"])
+        instant = row["moment"] if self.sort.by == "date" else row["updated"]
+        return Cursor(self.sort.by, self.sort.descending, row["pk"], row["id"], instant)
 
 
 def cursor(text: str, sort: Sort) -> Cursor:
@@ -97,6 +100,6 @@ def cursor(text: str, sort: Sort) -> Cursor:
         raise BadRequest(
             "_cursor: follow the `next` link of a page as it is.", diagnostics=f'found "{text[:80]}"'
         ) from None
-    if (found.by, found.descending) != sort:
+    if (found.by, found.descending) != sort[:2]:
         raise BadRequest("_cursor: this link belongs to a search in another order; start again without it.")
     return found

@@ -30,10 +30,12 @@ Path = tuple[Step, ...]
 
 
 class End(NamedTuple):
-    """What a path may end in: a data type, and the types that it may point to (empty: any)."""
+    """What a path may end in: a data type, the types that it may point to (empty: any), and whether a resource may have
+    several."""
 
     kind: str
     targets: tuple[str, ...]
+    many: bool
 
 
 class Unsupported(ValueError):
@@ -87,7 +89,7 @@ def ends(path: Path) -> list[End]:
 
     Raises: Unsupported when the definitions have no such element
     """
-    found = [End(_ABSTRACT.get(path[0].name, path[0].name), ())]
+    found = [End(_ABSTRACT.get(path[0].name, path[0].name), (), False)]
     for step in path[1:]:
         found = [end for start in found for end in _after(start, step)]
         if not found:
@@ -104,13 +106,11 @@ def is_a(kind: str, name: str) -> bool:
 
 def _after(start: End, step: Step) -> list[End]:
     if step.op == "member":
-        elements = structures().types.get(start.kind, ())
-        return [
-            End(kind, element.targets) for element in elements if element.name == step.name for kind in element.types
-        ]
+        elements = [element for element in structures().types.get(start.kind, ()) if element.name == step.name]
+        return [End(kind, one.targets, start.many or one.many) for one in elements for kind in one.types]
     if step.op == "type":
         return [start] if is_a(start.kind, step.name) else []
-    return [End("Extension", ())] if step.op == "extension" else [start]
+    return [End("Extension", (), True)] if step.op == "extension" else [start]
 
 
 class _Reader:

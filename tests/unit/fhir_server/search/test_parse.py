@@ -1,0 +1,266 @@
+"""Query strings, in pairs: what a client writes, what is understood."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import quote_plus, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecluse.core import clock
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir.types import number_of
+from fhir_server.search.parse import parse, parse_criteria
+from fhir_server.search.query import Cursor, Sort
+from mappers.search.question import (
+    Address,
+    Beginning,
+    Id,
+    Moment,
+    Target,
+    Token,
+    Value,
+    escaped,
+    parts,
+    plain,
+)
+from mappers.search.token import system_key
+
+BASE = "http://here/fhir"
+PATIENT = number_of["Patient"]
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+S = system_key("http://s")
+
+
+def values(query: str, resource_type: str = "Patient") -> list[Value]:
+    """The values of the only clause of a query."""
+    (clause,) = parse(resource_type, query, base=BASE).clauses
+    return list(clause.values)
+
+
+def issues(query: str, resource_type: str = "Patient") -> list[str]:
+    with pytest.raises(BadRequest) as raised:
+        parse(resource_type, query, base=BASE)
+    return [issue.text for issue in raised.value.issues]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("identifier=1", [Token(None, "1")]),
+        ("identifier=http://s|1", [Token(S, "1")]),
+        ("identifier=http%3A%2F%2Fs%7C1", [Token(S, "1")]),
+        ("identifier=|1", [Token(0, "1")]),
+        ("identifier=http://s|", [Token(S, None)]),
+        ("identifier=1,2", [Token(None, "1"), Token(None, "2")]),
+        ("identifier=1,1", [Token(None, "1")]),
+        (r"identifier=a\,b\|c\$d\\", [Token(None, "a,b|c$d\\")]),
+        (r"identifier=DOMAIN\user", [Token(None, r"DOMAIN\user")]),
+        ("identifier=a+b", [Token(None, "a b")]),
+        ("active=true", [Token(None, "true")]),
+        ("gender=male", [Token(None, "male")]),
+        (
+            "gender=http://hl7.org/fhir/administrative-gender|male",
+            [Token(system_key("http://hl7.org/fhir/administrative-gender"), "male"), Token(0, "male")],
+        ),
+        ("gender=http://s|male", [Token(S, "male")]),
+        ("name=Zœ", [Beginning("zoe")]),
+        ("name=Jean-Pierre", [Beginning("jean pierre")]),
+        ("_id=a,b.c-1", [Id("a"), Id("b.c-1")]),
+        ("_profile=http://p|1", [Address("http://p|1")]),
+        ("general-practitioner=1", [Target((100, 108, 109), "1")]),
+    ],
+)
+def test_values_of_patients(query: str, expected: list[Value]) -> None:
+    assert values(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("patient=1", [Target((PATIENT,), "1")]),
+        ("patient=Patient/1", [Target((PATIENT,), "1"), Target((0,), f"{BASE}/Patient/1")]),
+        ("patient=Patient/1/_history/2", [Target((PATIENT,), "1"), Target((0,), f"{BASE}/Patient/1")]),
+        (f"patient={BASE}/Patient/1", [Target((PATIENT,), "1"), Target((0,), f"{BASE}/Patient/1")]),
+        ("subject=1", [Target(tuple(number_of[name] for name in ("Device", "Group", "Location", "Patient")), "1")]),
+        ("subject=http://there/Patient/1", [Target((0,), "http://there/Patient/1")]),
+        ("subject=urn:uuid:1", [Target((0,), "urn:uuid:1")]),
+        ("focus=1", [Target((), "1")]),
+    ],
+)
+def test_values_of_references(query: str, expected: list[Value]) -> None:
+    assert values(query, "Observation") == expected
+
+
+def test_a_canonical_is_compared_as_a_whole() -> None:
+    assert values("measure=Measure/1", "MeasureReport") == [Target((0,), "Measure/1")]
+
+
+def day(*date: int) -> datetime:
+    return datetime(*date, tzinfo=UTC)  # type: ignore[arg-type, misc]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("birthdate=2000", Moment("eq", day(2000, 1, 1), day(2001, 1, 1))),
+        ("birthdate=eq2000-02", Moment("eq", day(2000, 2, 1), day(2000, 3, 1))),
+        ("birthdate=ge2000-02-03", Moment("ge", day(2000, 2, 3), day(2000, 2, 4))),
+        ("birthdate=lt2000-02-03T10:11", Moment("lt", day(2000, 2, 3, 10, 11), day(2000, 2, 3, 10, 12))),
+        ("birthdate=sa2000-02-03T10:11:12Z", Moment("sa", day(2000, 2, 3, 10, 11, 12), day(2000, 2, 3, 10, 11, 13))),
+        (
+            "birthdate=eb2000-02-03T10:11:12%2B02:00",
+            Moment("eb", day(2000, 2, 3, 8, 11, 12), day(2000, 2, 3, 8, 11, 13)),
+        ),
+        (
+            "birthdate=eb2000-02-03T10:11:12+02:00",
+            Moment("eb", day(2000, 2, 3, 8, 11, 12), day(2000, 2, 3, 8, 11, 13)),
+        ),
+    ],
+)
+def test_dates(query: str, expected: Moment) -> None:
+    assert values(query) == [expected]
+
+
+def test_ap_widens_by_a_tenth_of_the_distance_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_clock", lambda: day(2020, 1, 11))
+    (found,) = values("birthdate=ap2020-01-01T00:00:00Z")
+    assert isinstance(found, Moment)
+    assert (day(2020, 1, 1) - found.low).total_seconds() == pytest.approx(86400, abs=1)
+    assert (found.high - day(2020, 1, 1, 0, 0, 1)).total_seconds() == pytest.approx(86400, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("query", "advice"),
+    [
+        ("birthdate=yesterday", "birthdate: write a date"),
+        ("birthdate=gt", "birthdate: write a date"),
+        ("birthdate=2000-13", "birthdate: write a date"),
+        ("identifier=", "identifier: write code"),
+        ("identifier=|", "identifier: write code"),
+        ("identifier=a|b|c", "identifier: write code"),
+        ("name=", "name: write the beginning"),
+        ("name=" + "a" * 251, "name: write the beginning"),
+        ("_id=a/b", "_id: write an id"),
+        ("_id=", "_id: write an id"),
+        ("_profile=", "_profile: write an absolute address"),
+        ("general-practitioner=Patient/1", "the type is Organization, Practitioner or PractitionerRole"),
+        ("general-practitioner=a b", "general-practitioner: write id"),
+        ("_count=-1", "_count: write a number"),
+        ("_count=many", "_count: write a number"),
+        ("_count=1&_count=2", "_count: write it once"),
+        ("_sort=birthdate", "_sort: write one of _id, -_id, _lastUpdated, -_lastUpdated"),
+        ("_total=yes", "_total: write one of none, estimate, accurate"),
+        ("_summary=text", "_summary: write count or false"),
+        ("_cursor=x", "_cursor: follow the `next` link"),
+        ("name:exact=x", "name:exact is not served"),
+        ("gender:nope=x", "gender:nope is not served"),
+        ("general-practitioner.name=x", "chains are not served yet"),
+        ("_has:Observation:patient:code=1", "_has is not served: reverse chains"),
+        ("_text=x", "_text is not served"),
+        ("age=1", "age is not served: R4 gives it no expression"),
+        ("identifier=" + ",".join(map(str, range(1001))), "identifier: at most 1000 values"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused_with_what_can(query: str, advice: str) -> None:
+    (text,) = issues(query)
+    assert advice in text
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    assert len(issues("gendre=x&birthdate=y&_count=z&name=Roux")) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [("gendre=x", "gender"), ("familly=x", "family"), ("birthDate=x", "birthdate"), ("_cuont=1", "_count")],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_first(query: str, first: str) -> None:
+    (text,) = issues(query)
+    assert text.startswith(
+        f"Patient has no search parameter {query.partition('=')[0]}; valid, nearest first: {first}, "
+    )
+    assert "general-practitioner" in text
+
+
+def test_lenient_handling_leaves_out_what_is_unknown_and_says_so() -> None:
+    query = parse("Patient", "gendre=x&_text=y&name=Roux", lenient=True)
+    assert [clause.code for clause in query.clauses] == ["name"]
+    assert query.understood == (("name", "Roux"),)
+    assert [text.split()[0] for text in query.ignored] == ["Patient", "_text"]
+
+
+def test_lenient_handling_does_not_forgive_values_and_modifiers() -> None:
+    for text in ("birthdate=yesterday", "name:exact=x"):
+        with pytest.raises(BadRequest):
+            parse("Patient", text, lenient=True)
+
+
+def test_the_answer_s_own_parameters() -> None:
+    query = parse("Patient", "_count=7&_sort=-_lastUpdated&_total=accurate&_format=json&_pretty=true&_summary=false")
+    assert (query.count, query.sort, query.total, query.count_only) == (
+        7,
+        Sort("_lastUpdated", True),
+        "accurate",
+        False,
+    )
+    assert query.wants_total
+    assert query.clauses == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("", 50), ("_count=0", 0), ("_count=1000", 1000), ("_count=999999999999", 1000)]
+)
+def test_the_page_is_bounded(text: str, count: int) -> None:
+    assert parse("Patient", text).count == count
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("", False), ("_summary=count", True), ("_count=0", True), ("_total=none", False), ("_total=estimate", True)],
+)
+def test_when_a_total_is_part_of_the_answer(text: str, wanted: bool) -> None:
+    assert parse("Patient", text).wants_total is wanted
+
+
+def test_a_cursor_goes_on_in_the_order_of_its_search() -> None:
+    first = parse("Patient", "_sort=_lastUpdated")
+    place = first.after({"pk": 5, "id": "a", "updated": NOW})
+    again = parse("Patient", f"_sort=_lastUpdated&_cursor={place.text}")
+    assert again.cursor == Cursor("_lastUpdated", False, 5, "a", NOW)
+    assert again.understood == (("_sort", "_lastUpdated"),)
+    assert issues(f"_cursor={place.text}") == [
+        "_cursor: this link belongs to a search in another order; start again without it."
+    ]
+
+
+@given(st.text(max_size=40))
+def test_no_cursor_text_breaks_the_server(text: str) -> None:
+    with pytest.raises(BadRequest):
+        parse("Patient", urlencode({"_cursor": text or "x"}))
+
+
+@given(st.text(max_size=60))
+def test_no_query_text_breaks_the_server(text: str) -> None:
+    for query in (text, quote_plus(text), f"name={quote_plus(text)}", f"birthdate={quote_plus(text)}"):
+        try:
+            parse("Patient", query, base=BASE)
+        except BadRequest as error:
+            assert error.issues
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=4))
+def test_escaped_values_are_read_as_they_were_meant(texts: list[str]) -> None:
+    written = ",".join(map(escaped, texts))
+    assert [plain(part) for part in parts(written, ",")] == texts
+
+
+def test_criteria_need_a_condition() -> None:
+    assert parse_criteria("Practitioner", "identifier=http://s|1").clauses[0].values == (Token(S, "1"),)
+    for text in ("", "_count=1"):
+        with pytest.raises(BadRequest):
+            parse_criteria("Practitioner", text)
+    with pytest.raises(BadRequest):
+        parse_criteria("Practitioner", "identifer=1")
