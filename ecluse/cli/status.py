@@ -65,8 +65,9 @@ async def show(settings: Settings, as_json: bool) -> None:
         print(json.encode(state).decode())
         return
     console = Console()
-    console.print(_stored_table(state["stored"]))
-    console.print(_books_table(state["consumers"]))
+    for table in (_stored_table(state["stored"]), _books_table(state["consumers"]), _reasons_table(state["consumers"])):
+        if table.row_count:
+            console.print(table)
 
 
 def _stored_table(stored: dict[str, Any]) -> Table:
@@ -84,34 +85,25 @@ def _cell(count: dict[str, int] | None) -> str:
 
 def _books_table(consumers: list[Present]) -> Table:
     title = "received = mapped + excluded + withheld + waiting + removed + dead letters"
-    table = Table(
-        "consumer",
-        "received",
-        "mapped",
-        "excluded",
-        "withheld",
-        "waiting",
-        "removed",
-        "dead",
-        "books",
-        "lag",
-        title=title,
-    )
+    columns = ("received", "mapped", "excluded", "withheld", "waiting", "removed", "dead", "books", "lag")
+    table = Table("consumer", title=title, title_justify="left", pad_edge=False, collapse_padding=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in consumers:
-        excluded = "\n".join(
-            f"{count} {reason}" for reason, count in sorted(row["excluded"].items(), key=lambda item: -item[1])
-        )
-        books = "balance" if row["balanced"] else f"{row['lag_events']} to come"
-        counts = (
-            row["received"],
-            row["mapped"],
-            excluded or 0,
-            row["withheld"],
-            row["waiting"],
-            row["removed"],
-            row["dead"],
-        )
-        table.add_row(row["name"], *map(str, counts), books, f"{row['lag_events']} events, {row['lag_s']} s")
+        books = "balance" if row["balanced"] else "in transit" if row["lag_events"] else "DIFFER"
+        excluded = sum(row["excluded"].values())
+        kinds = ("withheld", "waiting", "removed", "dead")
+        counts = (row["received"], row["mapped"], excluded, *(row[kind] for kind in kinds))
+        lag_text = f"{row['lag_events']}, {row['lag_s']:g} s" if row["lag_events"] else "none"
+        table.add_row(row["name"], *map(str, counts), books, lag_text)
+    return table
+
+
+def _reasons_table(consumers: list[Present]) -> Table:
+    table = Table("consumer", "excluded", "reason", title="excluded, by reason", title_justify="left", pad_edge=False)
+    for row in consumers:
+        for reason, count in sorted(row["excluded"].items(), key=lambda item: -item[1]):
+            table.add_row(row["name"], str(count), reason)
     return table
 
 

@@ -96,11 +96,11 @@ class _Statement:
         sort, direction = self.query.sort, " DESC" if self.query.sort.descending else ""
         rows = f"d.pk = r.pk AND d.site = {self.site} AND d.path IN ({', '.join(map(str, sort.paths))})"
         earliest = f"(SELECT min(d.low) FROM fhir.date d WHERE {rows})"
+        dated = f"SELECT r.pk, coalesce({earliest}, '{_UNDATED[sort.descending]}') AS moment"
         beyond = self.beyond("s")
         self.query = replace(self.query, cursor=None)
         return (
-            f"SELECT s.pk, s.moment\nFROM (\nSELECT r.pk, coalesce({earliest}, '{_UNDATED[sort.descending]}') AS moment\n"
-            f"{self.source()}\n) s\n{'WHERE ' + _all(beyond) if beyond else ''}\n"
+            f"SELECT s.pk, s.moment\nFROM (\n{dated}\n{self.source()}\n) s\n{'WHERE ' + _all(beyond) if beyond else ''}\n"
             f"ORDER BY s.moment{direction}, s.pk{direction} {limit}"
         )
 

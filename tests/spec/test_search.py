@@ -106,3 +106,29 @@ def test_lenient_handling_ignores_and_says_so(fhir: httpx.Client, world: dict[st
     assert modes.count("outcome") == 1
     self_link = next(link["url"] for link in bundle["link"] if link["relation"] == "self")
     assert "gendre" not in self_link
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_results_come_in_the_order_of_a_date_undated_ones_last(
+    fhir: httpx.Client, world: dict[str, str], count: int
+) -> None:
+    undated = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": f"urn:{world['family']}"}]},
+    }
+    body = {**undated, "code": {"coding": [{"system": f"urn:{world['family']}", "code": f"s{count}"}]}}
+    ids = [
+        fhir.post("/Observation", json={**body, "effectiveDateTime": day}).json()["id"]
+        for day in ("2021", "2019-05", "2020")
+    ]
+    ids.append(fhir.post("/Observation", json=body).json()["id"])
+    search = f"/Observation?code=urn:{world['family']}|s{count}&_count={count}"
+    assert hits(fhir, f"{search}&_sort=date") == [ids[1], ids[2], ids[0], ids[3]]
+    assert hits(fhir, f"{search}&_sort=-date") == [ids[0], ids[2], ids[1], ids[3]]
+
+
+def test_an_order_that_is_not_served_answers_400_with_those_that_are(fhir: httpx.Client) -> None:
+    answer = fhir.get("/Observation?_sort=status")
+    assert answer.status_code == 400
+    assert "-date" in answer.json()["issue"][0]["details"]["text"]

@@ -9,6 +9,7 @@ started *in* the cluster's folder and is told that its data lies in /proc/self/c
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -56,13 +57,23 @@ class Cluster:
 
         Raises: EmbeddedError when the data folder is another user's
         """
+        socket = self._recorded_socket()
+        return f"postgresql://{ROLE}@/{database}?host={quote(str(socket), safe='')}" if socket else ""
+
+    def _recorded_socket(self) -> Path | None:
         try:
-            socket = json.loads(self._record.read_text())["socket"]
+            return Path(json.loads(self._record.read_text())["socket"])
         except FileNotFoundError:
-            return ""
+            return None
         except PermissionError as error:
             raise _closed(self.home) from error
-        return f"postgresql://{ROLE}@/{database}?host={quote(socket, safe='')}"
+
+    def remove_socket_folder(self) -> None:
+        """Leaves nothing outside DATA when the server has ended; the next start makes it again, under the same name."""
+        socket = self._recorded_socket()
+        if socket and socket.parent != self.home:
+            with contextlib.suppress(OSError):
+                socket.rmdir()
 
     def make_home(self) -> None:
         """Makes DATA and DATA/postgres where they are missing, closed to others.

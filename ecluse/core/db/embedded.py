@@ -70,6 +70,7 @@ class Embedded:
             await postmaster.end(self._process)
             log.info("postgres stopped", pid=self._process.pid)
             self._process = None
+            self._cluster.remove_socket_folder()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -61,6 +61,7 @@ async def migrate(conn: Any, areas: Sequence[str]) -> None:
             await _migrate_area(conn, area)
     finally:
         await conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
+        await conn.execute("RESET statement_timeout")
 
 
 async def _migrate_area(conn: Any, area: str) -> None:

@@ -95,6 +95,7 @@ CREATE TABLE fhir.date (
     path smallint NOT NULL
 );
 CREATE INDEX date_low ON fhir.date (site, path, low, high, pk);
+CREATE INDEX date_pk ON fhir.date (pk);
 
 -- First answers to requests that carried an Idempotency-Key, written in the write's own transaction.
 CREATE TABLE fhir.answered (
