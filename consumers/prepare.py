@@ -16,12 +16,14 @@ from consumers.ledger import Entry
 from consumers.persons import Persons
 from consumers.sink import Change, Excluded, Sink
 from ecluse.bus.backoff import transient
+from ecluse.bus.epoch import Lives
 from ecluse.bus.log import Record, Reference
 from ecluse.core import clock
 from ecluse.core.errors import Unmappable
 from ecluse.core.fhir import json
 
 SLICE_S = 0.02
+NEVER_RESTORED = Lives()
 
 Follow = Callable[[Reference], Awaitable[bytes]]
 """Fetches a body that was too large for the log."""
@@ -39,28 +41,35 @@ class Work(NamedTuple):
 class Prepare:
     """Decoding and mapping for one sink."""
 
-    def __init__(self, sink: Sink, persons: Persons, gate: Gate, follow: Follow) -> None:
+    def __init__(self, sink: Sink, persons: Persons, gate: Gate, follow: Follow, lives: Lives = NEVER_RESTORED) -> None:
+        """lives: the epochs of the store, which tell what a restore took back."""
         self._sink = sink
         self._persons = persons
         self._gate = gate
         self._follow = follow
+        self._lives = lives
 
     async def all(self, records: Sequence[Record]) -> list[Work]:
         """The newest version of each resource among these records, mapped.
 
         Raises: what passes by itself; what does not is in the work
         """
-        newest: dict[str, Record] = {}
-        for record in records:
-            # The new partition carries the same version as an update; `moved` is for those who own a partition alone.
-            if record.event.op != "moved":
-                held = newest.get(record.event.key)
-                if held is None or record.event.order >= held.event.order:
-                    newest[record.event.key] = record
+        newest = self._newest(records)
         patients = {(r.event.site, r.event.patient) for r in newest.values() if r.event.patient and not r.problem}
         persons = await self._persons.resolve(patients)
         decisions = await self._gate.decisions(set(persons.values()), self._sink.name, self._sink.purpose)
         return await self._map_all(list(newest.values()), persons, decisions)
+
+    def _newest(self, records: Sequence[Record]) -> dict[str, Record]:
+        newest: dict[str, Record] = {}
+        for record in records:
+            # The new partition carries the same version as an update; `moved` is for those who own a partition alone.
+            if record.event.op == "moved" or self._lives.undone(record.event):
+                continue
+            held = newest.get(record.event.key)
+            if held is None or record.event.order >= held.event.order:
+                newest[record.event.key] = record
+        return newest
 
     async def _map_all(
         self, records: Sequence[Record], persons: dict[tuple[str, str], int], decisions: Decisions

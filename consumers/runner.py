@@ -242,7 +242,9 @@ async def _inline(reference: Reference) -> bytes:
 async def _run(settings: Settings, databases: Databases, sink: Sink, present: int, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         log, follow = _log(settings, databases, sink, stack)
-        prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow)
+        async with databases.store.acquire() as conn:
+            lives = await epoch.lives(conn)
+        prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow, lives)
         runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store)
 
         async def take(batch: Batch) -> bool:

@@ -8,8 +8,9 @@ or another timeline (recovery to a point in time).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from ecluse.bus.event import Event
 from ecluse.core.db import queries
 from ecluse.core.log import Log
 
@@ -35,6 +36,21 @@ async def current(conn: Any) -> int:
     """The present epoch, as the last `settle` left it."""
     row = await conn.fetchrow(SQL["current"])
     return int(row["epoch"]) if row else 1
+
+
+class Lives(NamedTuple):
+    """The epochs a database has lived through, each with the number of the outbox it began with."""
+
+    beginnings: tuple[tuple[int, int], ...] = ()
+
+    def undone(self, event: Event) -> bool:
+        """True when a restore took this event back: its number was given in an earlier life, behind where that ends."""
+        return any(event.epoch < epoch and event.seq >= first for epoch, first in self.beginnings)
+
+
+async def lives(conn: Any) -> Lives:
+    """The epochs so far."""
+    return Lives(tuple((row["epoch"], row["first_seq"]) for row in await conn.fetch(SQL["beginnings"])))
 
 
 async def _begin(conn: Any, epoch: int, here: Any, reason: str) -> int:

@@ -15,4 +15,9 @@ SELECT epoch, system_identifier, timeline FROM bus.epoch ORDER BY epoch DESC LIM
 -- A new epoch, from the next number of the outbox on.
 -- $1 epoch  $2 system identifier  $3 timeline  $4 reason
 INSERT INTO bus.epoch (epoch, first_seq, system_identifier, timeline, reason)
-SELECT $1, CASE WHEN $1 = 1 THEN 0 WHEN is_called THEN last_value + 1 ELSE last_value END, $2, $3, $4 FROM bus.outbox_seq
+SELECT $1, CASE WHEN $1 > 1 THEN coalesce((SELECT max(seq) FROM bus.outbox), last_value) + 1 ELSE 0 END, $2, $3, $4
+FROM bus.outbox_seq
+
+-- name: beginnings
+-- The first number of each epoch, first epoch first.
+SELECT epoch, first_seq FROM bus.epoch ORDER BY epoch

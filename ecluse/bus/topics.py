@@ -7,7 +7,6 @@ equally many partitions.
     fhir.<type>.v1         every event, kept for a time
     fhir.<type>.state.v1   the last state of each resource, compacted
     hub.<project>.v1       a recipient's feed
-    <topic>.dlq            what a consumer of that topic could not take
 """
 
 from __future__ import annotations
@@ -52,10 +51,6 @@ class Topics:
     def of_project(self, project: str) -> Topic:
         """The topic of a recipient's feed; the last record of each key stays."""
         return _compacted(self.hub(project))
-
-    def dead(self, topic: str) -> str:
-        """Topic of what could not be taken from a topic."""
-        return f"{topic}.dlq"
 
     def of_type(self, resource_type: str) -> tuple[Topic, Topic]:
         """Both topics of a type."""

@@ -13,7 +13,9 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
+from ecluse.bus import asyncapi
 from ecluse.bus.relay import Relay
+from ecluse.bus.topics import Topics
 from ecluse.core.settings import Settings
 from tests.integration.bus.store import Put, put
 from tests.integration.consumers.given import until
@@ -108,6 +110,7 @@ async def test_an_event_is_a_cloud_event_under_the_key_of_its_resource(pool: asy
         "ecluse-sender": "test",
         "ecluse-request-id": request_id,
     }
+    assert record.headers.keys() <= asyncapi.HEADERS.keys()
     assert record.partition == patient.partition == zlib.crc32(b"default/Patient/p") % on_kafka.kafka_partitions
 
 
@@ -164,7 +167,7 @@ async def test_a_state_record_is_never_an_older_version(pool: asyncpg.Pool, on_k
     assert {event.headers["ecluse-lane"] for event in events} == {"live", "bulk"}
 
 
-async def test_topics_are_made_when_first_named_and_keep_their_number_of_partitions(
+async def test_topics_are_made_when_first_named_as_the_published_document_says(
     pool: asyncpg.Pool, on_kafka: Settings
 ) -> None:
     async with pool.acquire() as conn:
@@ -176,8 +179,15 @@ async def test_topics_are_made_when_first_named_and_keep_their_number_of_partiti
     topics = {name: topic for name, topic in admin.list_topics(timeout=10).topics.items() if name.startswith(prefix)}
     assert topics.keys() == {f"{prefix}fhir.patient.v1", f"{prefix}fhir.patient.state.v1"}
     assert {len(topic.partitions) for topic in topics.values()} == {on_kafka.kafka_partitions}
-    wanted = {f"{prefix}fhir.patient.v1": "delete", f"{prefix}fhir.patient.state.v1": "compact"}
+    channels = asyncapi.document(Topics(prefix, on_kafka.kafka_partitions))["channels"].values()
+    wanted = {
+        channel["address"].format(type="patient"): {
+            name: value[0] if isinstance(value, list) else str(value)
+            for name, value in channel["bindings"]["kafka"]["topicConfiguration"].items()
+        }
+        for channel in channels
+    }
     asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in wanted]
     answers = {resource.name: future.result() for resource, future in admin.describe_configs(asked).items()}
-    assert {name: config["cleanup.policy"].value for name, config in answers.items()} == wanted
+    assert {topic: {name: answers[topic][name].value for name in config} for topic, config in wanted.items()} == wanted
     assert await pool.fetchval("SELECT count(*) FROM bus.topic WHERE partitions = $1", on_kafka.kafka_partitions) == 2

@@ -11,8 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consumers import ledger
+from consumers.gate import Gate
+from consumers.persons import Persons
+from consumers.prepare import Prepare
+from ecluse.bus.epoch import Lives
 from ecluse.bus.event import Event
-from tests.integration.consumers.given import batch, event, runner
+from tests.integration.consumers.given import batch, event, no_reference, runner
 from tests.integration.consumers.recording import RecordingSink, rows
 
 TEXTS = st.sampled_from(["a", "b", "excluded", "unmappable", "unwritable", None])
@@ -75,6 +79,17 @@ async def test_an_older_version_after_a_delete_resurrects_nothing(pool: asyncpg.
     assert await rows(pool) == []
     found = await ledger.books(pool, pool, sink.name, sink.types)
     assert (found.removed, found.mapped) == (1, 0)
+
+
+async def test_what_a_restore_took_back_does_not_come_back_from_a_topic(
+    pool: asyncpg.Pool, sink: RecordingSink
+) -> None:
+    lives = Lives(((1, 0), (2, 2)))
+    running = runner(sink, pool)
+    running._prepare = Prepare(sink, Persons(pool), Gate(pool), no_reference, lives)
+    kept, lost, new = event("kept", 1, "a"), event("lost", 2, "b"), event("new", 3, "c", epoch=2)
+    await running.take(batch([kept, lost, new]), asyncio.Event())
+    assert [row[1] for row in await rows(pool)] == ["kept", "new"]
 
 
 async def test_a_version_of_a_later_epoch_wins_over_a_higher_number(pool: asyncpg.Pool, sink: RecordingSink) -> None:

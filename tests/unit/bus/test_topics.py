@@ -15,7 +15,6 @@ def test_topics_are_named_after_the_type_in_lower_case() -> None:
     assert TOPICS.events("MedicationRequest") == "prod.fhir.medicationrequest.v1"
     assert TOPICS.state("MedicationRequest") == "prod.fhir.medicationrequest.state.v1"
     assert TOPICS.hub("sepsis") == "prod.hub.sepsis.v1"
-    assert TOPICS.dead("prod.fhir.patient.v1") == "prod.fhir.patient.v1.dlq"
 
 
 def test_events_expire_and_states_are_compacted() -> None:

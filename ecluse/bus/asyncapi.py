@@ -1,0 +1,109 @@
+"""The AsyncAPI document of the topics, for those who build on them.
+
+Enters: the topic registry. Leaves: docs/asyncapi.yaml, written by `python -m ecluse.bus.asyncapi`; a test holds it
+against the code and against a live broker. Spec: https://www.asyncapi.com/docs/reference/specification/v3.0.0
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecluse.bus import envelope
+from ecluse.bus.event import LANES, OPS
+from ecluse.bus.topics import Topic, Topics
+from ecluse.core.fhir import types
+
+FILE = Path(__file__).parents[2] / "docs" / "asyncapi.yaml"
+Schema = dict[str, Any]
+TYPE = "{type}"
+
+
+def _text(description: str, **more: Any) -> Schema:
+    return {"type": "string", "description": description, **more}
+
+
+HEADERS: dict[str, Schema] = {
+    "ce_specversion": _text("CloudEvents version.", const="1.0"),
+    "ce_id": _text("<site>/<Type>/<id>/_history/<version>, with #moved behind it for a moved event."),
+    "ce_type": _text("What took place.", enum=[envelope.TYPE_PREFIX + op for op in OPS[1:]]),
+    "ce_source": _text("/sites/<site>"),
+    "ce_subject": _text("<Type>/<id>"),
+    "ce_time": _text("meta.lastUpdated of this version.", format="date-time"),
+    "content-type": _text("Format of the value.", const=envelope.CONTENT_TYPE.decode()),
+    "ce_bundle": _text("Transaction that wrote it, and its place in it: <transaction> <n>/<m>. Absent outside one."),
+    "ce_dataref": _text("Where the body is when it is too large for a record."),
+    "ecluse-body": _text("`ref` when the value is a reference {url, sha256, bytes}; absent otherwise.", const="ref"),
+    "ecluse-patient": _text("Id of the Patient in whose compartment the resource is. Absent when in none."),
+    "ecluse-epoch": _text("Life of the store. A version of a higher epoch is newer, whatever its number."),
+    "ecluse-seq": _text("Number of the event in the order of the store."),
+    "ecluse-lane": _text("Live traffic, or history that is loaded beside it.", enum=list(LANES)),
+    "ecluse-sender": _text("Who sent the request."),
+    "ecluse-request-id": _text("The request that wrote this version."),
+    "ecluse-reason": _text("Why it was sent again. Absent the first time."),
+    "traceparent": _text("W3C trace context of the request."),
+}
+REQUIRED = ("ce_id", "ce_source", "ce_specversion", "ce_subject", "ce_time", "ce_type", "content-type")
+
+
+def document(topics: Topics) -> Schema:
+    """The AsyncAPI document: one channel for the events and one for the last states of each resource type."""
+    events, state = topics.of_type(TYPE)
+    channels = {"events": _channel(events, topics.partitions), "state": _channel(state, topics.partitions)}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Écluse event bus", "version": "1", "description": DESCRIPTION},
+        "defaultContentType": "application/fhir+json",
+        "channels": channels,
+        "operations": {name: {"action": "send", "channel": {"$ref": f"#/channels/{name}"}} for name in channels},
+        "components": {"messages": {"resource": _message()}},
+    }
+
+
+DESCRIPTION = (
+    "A topic fhir.<type>.v1 holds every event of a resource type; fhir.<type>.state.v1 holds the last state of each "
+    "resource and is compacted. The key is <site>/<Type>/<id>. The value is the FHIR JSON as stored, null when the "
+    "resource no longer exists. The partition of an event is CRC-32 of <site>/Patient/<id> of its patient, or of its "
+    "own key, modulo the number of partitions. Delivery is at least once: keep the greatest (epoch, version) of a key, "
+    "deletes included, and drop what is older. Read committed."
+)
+
+
+def _channel(topic: Topic, partitions: int) -> Schema:
+    policy: Schema = {name: int(value) if value.isdigit() else [value] for name, value in topic.config}
+    return {
+        "address": topic.name,
+        "parameters": {"type": {"enum": [name.lower() for name in types.name_of if name]}},
+        "messages": {"resource": {"$ref": "#/components/messages/resource"}},
+        "bindings": {
+            "kafka": {"partitions": partitions, "topicConfiguration": policy, "bindingVersion": "0.5.0"},
+        },
+    }
+
+
+def _message() -> Schema:
+    return {
+        "contentType": envelope.CONTENT_TYPE.decode(),
+        "headers": {"type": "object", "required": list(REQUIRED), "properties": HEADERS},
+        "payload": {"type": ["object", "null"], "description": "A FHIR R4 resource, a reference to one, or null."},
+        "bindings": {"kafka": {"key": _text("<site>/<Type>/<id>"), "bindingVersion": "0.5.0"}},
+    }
+
+
+def text(topics: Topics) -> str:
+    """The document as YAML."""
+    return yaml.dump(document(topics), sort_keys=False, allow_unicode=True, width=120, Dumper=_Plain)
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: each channel can be read by itself."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Every value is written where it stands."""
+        return True
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(Topics()), "utf-8")
