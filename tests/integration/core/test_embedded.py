@@ -251,16 +251,21 @@ def test_an_ordinary_users_long_data_path_gets_a_short_socket(
     run_as(user, work)
 
 
-async def test_a_socket_folder_that_somebody_else_prepared_is_not_used(data: Path) -> None:
+async def test_a_socket_folder_that_somebody_else_prepared_is_not_used(tmp_path: Path) -> None:
+    data = tmp_path / ("long-" * 20) / "data"
     async with running(data) as url:
         first = Path(str(await value(url, "SHOW unix_socket_directories")))
-    moved = first.parent == data / "postgres"
-    first.chmod(0o777)
-    async with running(data) as url:
-        second = Path(str(await value(url, "SHOW unix_socket_directories")))
-        assert second.stat().st_mode & 0o777 == 0o700 or moved
-        assert second != first or moved
-    first.chmod(0o700)
+    assert not first.exists()
+    first.mkdir(mode=0o755)
+    try:
+        async with running(data) as url:
+            second = Path(str(await value(url, "SHOW unix_socket_directories")))
+            assert second != first
+            assert second.stat().st_mode & 0o777 == 0o700
+        assert first.stat().st_mode & 0o777 == 0o755
+        assert not second.exists()
+    finally:
+        first.rmdir()
 
 
 def test_programs_that_the_account_cannot_reach_are_copied_where_it_can(

