@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from ecluse.core.fhir.definitions.expressions import Unsupported, ends, parse, r
 from ecluse.core.fhir.definitions.search_parameters import parameters, paths, paths_of
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.parse import READERS as ASKED
-from mappers.search.not_indexed import KINDS, PARAMETERS
+from mappers.search.not_indexed import GENERAL, KINDS, PARAMETERS
 from mappers.search.registry import reason_against, searchable, served
 from mappers.search.walk import READERS
 from tests.official import CACHE, official_files
 
+ROOT = Path(__file__).parents[4]
 EXTENSIONS_WITHOUT_TYPE = 10
 FIRST_RELEASE = 2171
 FIRST_RELEASE_SUM = "e4b1986cb9eb054d12fb4e30cc384fb69c02ecebafc41e20eaca943781a8470b"
@@ -127,3 +129,10 @@ def test_a_path_to_nowhere_is_refused() -> None:
     (path,) = parse("Patient.nom")
     with pytest.raises(Unsupported):
         ends(path)
+
+
+def test_the_page_on_search_names_all_that_is_refused() -> None:
+    page = (ROOT / "docs/search.md").read_text(encoding="utf-8")
+    for name in (*KINDS, *PARAMETERS, *GENERAL):
+        assert name in page, name
+    assert f"{sum(len(served(name)) for name in number_of):,} in total" in page
