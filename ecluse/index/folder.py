@@ -84,24 +84,18 @@ def open_or_make(home: Path) -> tuple[Any, str]:
         pass
     except Exception as error:
         log.warning("text index cannot be opened, is made anew", error=type(error).__name__)
-    return _make(home, folder)
+    return make(home)
 
 
-def _make(home: Path, folder: Path) -> tuple[Any, str]:
+def make(home: Path) -> tuple[Any, str]:
+    """A new, empty index and its generation, in the place of what was there; the caller holds the lock."""
     for old in home.glob("reports-*"):
         shutil.rmtree(old, ignore_errors=True)
+    folder = home / FORMAT
     folder.mkdir(mode=0o700)
-    generation = new_generation(home)
-    return tantivy.Index(schema(), path=str(folder)), generation
-
-
-def new_generation(home: Path) -> str:
-    """Says that the index is another one from now on."""
     generation = clock.new_id()
-    new = home / FORMAT / "generation.new"
-    new.write_text(generation)
-    new.replace(home / FORMAT / "generation")
-    return generation
+    (folder / "generation").write_text(generation)
+    return tantivy.Index(schema(), path=str(folder)), generation
 
 
 def open_to_search(home: Path) -> Any:
@@ -117,13 +111,12 @@ def open_to_search(home: Path) -> Any:
     return index
 
 
-def state(home: Path) -> tuple[int, int, int]:
-    """What changes with each commit, read without opening anything.
+def state(home: Path) -> bytes:
+    """What changes with each commit: the file that names the segments. Its time is too coarse to tell two apart.
 
     Raises: Missing (503) when there is no index
     """
     try:
-        found = (home / FORMAT / "meta.json").stat()
+        return (home / FORMAT / "meta.json").read_bytes()
     except OSError as error:
         raise Missing("There is no text index yet: start `ecluse up`, or `ecluse consume search`.") from error
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -16,7 +16,7 @@ from ecluse.index.words import Folded
 
 CHUNK = 20_000
 OVERLAP = 400
-ENOUGH = 50
+ENOUGH = 200
 WIDTH = 150
 PIECES = 2
 

@@ -50,12 +50,16 @@ class Writer:
         self._lock = folder.Lock(home)
         try:
             with _writing():
-                self._index, self.generation = folder.open_or_make(home)
-                self._writer = self._index.writer(heap_size=HEAP_BYTES, num_threads=1)
-                self.opstamp: int = self._writer.commit()
+                self._take(*folder.open_or_make(home))
         except BaseException:
             self._lock.release()
             raise
+
+    def _take(self, index: Any, generation: str) -> None:
+        self._index = index
+        self.generation = generation
+        self._writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
+        self.opstamp: int = self._writer.commit()
 
     @property
     def empty(self) -> bool:
@@ -76,11 +80,10 @@ class Writer:
                 self._writer.delete_documents_by_term("key", key)
 
     def clear(self) -> None:
-        """Removes everything at once. The generation changes first, so that a crash in between does not hide it."""
-        self.generation = folder.new_generation(self._home)
+        """Begins another generation, which is empty. (tantivy's own way to remove all loses what is added next.)"""
+        self._end()
         with _writing():
-            self._writer.delete_all_documents()
-        self.commit()
+            self._take(*folder.make(self._home))
 
     def commit(self) -> int:
         """Makes what was done durable and visible; returns the opstamp."""
@@ -89,18 +92,23 @@ class Writer:
         return self.opstamp
 
     def rollback(self) -> None:
-        """Undoes what was done since the last commit."""
+        """Undoes what was done since the last commit; where that fails, only `close` is left to be called."""
+        writer, self._writer = self._writer, None
         with _writing():
-            self._writer.rollback()
+            writer.rollback()
+        self._writer = writer
 
     def close(self) -> None:
         """Lets another process write; what was not committed is gone."""
         try:
-            with contextlib.suppress(*FAILURES):
-                self._writer.rollback()
-                self._writer.wait_merging_threads()
+            self._end()
         finally:
             self._lock.release()
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(*FAILURES):
+                self._writer.wait_merging_threads()
 
 
 @contextlib.contextmanager
@@ -141,7 +149,7 @@ class Reader:
         """home: DATA/index, which need not be there yet."""
         self._home = home
         self._mutex = Mutex()
-        self._state: tuple[int, int, int] | None = None
+        self._state = b""
         self._index: Any = None
         self._schema = folder.schema()
 

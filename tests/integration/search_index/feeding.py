@@ -140,7 +140,7 @@ def _reference(report_id: str, *attachments_and_given: Any) -> Resource:
         "resourceType": "DocumentReference",
         "id": report_id,
         "status": "current",
-        "type": {"coding": [{"system": "http://loinc.org", "code": "34112-3"}], "text": "Compte rendu d'hospitalisation"},
+        "type": {"coding": [{"system": "http://loinc.org", "code": "34112-3"}], "text": "Compte rendu"},
         "subject": {"reference": "Patient/p1"},
         "date": "2026-03-01T09:00:00+01:00",
         "content": [{"attachment": attachment} for attachment in attachments],
