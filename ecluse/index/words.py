@@ -26,7 +26,8 @@ def _folded(character: str) -> str:
         return "'"
     if unicodedata.category(character) in ("Cf", "Mn", "Me"):
         return ""
-    plain = unicodedata.normalize("NFKD", "".join(LIGATURES.get(letter, letter) for letter in character.casefold()))
+    small = unicodedata.normalize("NFKD", character).casefold()
+    plain = unicodedata.normalize("NFKD", "".join(LIGATURES.get(letter, letter) for letter in small))
     kept = "".join(letter if _counts(letter) else " " for letter in plain if not unicodedata.combining(letter))
     return kept if kept.strip() else " "
 

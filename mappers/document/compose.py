@@ -29,7 +29,8 @@ def compose(document: Document, binaries: Mapping[str, Part]) -> Standing:
     binaries: by id, those that are there
     """
     parts = [binaries.get(part.id) if isinstance(part, Pointer) else part for part in document.contents]
-    text = "\n\n".join(part.text for part in parts if isinstance(part, Text)) or None
+    # One report often comes in several formats.
+    text = "\n\n".join(dict.fromkeys(part.text for part in parts if isinstance(part, Text))) or None
     if None in parts:
         return Standing(text and text[:LONGEST_TEXT], "waiting", WAITING_FOR_BINARY)
     losses = _losses([part for part in parts if part is not None])
