@@ -167,7 +167,8 @@ class KafkaLog:
             # one was there already more are on their way, and a larger batch is worth the wait.
             first = self._consumer.poll(0)
             linger_s = LINGER_S if first is not None else 0
-            first = first or self._consumer.poll(timeout_s)
+            if first is None:  # not `or`: a message without a value, a delete, has length 0 and is falsy
+                first = self._consumer.poll(timeout_s)
             messages = [first, *self._consumer.consume(AT_ONCE, linger_s)] if first is not None else []
         except KafkaException as error:
             raise Unavailable(f"Kafka: {error.args[0]}") from error
