@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ecluse.core.fhir.dates import EARLIEST, LATEST
 from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
@@ -33,8 +34,6 @@ _COLUMNS: dict[Order, tuple[str, ...]] = {
     "_lastUpdated": ("updated", "pk"),
     "date": ("moment", "pk"),
 }
-_UNDATED = ("9999-12-31 23:59:59.999999+00", "0001-01-01 00:00:00+00")
-"""Where a resource without a date stands: last, in either direction."""
 
 
 def page(site: int, query: SearchQuery) -> Compiled:
@@ -92,23 +91,25 @@ class _Statement:
         return f"(\n{merged}\n)\nORDER BY pk {limit}"
 
     def by_date(self, limit: str) -> str:
-        """Keys of matching resources with their earliest instant under the paths that are sorted by."""
+        """Keys of matching resources with their earliest instant under the paths that are sorted by; one without any
+        stands last, in either direction."""
         sort, direction = self.query.sort, " DESC" if self.query.sort.descending else ""
         rows = f"d.pk = r.pk AND d.site = {self.site} AND d.path IN ({', '.join(map(str, sort.paths))})"
         earliest = f"(SELECT min(d.low) FROM fhir.date d WHERE {rows})"
-        dated = f"SELECT r.pk, coalesce({earliest}, '{_UNDATED[sort.descending]}') AS moment"
-        beyond = self.beyond("s")
-        self.query = replace(self.query, cursor=None)
+        last = self.arguments.add(EARLIEST if sort.descending else LATEST)
+        dated = f"SELECT r.pk, coalesce({earliest}, {last}) AS moment"
+        beyond = f"\nWHERE {_all(self.beyond('s'))}" if self.query.cursor else ""
         return (
-            f"SELECT s.pk, s.moment\nFROM (\n{dated}\n{self.source()}\n) s\n{'WHERE ' + _all(beyond) if beyond else ''}\n"
+            f"SELECT s.pk, s.moment\nFROM (\n{dated}\n{self.source()}\n) s{beyond}\n"
             f"ORDER BY s.moment{direction}, s.pk{direction} {limit}"
         )
 
     def source(self) -> str:
         """FROM and WHERE of the resources that match, from the cursor on."""
         if self.lead is None:
+            beyond = [] if self.query.sort.by == "date" else self.beyond("r")
             clauses = [self.on_resource(group) for group in _groups(self.query.clauses)]
-            return f"FROM fhir.resource r\nWHERE {_all([self.resources, 'NOT r.deleted', *self.beyond('r'), *clauses])}"
+            return f"FROM fhir.resource r\nWHERE {_all([self.resources, 'NOT r.deleted', *beyond, *clauses])}"
         walks = self.walks(self.lead)
         if len(walks) == 1:
             return walks[0]

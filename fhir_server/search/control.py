@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ecluse.core.errors import BadRequest
 from fhir_server.search.query import BY_KEY, Sort, Total
@@ -16,18 +17,14 @@ from mappers.search.registry import served
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
 _TOTALS: dict[str, Total] = {"none": "none", "estimate": "estimate", "accurate": "accurate"}
-_SORTS: dict[str, Sort] = {
-    "_id": Sort("_id"),
-    "-_id": Sort("_id", True),
-    "_lastUpdated": Sort("_lastUpdated"),
-    "-_lastUpdated": Sort("_lastUpdated", True),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """count: resources on a page; cursor: text of the place to go on from; count_only: no resources at all."""
+    """type: of the resources; count: resources on a page; cursor: text of the place to go on from; count_only: no
+    resources at all."""
 
+    type: str
     count: int = DEFAULT_PAGE
     sort: Sort = BY_KEY
     cursor: str = ""
@@ -41,18 +38,21 @@ def _count(control: Control, text: str) -> Control:
     return replace(control, count=min(int(text[:9]), LARGEST_PAGE))
 
 
-def order(resource_type: str, text: str) -> Sort:
-    """What `_sort` asks for: _id, _lastUpdated or a date parameter of the type, with - for the latest first.
+def _sort(control: Control, text: str) -> Control:
+    orders = _orders(control.type)
+    sort = orders.get(text.removeprefix("-"))
+    if sort is None:
+        raise _refused("_sort", text, f"write one of {', '.join(orders)}, after - for the last first")
+    return replace(control, sort=sort._replace(descending=text.startswith("-")))
 
-    Raises: BadRequest (400)"""
-    if text in _SORTS:
-        return _SORTS[text]
-    dated = {code: parameter for code, parameter in served(resource_type).items() if parameter.type == "date"}
-    parameter = dated.get(text.removeprefix("-"))
-    if parameter is None or not parameter.paths:
-        valid = [*_SORTS, *(sign + code for code in dated if code not in _SORTS for sign in ("", "-"))]
-        raise _refused("_sort", text, f"write one of {', '.join(valid)}")
-    return Sort("date", text.startswith("-"), parameter.paths)
+
+@cache
+def _orders(resource_type: str) -> dict[str, Sort]:
+    """What the results of a type can be sorted by."""
+    dates = [one for one in served(resource_type).values() if one.type == "date" and one.paths]
+    return {"_id": Sort("_id"), "_lastUpdated": Sort("_lastUpdated")} | {
+        one.code: Sort("date", paths=one.paths) for one in dates
+    }
 
 
 def _total(control: Control, text: str) -> Control:
@@ -84,11 +84,10 @@ CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_cursor": _cursor,
     "_format": _unchanged,
     "_pretty": _unchanged,
-    "_sort": _unchanged,
+    "_sort": _sort,
     "_summary": _summary,
     "_total": _total,
 }
-"""What each of these parameters does; `_format` and `_pretty` are obeyed where the answer is written,
-`_sort` where the type is known (`order`).
+"""What each of these parameters does; `_format` and `_pretty` are obeyed where the answer is written.
 
 Raises: BadRequest (400) when the text is none that the parameter takes"""

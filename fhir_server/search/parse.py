@@ -8,8 +8,8 @@ Spec: http://hl7.org/fhir/R4/search.html, http://hl7.org/fhir/R4/http.html#searc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import cache
 from typing import cast
@@ -20,13 +20,15 @@ from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir.definitions.expressions import End, ends
 from ecluse.core.fhir.definitions.expressions import parse as parse_expression
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, paths
-from fhir_server.search.control import CONTROLS, Control, order
+from fhir_server.search.control import CONTROLS, Control
 from fhir_server.search.query import Clause, Kind, SearchQuery, cursor
 from mappers.search import date, identity, reference, string, token, uri
 from mappers.search.question import Question, Token, Value, parts
 from mappers.search.registry import reason_against, served
 
 LONGEST_LIST = 1000
+MOST_PARAMETERS = 100
+_CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 READERS: dict[str, Callable[[str, Question], list[Value]]] = {
     "_id": identity.asked,
@@ -53,17 +55,15 @@ def parse(resource_type: str, text: str, *, base: str = "", lenient: bool = Fals
     text: percent-encoded, without "?"; base: address of this server, under which its own resources may be named
     Raises: BadRequest (400) with an issue for each parameter that cannot be obeyed"""
     clauses: list[Clause] = []
-    control = Control()
+    control = Control(resource_type)
     understood: list[tuple[str, str]] = []
     ignored: list[str] = []
     issues: list[Issue] = []
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in _pairs(text):
         try:
             if name in CONTROLS:
                 _check_once(name, understood)
                 control = CONTROLS[name](control, value)
-                if name == "_sort":
-                    control = replace(control, sort=order(resource_type, value))
             else:
                 clauses.append(_clause(resource_type, name, value, base))
             understood.append((name, value))
@@ -86,6 +86,17 @@ def parse(resource_type: str, text: str, *, base: str = "", lenient: bool = Fals
         understood=tuple(pair for pair in understood if pair[0] != "_cursor"),
         ignored=tuple(ignored),
     )
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Names and texts of the parameters. Raises: BadRequest when there are too many, or signs that no value has"""
+    try:
+        found = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise BadRequest(f"A search takes at most {MOST_PARAMETERS} parameters.") from None
+    if any(_CONTROL_SIGN.search(part) for pair in found for part in pair):
+        raise BadRequest("A search takes no control characters.")
+    return found
 
 
 def parse_criteria(resource_type: str, text: str) -> SearchQuery:
@@ -115,11 +126,10 @@ def _clause(resource_type: str, name: str, text: str, base: str) -> Clause:
     kind = cast(Kind, code if code in ("_id", "_lastUpdated") else parameter.type)
     read = tuple(paths()[number] for number in parameter.paths)
     question = Question(parameter, read, base, clock.now())
-    values: list[Value] = []
-    for part in parts(text, ","):
-        values += READERS[kind](part, question)
-    if len(values) > LONGEST_LIST:
+    listed = parts(text, ",")
+    if len(listed) > LONGEST_LIST:
         raise BadRequest(f"{code}: at most {LONGEST_LIST} values in one list.")
+    values = [value for part in listed for value in READERS[kind](part, question)]
     selective, single = _selective(kind, read, values), _is_single(kind, read)
     return Clause(code, kind, parameter.paths, tuple(dict.fromkeys(values)), selective, single)
 
@@ -152,9 +162,10 @@ def _unknown(resource_type: str, code: str) -> str:
     if reason := reason_against(resource_type, code):
         return f"{code} is not served: {reason}."
     if "." in code:
-        return f"{code} is not served: chains are not served yet."
-    valid = sorted([*served(resource_type), *CONTROLS], key=lambda name: -SequenceMatcher(None, code, name).ratio())
-    return f"{resource_type} has no search parameter {code[:80]}; valid, nearest first: {', '.join(valid)}."
+        return f"{code[:80]} is not served: chains are not served yet."
+    shown = code[:80]
+    valid = sorted([*served(resource_type), *CONTROLS], key=lambda name: -SequenceMatcher(None, shown, name).ratio())
+    return f"{resource_type} has no search parameter {shown}; valid, nearest first: {', '.join(valid)}."
 
 
 def _modifier(parameter: Parameter, modifier: str) -> str:

@@ -10,8 +10,8 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -53,9 +53,10 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     by: Order
     descending: bool
-    pk: int
-    id: str
-    updated: datetime
+    paths: tuple[int, ...]
+    pk: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,64}\Z")]
+    updated: Annotated[datetime, msgspec.Meta(tz=True)]
 
     @property
     def text(self) -> str:
@@ -86,8 +87,8 @@ class SearchQuery:
 
     def after(self, row: Mapping[str, Any]) -> Cursor:
         """The cursor that continues after this row of a page."""
-        instant = row["moment"] if self.sort.by == "date" else row["updated"]
-        return Cursor(self.sort.by, self.sort.descending, row["pk"], row["id"], instant)
+        instant: datetime = row["moment"] if self.sort.by == "date" else row["updated"]
+        return Cursor(*self.sort, row["pk"], row["id"], instant.replace(tzinfo=UTC))  # asyncpg's infinity has no zone
 
 
 def cursor(text: str, sort: Sort) -> Cursor:
@@ -100,6 +101,6 @@ def cursor(text: str, sort: Sort) -> Cursor:
         raise BadRequest(
             "_cursor: follow the `next` link of a page as it is.", diagnostics=f'found "{text[:80]}"'
         ) from None
-    if (found.by, found.descending) != sort[:2]:
+    if (found.by, found.descending, found.paths) != sort:
         raise BadRequest("_cursor: this link belongs to a search in another order; start again without it.")
     return found

@@ -16,7 +16,7 @@ from ecluse.core.fhir.definitions.expressions import ends, parse
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath
 from ecluse.core.fhir.types import name_of, number_of
 from mappers.search.question import Question, Target, Value, plain, refused
-from mappers.search.rows import IndexRows, Reader, Visit, limited
+from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
 ELSEWHERE = 0
 """The target type of an address that is not in this server."""
@@ -24,15 +24,21 @@ ELSEWHERE = 0
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
-@lru_cache(maxsize=8192)
 def normalise(text: str) -> tuple[int, str]:
     """(number of the target's type, its id), or (0, the whole address)."""
+    return _remembered(text) if len(text) <= LONGEST else _target(text)
+
+
+def _target(text: str) -> tuple[int, str]:
     name, _, rest = text.partition("/")
     number = number_of.get(name, ELSEWHERE)
     target, _, version = rest.partition("/")
     if number and target and (not version or version.startswith("_history/")):
         return number, limited(target)
     return ELSEWHERE, limited(text)
+
+
+_remembered = lru_cache(maxsize=8192)(_target)
 
 
 def canonical(text: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from mappers.search.rows import IndexRows, Reader, Visit
 
 LONGEST = 250
 """Characters of a folded text that are searched."""
+_LOOKED_AT = 4 * LONGEST
 
 _LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 """Letters that Unicode does not decompose, as people type them."""
@@ -25,21 +26,26 @@ _PARTING = re.compile(r"[\s\-‐-―_/]+")
 _PUNCTUATION = re.compile(r"[^\w\s]")
 
 
-@lru_cache(maxsize=8192)
 def normalise(text: str) -> str:
     """The text without case, accents and punctuation; what parts words is one space; at most 250 characters.
 
     A text of punctuation only stays as it is."""
+    return _remembered(text) if len(text) <= LONGEST else _folded(text[:_LOOKED_AT])
+
+
+def _folded(text: str) -> str:
     folded = text.casefold()
     if not folded.isascii():
         decomposed = unicodedata.normalize("NFKD", folded.translate(_LETTERS))
-        folded = (
-            "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold().translate(_LETTERS)
-        )
+        folded = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+        folded = folded.casefold().translate(_LETTERS)
     if not folded.isalnum():
         folded = _PUNCTUATION.sub("", _PARTING.sub(" ", folded)).strip() or folded.strip()
         folded = " ".join(folded.split())
     return folded[:LONGEST]
+
+
+_remembered = lru_cache(maxsize=8192)(_folded)
 
 
 def _text(path: int) -> Visit:

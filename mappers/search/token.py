@@ -18,10 +18,16 @@ normalise = limited
 """The code as the index holds it."""
 
 
-@lru_cache(maxsize=4096)
 def system_key(url: str) -> int:
     """The signed 64-bit number that stands for a system in the index; 0 is no system."""
+    return _remembered_key(url) if len(url) <= LONGEST else _key(url)
+
+
+def _key(url: str) -> int:
     return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+_remembered_key = lru_cache(maxsize=4096)(_key)
 
 
 def _text(path: int) -> Visit:

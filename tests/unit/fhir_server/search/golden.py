@@ -47,7 +47,7 @@ def compiled(case: Case) -> Case:
     """The same query with what becomes of it now. `_cursor=7` stands for a cursor after the resource with key 7."""
     query = parse(case.type, case.query.replace("_cursor=7", ""), base=BASE if case.function == "page" else "")
     if "_cursor=7" in case.query:
-        place = Cursor(query.sort.by, query.sort.descending, **PLACE)  # type: ignore[arg-type]
+        place = Cursor(*query.sort, **PLACE)  # type: ignore[arg-type]
         query = parse(case.type, case.query.replace("_cursor=7", f"_cursor={place.text}"), base=BASE)
     sql, arguments = FUNCTIONS[case.function](1, query)
     return case._replace(sql=sql, arguments=json.dumps(arguments, default=str, ensure_ascii=False))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote_plus, urlencode
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +29,7 @@ from mappers.search.question import (
     parts,
     plain,
 )
+from mappers.search.registry import served
 from mappers.search.token import system_key
 
 BASE = "http://here/fhir"
@@ -151,7 +155,7 @@ def test_ap_widens_by_a_tenth_of_the_distance_from_now(monkeypatch: pytest.Monke
         ("_count=-1", "_count: write a number"),
         ("_count=many", "_count: write a number"),
         ("_count=1&_count=2", "_count: write it once"),
-        ("_sort=birthdate", "_sort: write one of _id, -_id, _lastUpdated, -_lastUpdated"),
+        ("_sort=name", "_sort: write one of _id, _lastUpdated, birthdate, death-date, after - for the last first"),
         ("_total=yes", "_total: write one of none, estimate, accurate"),
         ("_summary=text", "_summary: write count or false"),
         ("_cursor=x", "_cursor: follow the `next` link"),
@@ -229,11 +233,50 @@ def test_a_cursor_goes_on_in_the_order_of_its_search() -> None:
     first = parse("Patient", "_sort=_lastUpdated")
     place = first.after({"pk": 5, "id": "a", "updated": NOW})
     again = parse("Patient", f"_sort=_lastUpdated&_cursor={place.text}")
-    assert again.cursor == Cursor("_lastUpdated", False, 5, "a", NOW)
+    assert again.cursor == Cursor("_lastUpdated", False, (), 5, "a", NOW)
     assert again.understood == (("_sort", "_lastUpdated"),)
     assert issues(f"_cursor={place.text}") == [
         "_cursor: this link belongs to a search in another order; start again without it."
     ]
+
+
+def test_a_search_can_be_sorted_by_a_date() -> None:
+    paths = served("Patient")["birthdate"].paths
+    assert parse("Patient", "_sort=-birthdate").sort == Sort("date", True, paths)
+    place = parse("Patient", "_sort=birthdate").after({"pk": 5, "id": "a", "updated": NOW, "moment": day(2000, 1, 1)})
+    assert place.updated == day(2000, 1, 1)
+    assert issues(f"_sort=death-date&_cursor={place.text}")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        (5, "a\0", NOW),
+        (5, "a' OR 1=1", NOW),
+        (5, "a\n", NOW),
+        (2**63, "a", NOW),
+        (-1, "a", NOW),
+        (5, "a", NOW.replace(tzinfo=None)),
+        ("5", "a", NOW),
+    ],
+)
+def test_a_made_up_cursor_is_refused(place: tuple[Any, ...]) -> None:
+    made = urlsafe_b64encode(msgspec.msgpack.encode(("pk", False, (), *place))).decode()
+    assert issues(f"_cursor={made}") == ["_cursor: follow the `next` link of a page as it is."]
+
+
+@pytest.mark.parametrize("query", ["name=%00", "name=a%0Bb", "na%00me=x", "_cursor=%1f", "name=\ud800"])
+def test_control_characters_are_refused(query: str) -> None:
+    assert issues(query) == ["A search takes no control characters."]
+
+
+def test_a_search_of_too_many_parameters_is_refused() -> None:
+    assert issues("&".join(["name=a"] * 101)) == ["A search takes at most 100 parameters."]
+
+
+def test_a_very_long_name_is_answered_at_once() -> None:
+    (text,) = issues("x" * 1_000_000 + "=1")
+    assert len(text) < 2_000
 
 
 @given(st.text(max_size=40))
