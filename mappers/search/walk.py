@@ -75,7 +75,8 @@ def _values(kind: str, branches: Iterable[Branch]) -> list[Visit]:
     if inner:
         visits.append(_node(kind, inner))
     for condition, own in conditions.items():
-        visits += [_guarded(_holds(condition), _one(visits_)) for visits_ in [_values(kind, own)] if visits_]
+        if guarded := _values(kind, own):
+            visits.append(_guarded(_holds(condition), _one(guarded)))
     return visits
 
 
