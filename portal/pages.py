@@ -1,117 +1,156 @@
-"""The pages of the portal: home and search. Each renders what also exists as JSON.
+"""The pages, and the same reads as JSON.
 
-Enters: settings and a way to ask for the present state. Leaves: routes. `/search` answers JSON to whoever asks for it
-(Accept or `format=json`) and a page to a browser; `/` renders `/status.json`. No query stands in a log.
+Enters: settings, and a call that tells what is stored and where each consumer stands. Leaves: routes.
+
+    /                              what is stored and where it stands (as JSON: /status.json)
+    /search                        search in the reports
+    /search/choices.json           what the filters of a search may hold
+    /reports/{site}/{type}/{id}    one report with its whole text
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
 from typing import Any
-from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from ecluse.core.errors import BadRequest, EcluseError
-from ecluse.core.fhir import json
+from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.settings import Settings
-from ecluse.index.protocol import Filters, Hit, Hits
+from ecluse.index.protocol import Choices, Entry, Hit, Hits, IndexReader, Missing
+from ecluse.index.snippet import marked
 from ecluse.index.tantivy import Reader
+from portal.answers import HEADERS, answered, data, page, wants_page
+from portal.asking import Asked, asked
+from portal.french import failure as explained
 
-State = Callable[[], Awaitable[dict[str, Any]]]
-DEFAULT_COUNT, MOST, FURTHEST = 20, 100, 10_000
-FILTERS = {"site": "site", "patient": "patient", "type": "type", "from": "since", "to": "until"}
-FOLDER = Path(__file__).parent
+Status = Callable[[], Awaitable[Mapping[str, Any]]]
 
-_templates = Environment(loader=PackageLoader("portal"), autoescape=select_autoescape(), trim_blocks=True)
+STATIC = {"portal.css": "text/css; charset=utf-8", "ecluse.svg": "image/svg+xml"}
 
 
-def routes(settings: Settings, state: State) -> list[BaseRoute]:
-    """The routes of the portal."""
-    reader = Reader(settings.data / "index")
+def routes(settings: Settings, status: Status) -> list[BaseRoute]:
+    """The routes of the portal.
 
-    async def home(request: Request) -> Response:
+    status: what /status.json answers
+    """
+    portal = Portal(Reader(settings.data / "index"), status)
+    return [
+        Route("/", portal.home),
+        Route("/search", portal.search),
+        Route("/search/choices.json", portal.choices),
+        Route("/reports/{site}/{type}/{id}", portal.report),
+        Route("/static/{name}", portal.static),
+    ]
+
+
+class Portal:
+    """The endpoints; they keep nothing between requests."""
+
+    def __init__(self, reader: IndexReader, status: Status) -> None:
+        self._reader = reader
+        self._status = status
+
+    @answered
+    async def home(self, request: Request) -> Response:
+        """What is stored and where it stands."""
+        present = await self._status()
+        return page("home.html", present=present, totals=_totals(present["stored"]))
+
+    @answered
+    async def search(self, request: Request) -> Response:
+        """Reports that match, as a page or as JSON."""
+        if wants_page(request):
+            return await self._search_page(request)
+        wanted = asked(request.query_params.multi_items())
+        found = await self._find(wanted)
+        return data(
+            {
+                "total": found.total,
+                "page": wanted.page,
+                "count": wanted.count,
+                "hits": [hit._asdict() | _addresses(hit.key) for hit in found.hits],
+            }
+        )
+
+    async def _search_page(self, request: Request) -> Response:
+        given: dict[str, Any] = {"asked": Asked(), "found": None, "problem": "", "hits": [], "choices": Choices([], [])}
+        status = 200
         try:
-            return _page("home.html", state=await state())
-        except EcluseError as error:
-            return _page("home.html", status=error.status, failure=str(error))
+            given["choices"] = await asyncio.to_thread(self._reader.choices)
+            given["asked"] = wanted = asked(request.query_params.multi_items())
+            if wanted.anything:
+                given["found"] = found = await self._find(wanted)
+                given["hits"] = [_shown(hit, wanted) for hit in found.hits]
+        except (BadRequest, Missing) as error:
+            given["problem"], status = explained(error), error.status
+        return page("search.html", status, **given)
 
-    async def search(request: Request) -> Response:
-        try:
-            found = await _found(reader, request)
-        except EcluseError as error:
-            return _refusal(request, error)
-        if _wants_json(request):
-            return Response(json.encode(_as_data(found, request)), media_type="application/json")
-        return _page("search.html", **_view(found, request))
+    async def _find(self, wanted: Asked) -> Hits:
+        return await asyncio.to_thread(
+            self._reader.search, wanted.q, wanted.filters, limit=wanted.count, offset=wanted.offset
+        )
 
-    static = Mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
-    return [Route("/", home), Route("/search", search), static]
+    @answered
+    async def choices(self, request: Request) -> Response:
+        """What the filters of a search may hold."""
+        found = await asyncio.to_thread(self._reader.choices)
+        return data({"sites": found.sites, "types": [{"code": code, "display": text} for code, text in found.types]})
 
+    @answered
+    async def report(self, request: Request) -> Response:
+        """One report; `q` says what to highlight."""
+        key = "/".join(request.path_params[part] for part in ("site", "type", "id"))
+        entry = await asyncio.to_thread(self._reader.entry, key)
+        if entry is None:
+            raise NotFound("No report of this address is in the index.")
+        if not wants_page(request):
+            return data(_report(entry))
+        return await self._report_page(entry, asked(request.query_params.multi_items()))
 
-async def _found(reader: Reader, request: Request) -> Hits | None:
-    """What matches; None when nothing was asked."""
-    question = request.query_params.get("q", "").strip()
-    if not question:
-        return None if not _wants_json(request) else Hits(0, [])
-    filters = Filters(**{field: request.query_params.get(name, "") for name, field in FILTERS.items()})
-    count, page = _whole(request, "count", DEFAULT_COUNT, MOST), _whole(request, "page", 1, FURTHEST)
-    # The engine works without the interpreter's lock, so other requests go on meanwhile.
-    return await asyncio.to_thread(reader.search, question, filters, limit=count, offset=(page - 1) * count)
+    async def _report_page(self, entry: Entry, wanted: Asked) -> Response:
+        places = await asyncio.to_thread(self._reader.highlighted, wanted.q, entry.text) if wanted.q else []
+        text = Markup(marked(entry.text, places, lines=True))  # noqa: S704 - marked() escapes the report
+        addresses = _addresses(entry.key)
+        return page("report.html", entry=entry, text=text, places=len(places), asked=wanted, addresses=addresses)
 
-
-def _whole(request: Request, name: str, default: int, most: int) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= most):
-        raise BadRequest(f"{name} is a whole number from 1 to {most}.", expression=name)
-    return int(text)
-
-
-def _wants_json(request: Request) -> bool:
-    wanted = request.query_params.get("format")
-    return wanted == "json" if wanted else "text/html" not in request.headers.get("accept", "")
-
-
-def _as_data(found: Hits | None, request: Request) -> dict[str, Any]:
-    hits = found or Hits(0, [])
-    return {"total": hits.total, "page": _whole(request, "page", 1, FURTHEST), "hits": [_hit(hit) for hit in hits.hits]}
+    async def static(self, request: Request) -> Response:
+        """A file that the pages need."""
+        name = request.path_params["name"]
+        if name not in STATIC:
+            return Response(status_code=404, headers=HEADERS)
+        content = files("portal").joinpath("static", name).read_bytes()
+        return Response(content, 200, HEADERS | {"Cache-Control": "public, max-age=300"}, STATIC[name])
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
-    site, resource = hit.key.split("/", 1)
+def _shown(hit: Hit, wanted: Asked) -> dict[str, Any]:
+    """A hit for the template."""
+    addresses = _addresses(hit.key)
+    return {
+        **hit._asdict(),
+        "snippet": Markup(hit.snippet_html),  # noqa: S704 - the index escapes its snippets
+        "address": wanted.address(addresses["report_url"]),
+    }
+
+
+def _addresses(key: str) -> dict[str, str]:
+    """Where a report is read here and as the FHIR resource."""
+    site, resource_type, resource_id = key.split("/")
     base = "/fhir" if site == "default" else f"/sites/{site}/fhir"
-    return {**hit._asdict(), "url": f"{base}/{resource}"}
+    return {"report_url": f"/reports/{key}", "fhir_url": f"{base}/{resource_type}/{resource_id}"}
 
 
-def _view(found: Hits | None, request: Request) -> dict[str, Any]:
-    asked = dict(request.query_params)
-    page, count = _whole(request, "page", 1, FURTHEST), _whole(request, "count", DEFAULT_COUNT, MOST)
-    hits = [{**_hit(hit), "snippet": Markup(hit.snippet_html)} for hit in found.hits] if found else []  # noqa: S704 - escaped by the index
-    links = {}
-    if page > 1:
-        links["before"] = f"/search?{urlencode({**asked, 'page': page - 1})}"
-    if found and page * count < found.total:
-        links["after"] = f"/search?{urlencode({**asked, 'page': page + 1})}"
-    return {"asked": asked, "total": found.total if found else None, "hits": hits, "links": links, "page": page}
+def _report(entry: Entry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in entry.__struct_fields__} | _addresses(entry.key)
 
 
-def _refusal(request: Request, error: EcluseError) -> Response:
-    if _wants_json(request):
-        return JSONResponse({"error": str(error)}, error.status)
-    return _page(
-        "search.html", status=error.status, asked=dict(request.query_params), hits=[], links={}, failure=str(error)
-    )
-
-
-def _page(template: str, status: int = 200, **values: Any) -> Response:
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"}
-    return HTMLResponse(_templates.get_template(template).render(**values), status, headers)
+def _totals(stored: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[tuple[str, list[int]]]:
+    """(resource type, present resources at each site), the most frequent first."""
+    names = {name for counts in stored.values() for name in counts}
+    rows = [(name, [counts.get(name, {}).get("present", 0) for counts in stored.values()]) for name in names]
+    return sorted((row for row in rows if any(row[1])), key=lambda row: (-sum(row[1]), row[0]))

@@ -29,7 +29,7 @@ log = Log("index")
 def schema() -> Any:
     """The fields of a report. What is searched is folded before, so the index splits at spaces and does no more."""
     builder = tantivy.SchemaBuilder()
-    for name in ("key", "site", "patient", "type"):
+    for name in ("key", "site", "patient", "type", "kind"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("title", "words"):
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")

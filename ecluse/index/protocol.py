@@ -56,6 +56,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         """The resource type of the report."""
         return self.key.split("/")[1]
 
+    @property
+    def code(self) -> str:
+        """The first code of its type, "" when it has none."""
+        return next((code for code in self.codes if "|" not in code), "")
+
 
 class Filters(NamedTuple):
     """What a hit has to be besides matching; "" does not restrict.
@@ -90,6 +95,13 @@ class Hits(NamedTuple):
 
     total: int
     hits: list[Hit]
+
+
+class Choices(NamedTuple):
+    """What filters may hold. sites: names; types: (code, in words)"""
+
+    sites: list[str]
+    types: list[tuple[str, str]]
 
 
 class IndexWriter(Protocol):
@@ -141,5 +153,8 @@ class IndexReader(Protocol):
     def entry(self, key: str) -> Entry | None:
         """One report with its whole text."""
 
-    def highlighted(self, question: str, text: str) -> Sequence[tuple[int, int]]:
+    def choices(self) -> Choices:
+        """What the filters may hold, the most frequent first."""
+
+    def highlighted(self, question: str, within: str) -> Sequence[tuple[int, int]]:
         """Where in a text stands what a question searches: places that do not overlap, in order."""

@@ -114,14 +114,14 @@ def _html(text: str, start: int, end: int, found: list[Place]) -> str:
     return marked(text[start:end].rstrip(), marks)
 
 
-def marked(text: str, found: Sequence[Place]) -> str:
-    """A text as HTML: escaped, places in <mark>, lines joined."""
+def marked(text: str, found: Sequence[Place], *, lines: bool = False) -> str:
+    """A text as HTML: escaped, places in <mark>. lines: they stay, else the text becomes one line"""
     told, done = [], 0
     for start, end in found:
-        told += [_escaped(text[done:start]), "<mark>", _escaped(text[start:end]), "</mark>"]
+        told += [_escaped(text[done:start], lines), "<mark>", _escaped(text[start:end], lines), "</mark>"]
         done = end
-    return "".join([*told, _escaped(text[done:])])
+    return "".join([*told, _escaped(text[done:], lines)])
 
 
-def _escaped(text: str) -> str:
-    return escape(_SPACES.sub(" ", text), quote=False)
+def _escaped(text: str, lines: bool) -> str:
+    return escape(text if lines else _SPACES.sub(" ", text), quote=False)

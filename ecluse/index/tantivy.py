@@ -6,7 +6,6 @@ used: a search becomes a query of its terms, so no text can be a syntax error th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -20,13 +19,15 @@ import tantivy
 from ecluse.core.errors import BadRequest, Unavailable, Unprocessable
 from ecluse.core.fhir import dates
 from ecluse.index import folder
-from ecluse.index.protocol import BadQuery, Entry, Filters, Hit, Hits
-from ecluse.index.question import Question, Term, question
+from ecluse.index.protocol import BadQuery, Choices, Entry, Filters, Hit, Hits
+from ecluse.index.question import Question, Term
+from ecluse.index.question import question as parsed
 from ecluse.index.snippet import excerpt, places
 from ecluse.index.words import fold
 
 HEAP_BYTES = 50_000_000
 MOST_HITS = 10_000
+MOST_TYPES = 100
 TITLE_BOOST = 3.0
 MUST, SHOULD, MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 
@@ -127,6 +128,8 @@ def _document(entry: Entry) -> Any:
     document.add_text("patient", entry.patient)
     for name in (*entry.codes, entry.resource_type):
         document.add_text("type", name)
+    if entry.code:
+        document.add_text("kind", f"{entry.code}\t{entry.display}")
     document.add_text("title", fold(entry.title))
     for text in dict.fromkeys((entry.title, entry.display, entry.text)):
         document.add_text("words", fold(text))
@@ -153,12 +156,12 @@ class Reader:
         self._index: Any = None
         self._schema = folder.schema()
 
-    def search(self, text: str, filters: Filters, *, limit: int, offset: int = 0) -> Hits:
+    def search(self, question: str, filters: Filters, *, limit: int, offset: int = 0) -> Hits:
         """The best reports for a question; without a question, the latest.
 
         Raises: BadQuery (400) when it cannot be read, Missing (503) when there is no index
         """
-        asked = question(text)
+        asked = parsed(question)
         if offset + limit > MOST_HITS:
             raise BadQuery("far", f"Only the first {MOST_HITS} hits can be turned to: add words or filters.")
         if asked == Question() and filters == Filters():
@@ -171,10 +174,6 @@ class Reader:
             raise BadQuery("wide", "The search matches too many words: put more letters before the star.") from error
         return Hits(found.count, [self._hit(searcher, at, score, asked) for score, at in found.hits])
 
-    async def search_async(self, text: str, filters: Filters, *, limit: int, offset: int = 0) -> Hits:
-        """As `search`, off the event loop."""
-        return await asyncio.to_thread(self.search, text, filters, limit=limit, offset=offset)
-
     def entry(self, key: str) -> Entry | None:
         """One report with its whole text.
 
@@ -184,9 +183,23 @@ class Reader:
         found = searcher.search(self._term("key", key), 1).hits
         return _stored(searcher, found[0][1]) if found else None
 
-    def highlighted(self, text: str, within: str) -> Sequence[tuple[int, int]]:
+    def choices(self) -> Choices:
+        """What the filters may hold, the most frequent first.
+
+        Raises: Missing (503) when there is no index
+        """
+        searcher = self._searcher()
+        sites = sorted(searcher.terms_with_prefix("site", ""), key=lambda found: -found[1])
+        kinds = sorted(searcher.terms_with_prefix("kind", ""), key=lambda found: -found[1])
+        types: dict[str, str] = {}
+        for kind, _ in kinds:
+            code, _, display = kind.partition("\t")
+            types.setdefault(code, display or code)
+        return Choices([site for site, _ in sites], list(types.items())[:MOST_TYPES])
+
+    def highlighted(self, question: str, within: str) -> Sequence[tuple[int, int]]:
         """Where in a text stands what a question searches."""
-        return list(places(question(text).terms, within))
+        return list(places(parsed(question).terms, within))
 
     def _searcher(self) -> Any:
         """What is committed now: the file that each commit replaces is looked at before each search."""
@@ -204,7 +217,7 @@ class Reader:
             key=entry.key,
             site=entry.site,
             patient=entry.patient,
-            type=next((code for code in entry.codes if "|" not in code), ""),
+            type=entry.code,
             display=entry.display,
             date=entry.date,
             title=entry.title,

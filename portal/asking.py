@@ -1,0 +1,108 @@
+"""A search as an address says it.
+
+Enters: the parameters of a query string. Leaves: an Asked, and addresses of its other pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from ecluse.core.errors import BadRequest
+from ecluse.index.protocol import Filters
+
+PARAMETERS = ("q", "site", "patient", "type", "from", "to", "count", "page")
+IGNORED = frozenset(("format",))
+MOST_COUNT = 100
+NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is searched. count: hits a page; page: from 1"""
+
+    q: str = ""
+    filters: Filters = NO_FILTERS
+    count: int = 20
+    page: int = 1
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something to search for."""
+        return bool(self.q.strip()) or self.filters != NO_FILTERS
+
+    @property
+    def offset(self) -> int:
+        """Hits before this page."""
+        return (self.page - 1) * self.count
+
+    def pages(self, total: int) -> int:
+        """How many pages so many hits have."""
+        return -(-total // self.count)
+
+    def on_page(self, page: int) -> str:
+        """The address of another page of this search."""
+        return replace(self, page=page).address("/search")
+
+    def without(self, name: str) -> str:
+        """The address of this search without one filter."""
+        return replace(self, filters=self.filters._replace(**{name: ""}), page=1).address("/search")
+
+    def of_patient(self, patient: str, site: str) -> str:
+        """The address of all reports of a patient."""
+        return Asked(filters=Filters(site=site, patient=patient)).address("/search")
+
+    def address(self, path: str) -> str:
+        """This search as an address; what is as usual is left out."""
+        default = Asked()
+        given = {
+            "q": self.q,
+            "site": self.filters.site,
+            "patient": self.filters.patient,
+            "type": self.filters.type,
+            "from": self.filters.since,
+            "to": self.filters.until,
+            "count": self.count if self.count != default.count else "",
+            "page": self.page if self.page != default.page else "",
+        }
+        query = urlencode({name: value for name, value in given.items() if value != ""})
+        return f"{path}?{query}" if query else path
+
+
+def asked(parameters: Iterable[tuple[str, str]]) -> Asked:
+    """What the parameters of an address ask for.
+
+    Raises: BadRequest (400) when one is unknown, stands twice or is not of its kind
+    """
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name in IGNORED:
+            continue
+        if name not in PARAMETERS:
+            raise BadRequest(f"There is no such parameter; there are {', '.join(PARAMETERS)}.", diagnostics=name)
+        if name in given:
+            raise BadRequest("Give each parameter once.", expression=name)
+        given[name] = value.strip() if name != "q" else value
+    return Asked(
+        q=given.get("q", ""),
+        filters=Filters(
+            given.get("site", ""),
+            given.get("patient", ""),
+            given.get("type", ""),
+            given.get("from", ""),
+            given.get("to", ""),
+        ),
+        count=_number(given, "count", 20, MOST_COUNT),
+        page=_number(given, "page", 1, 1_000_000),
+    )
+
+
+def _number(given: dict[str, str], name: str, usual: int, most: int) -> int:
+    text = given.get(name, "")
+    if not text:
+        return usual
+    if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= most:
+        raise BadRequest(f"{name} is a whole number from 1 to {most}.", expression=name)
+    return int(text)

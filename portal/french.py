@@ -1,0 +1,102 @@
+"""The words of the pages: French for what the rest of the program says in data and English.
+
+Enters: dates, numbers, codes, kinds of errors. Leaves: text for readers.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ecluse.core.errors import EcluseError
+from ecluse.index.protocol import BadQuery, Missing
+
+THIN = "\u202f"
+MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2}))?)?)?")
+
+QUESTIONS = {
+    "quote": "Un guillemet reste ouvert : fermez-le, comme dans « hypertension artérielle ».",
+    "star": "L'étoile se met à la fin d'un mot : hypert*",
+    "prefix": "Il faut au moins deux lettres avant l'étoile : hypert*",
+    "or": "OU se met entre deux mots : diabète OU diabétique. Un mot exclu (-mot) ne peut pas être à côté.",
+    "empty": "La recherche ne contient aucun mot : écrivez au moins une lettre ou un chiffre.",
+    "nothing": "Écrivez au moins un mot, ou choisissez un filtre.",
+    "long": "La recherche est trop longue : mille caractères au plus.",
+    "many": "La recherche contient trop de mots : trente-deux au plus.",
+    "far": "Seuls les dix mille premiers résultats se feuillettent : ajoutez un mot ou un filtre.",
+    "wide": "Trop de mots commencent ainsi : ajoutez des lettres avant l'étoile.",
+}
+STATUSES = {
+    "superseded": "remplacé",
+    "preliminary": "provisoire",
+    "partial": "partiel",
+    "registered": "enregistré",
+    "amended": "modifié",
+    "corrected": "corrigé",
+    "appended": "complété",
+    "unknown": "statut inconnu",
+}
+"""Statuses worth saying; the others are the usual ones."""
+
+CONSUMERS = {"warehouse": "Entrepôt OMOP", "search": "Recherche plein texte"}
+
+
+def date(text: str) -> str:
+    """A FHIR date as one says it, with the time as the sender's clock showed it; "" stays ""."""
+    found = _DATE.match(text)
+    if not found:
+        return text
+    year, month, day, hour, minute = found.groups()
+    if not month:
+        return year
+    name = MONTHS[int(month) - 1]
+    if not day:
+        return f"{name} {year}"
+    first = "1er" if day == "01" else str(int(day))
+    return f"{first} {name} {year}" + (f" à {hour} h {minute}" if hour else "")
+
+
+def number(value: int) -> str:
+    """A whole number in groups of three digits."""
+    return f"{value:,}".replace(",", THIN)
+
+
+def counted(value: int, one: str, many: str) -> str:
+    """A number and its noun."""
+    return f"{number(value)} {many if value > 1 else one}"
+
+
+def duration(seconds: float) -> str:
+    """How long something waits: `3 s`, `5 min`, `2 h`, `4 j`."""
+    for size, unit in ((86_400, "j"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(1, round(seconds))} s"
+
+
+def consumer(name: str) -> str:
+    """A consumer's name for readers."""
+    return CONSUMERS.get(name) or f"Hub : {name.removeprefix('hub-')}"
+
+
+def status(code: str) -> str:
+    """What is unusual about a report's status, "" when nothing is."""
+    return STATUSES.get(code, "")
+
+
+def failure(error: EcluseError) -> str:
+    """What a reader can do about an error."""
+    if isinstance(error, BadQuery):
+        return QUESTIONS[error.kind]
+    if isinstance(error, Missing):
+        return "L'index des comptes rendus n'existe pas encore. « ecluse up » ou « ecluse consume search » le construit."
+    if error.status == 404:
+        return "Cette page n'existe pas, ou ce compte rendu n'est pas dans l'index."
+    if error.status == 503:
+        return "La base de données ne répond pas. Réessayez dans un instant."
+    place = error.issues[0].expression
+    if place in ("from", "to"):
+        return "Une date s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ."
+    return f"L'adresse n'est pas comprise : le paramètre « {place} » ne convient pas." if place else (
+        "L'adresse n'est pas comprise : elle contient un paramètre inconnu."
+    )
