@@ -216,10 +216,8 @@ async def _store(
         context.traceparent,
     )
     if new:
-        kinds = _row_columns([(change.pk, change.rows) for change in new])
-        await conn.execute(
-            SQL["store_new"], *source, *_first_columns(new), *(column for kind in kinds for column in kind)
-        )
+        rows = chain(*_row_columns([(change.pk, change.rows) for change in new]))
+        await conn.execute(SQL["store_new"], *source, *_first_columns(new), *rows)
     if changed:
         await conn.execute(SQL["store_next"], *source, *_next_columns(changed))
         await _each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])
