@@ -21,7 +21,7 @@ from tests.integration.warehouse.state import state
 from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
-QUERIES = ("fièvre", "arterielle", '"pas de"', "hypert*", "douleur -thoracique", "antécédents")
+QUERIES = ("fièvre", "fievre", '"pas de"', "douleur*", "douleur -thoracique", "antécédents")
 
 
 @pytest.fixture(scope="module")
