@@ -12,6 +12,7 @@ from ecluse.index.protocol import BadQuery, Missing
 
 THIN = "\u202f"
 MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
+_BEFORE = re.compile(" ([:;?!»])")
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2}))?)?)?")
 
 QUESTIONS = {
@@ -53,7 +54,7 @@ def date(text: str) -> str:
     if not day:
         return f"{name} {year}"
     first = "1er" if day == "01" else str(int(day))
-    return f"{first} {name} {year}" + (f" à {hour} h {minute}" if hour else "")
+    return f"{first} {name} {year}" + (f" à {hour}{THIN}h{THIN}{minute}" if hour else "")
 
 
 def number(value: int) -> str:
@@ -70,8 +71,8 @@ def duration(seconds: float) -> str:
     """How long something waits: `3 s`, `5 min`, `2 h`, `4 j`."""
     for size, unit in ((86_400, "j"), (3_600, "h"), (60, "min")):
         if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(1, round(seconds))} s"
+            return f"{int(seconds // size)}{THIN}{unit}"
+    return f"{max(1, round(seconds))}{THIN}s"
 
 
 def consumer(name: str) -> str:
@@ -86,10 +87,14 @@ def status(code: str) -> str:
 
 def failure(error: EcluseError) -> str:
     """What a reader can do about an error."""
+    return _BEFORE.sub(THIN + r"\1", _failure(error)).replace("« ", f"«{THIN}")
+
+
+def _failure(error: EcluseError) -> str:
     if isinstance(error, BadQuery):
         return QUESTIONS[error.kind]
     if isinstance(error, Missing):
-        return "L'index des comptes rendus n'existe pas encore. « ecluse up » ou « ecluse consume search » le construit."
+        return "L'index des comptes rendus n'existe pas encore. « ecluse consume search » le construit."
     if error.status == 404:
         return "Cette page n'existe pas, ou ce compte rendu n'est pas dans l'index."
     if error.status == 503:
@@ -97,6 +102,8 @@ def failure(error: EcluseError) -> str:
     place = error.issues[0].expression
     if place in ("from", "to"):
         return "Une date s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ."
-    return f"L'adresse n'est pas comprise : le paramètre « {place} » ne convient pas." if place else (
-        "L'adresse n'est pas comprise : elle contient un paramètre inconnu."
+    return (
+        f"L'adresse n'est pas comprise : le paramètre « {place} » ne convient pas."
+        if place
+        else ("L'adresse n'est pas comprise : elle contient un paramètre inconnu.")
     )

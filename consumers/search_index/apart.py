@@ -85,9 +85,7 @@ async def _store_binaries(conn: Any, binaries: Sequence[Change]) -> None:
     gone = [(change.event.site, change.event.id) for change in binaries if change.remove]
     if gone:
         await conn.execute(SQL["forget_binaries"], *_columns(gone, 2))
-    rows = [
-        (c.event.site, c.event.id, c.event.patient, c.person, _encode(c.payload)) for c in binaries if not c.remove
-    ]
+    rows = [(c.event.site, c.event.id, c.event.patient, c.person, _encode(c.payload)) for c in binaries if not c.remove]
     if rows:
         await conn.execute(SQL["keep_binaries"], *_columns(rows, 5))
 

@@ -176,9 +176,7 @@ async def test_an_index_that_vanishes_under_the_consumer_is_opened_anew(
 
 def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "index")
-    code = (
-        "import sys; from pathlib import Path; from ecluse.index.tantivy import Writer; Writer(Path(sys.argv[1]))"
-    )
+    code = "import sys; from pathlib import Path; from ecluse.index.tantivy import Writer; Writer(Path(sys.argv[1]))"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "index")], capture_output=True, text=True)
     assert done.returncode == 1
     assert f"is written by process {os.getpid()} already" in done.stderr

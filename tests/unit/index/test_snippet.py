@@ -12,7 +12,7 @@ from ecluse.index.question import Term, question
 from ecluse.index.snippet import CHUNK, excerpt, places
 from ecluse.index.words import fold
 
-WORDS = st.sampled_from(["Œdème", "fièvre", "<b>", "l'hypertension", "artérielle", "&", "\n", "de", "\"mark\"", "toux"])
+WORDS = st.sampled_from(["Œdème", "fièvre", "<b>", "l'hypertension", "artérielle", "&", "\n", "de", '"mark"', "toux"])
 
 
 def test_an_excerpt_shows_the_places_with_most_different_words() -> None:

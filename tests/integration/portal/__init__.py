@@ -1,0 +1,1 @@
+"""The pages over HTTP, on a real index."""
