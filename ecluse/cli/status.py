@@ -84,23 +84,23 @@ def _cell(count: dict[str, int] | None) -> str:
 
 
 def _books_table(consumers: list[Present]) -> Table:
-    title = "received = mapped + excluded + withheld + waiting + removed + dead letters"
-    columns = ("received", "mapped", "excluded", "withheld", "waiting", "removed", "dead", "books", "lag")
-    table = Table("consumer", title=title, title_justify="left", pad_edge=False, collapse_padding=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+    """One column a consumer: what it received, and what became of it."""
+    table = Table("", title="received = mapped + excluded + withheld + waiting + removed + dead")
     for row in consumers:
-        books = "balance" if row["balanced"] else "in transit" if row["lag_events"] else "DIFFER"
-        excluded = sum(row["excluded"].values())
-        kinds = ("withheld", "waiting", "removed", "dead")
-        counts = (row["received"], row["mapped"], excluded, *(row[kind] for kind in kinds))
-        lag_text = f"{row['lag_events']}, {row['lag_s']:g} s" if row["lag_events"] else "none"
-        table.add_row(row["name"], *map(str, counts), books, lag_text)
+        table.add_column(row["name"], justify="right", no_wrap=True)
+    for kind in ("received", "mapped", "excluded", "withheld", "waiting", "removed", "dead"):
+        table.add_row(kind, *(str(_total(row[kind])) for row in consumers))
+    table.add_row("books", *("balance" if row["balanced"] else "in transit" for row in consumers))
+    table.add_row("lag", *(f"{row['lag_events']} events, {row['lag_s']:g} s" for row in consumers))
     return table
 
 
+def _total(count: int | dict[str, int]) -> int:
+    return sum(count.values()) if isinstance(count, dict) else count
+
+
 def _reasons_table(consumers: list[Present]) -> Table:
-    table = Table("consumer", "excluded", "reason", title="excluded, by reason", title_justify="left", pad_edge=False)
+    table = Table("consumer", "excluded", "reason", title="excluded, by reason")
     for row in consumers:
         for reason, count in sorted(row["excluded"].items(), key=lambda item: -item[1]):
             table.add_row(row["name"], str(count), reason)
