@@ -1,0 +1,46 @@
+"""Two server processes on one port: no truth in the memory of either."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import uuid
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.services.server import Served, serving
+
+
+def workers(served: Served) -> list[psutil.Process]:
+    children = psutil.Process(served.process.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_two_workers_make_one_resource_of_parallel_conditional_creates(tmp_path: Path, empty_database: str) -> None:
+    with serving(tmp_path, ECLUSE_WORKERS="2", ECLUSE_DATABASE_URL=empty_database) as served:
+        value = str(uuid.uuid4())
+        patient = {"resourceType": "Patient", "identifier": [{"system": "urn:t", "value": value}]}
+
+        def create(_: int) -> httpx.Response:
+            headers = {"If-None-Exist": f"identifier=urn:t|{value}"}
+            return httpx.post(f"{served.url}/fhir/Patient", json=patient, headers=headers, timeout=60)
+
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(create, range(40)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 39 + [201]
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        assert len(workers(served)) == 2
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, empty_database: str) -> None:
+    with serving(tmp_path, ECLUSE_WORKERS="2", ECLUSE_DATABASE_URL=empty_database) as served:
+        before = {worker.pid for worker in workers(served)}
+        victim = workers(served)[0]
+        victim.kill()
+        victim.wait(10)
+        served.wait_until_healthy()
+        served.ecluse("site", "add", "north")
+        answers = [httpx.get(f"{served.url}/sites/north/fhir/Patient/x", timeout=30).status_code for _ in range(20)]
+        assert set(answers) == {404}
+        assert len(before) == 2
