@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests need besides Python: Java 17 and Maven (Kafka), Node.js with npm (official FHIR files).
+# What the tests need besides Python: Java 17 and Maven (Kafka), Node.js with npm (official FHIR files), Chromium (portal).
 # On Debian as root what is missing is installed; elsewhere one sentence says what to install.
 set -eu
 
@@ -13,10 +13,11 @@ missing=()
 java_is_17 || missing+=(java)
 command -v mvn >/dev/null || missing+=(maven)
 command -v node >/dev/null && command -v npm >/dev/null || missing+=(node)
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || [ ! -e /etc/debian_version ] || ! command -v apt-get >/dev/null; then
-  echo "The tests need Java 17 or newer, Maven and Node.js with npm; missing here: ${missing[*]}. Install them and try again." >&2
+  echo "The tests need Java 17 or newer, Maven, Node.js with npm and Chromium; missing here: ${missing[*]}. Install them and try again." >&2
   exit 1
 fi
 
@@ -27,6 +28,7 @@ for name in "${missing[@]}"; do
   case $name in
     java) packages+=("$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)") ;;
     maven) packages+=(maven) ;;
+    chromium) packages+=(chromium) ;;
     node) packages+=(nodejs); command -v npm >/dev/null || packages+=(npm) ;;
   esac
 done
