@@ -16,9 +16,9 @@ from ecluse.core.errors import BadRequest, EcluseError, Issue
 from ecluse.core.fhir.bundle import BundleEntry
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
-from fhir_server.interactions.slices import in_slices
 from fhir_server.interactions.update import check_same_id
 from fhir_server.interactions.writing import accepted
+from fhir_server.slices import in_slices
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 

@@ -16,7 +16,7 @@ from ecluse.core.errors import Issue, PreconditionFailed
 from ecluse.core.fhir import json
 from ecluse.core.fhir.references import conditional_references, rewrite
 from fhir_server.interactions.plan import Step
-from fhir_server.interactions.slices import in_slices
+from fhir_server.slices import in_slices
 from fhir_server.store import conditions, resources
 
 _RESTFUL = re.compile(r"https?://.+/([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
-from fhir_server.search import compile, page, parse
+from fhir_server.search.compile import count, page
+from fhir_server.search.page import bundle
+from fhir_server.search.parse import parse
 from fhir_server.server import Server
 
 FORM = frozenset({"application/x-www-form-urlencoded"})
@@ -19,18 +21,16 @@ async def search(server: Server, request: Request) -> Answer:
     Raises: BadRequest (400) for what the server does not know, unless the client prefers lenient handling
     """
     (resource_type, *_) = request.segments
-    query = parse.parse(
-        resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers)
-    )
+    query = parse(resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers))
     rows, total = [], None
     async with server.connection() as conn:
         if not query.count_only and query.count:
-            sql, arguments = compile.page(request.site.number, query)
+            sql, arguments = page(request.site.number, query)
             rows = await conn.fetch(sql, *arguments)
         if query.wants_total:
-            sql, arguments = compile.count(request.site.number, query)
+            sql, arguments = count(request.site.number, query)
             total = await conn.fetchval(sql, *arguments)
-    return Answer(200, page.bundle(request, query, rows, total))
+    return Answer(200, bundle(request, query, rows, total))
 
 
 async def search_by_form(server: Server, request: Request) -> Answer:

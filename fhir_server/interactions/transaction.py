@@ -30,9 +30,9 @@ from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import entity_tag
 from fhir_server.interactions.plan import Step, plan
 from fhir_server.interactions.resolve import resolve
-from fhir_server.interactions.slices import in_slices
 from fhir_server.interactions.writing import standing
 from fhir_server.server import Server
+from fhir_server.slices import in_slices
 from fhir_server.store.answers import KEY, first_answer, keep_answer, known_answer
 from fhir_server.store.write import Intent, Written, intent, write
 

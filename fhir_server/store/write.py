@@ -20,12 +20,15 @@ from typing import Any, NamedTuple
 from ecluse.core.db import queries
 from ecluse.core.errors import PreconditionFailed
 from ecluse.core.fhir import json, types
+from fhir_server.slices import in_slices
 from fhir_server.store.body import stored_body
 from fhir_server.store.keys import Keys
 from mappers.search.index import IndexRows, index_rows, patient_of
 
 SQL = queries.load(__package__, "write.sql")
 CREATED, UPDATED, DELETED = 1, 2, 3
+MOST_AT_ONCE = 2000
+"""New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
 NO_ROWS = IndexRows([], [], [], [])
 
 
@@ -111,7 +114,7 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
     outcome: list[Written] = []
     new: list[Change] = []
     changed: list[Change] = []
-    for entry, item in enumerate(intents):
+    async for entry, item in in_slices(enumerate(intents)):
         if item.new:
             change = _first(item, next(fresh), entry, context)
             new.append(change)
@@ -215,9 +218,10 @@ async def _store(
         context.source_format,
         context.traceparent,
     )
-    if new:
-        rows = chain(*_row_columns([(change.pk, change.rows) for change in new]))
-        await conn.execute(SQL["store_new"], *source, *_first_columns(new), *rows)
+    for start in range(0, len(new), MOST_AT_ONCE):
+        part = new[start : start + MOST_AT_ONCE]
+        rows = chain(*_row_columns([(change.pk, change.rows) for change in part]))
+        await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows)
     if changed:
         await conn.execute(SQL["store_next"], *source, *_next_columns(changed))
         await _each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])

@@ -34,6 +34,7 @@ CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
     VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9)
+    ON CONFLICT DO NOTHING
 ), first AS (
     SELECT pk, type, id, patient, body, entry
     FROM unnest($10::bigint[], $11::smallint[], $12::text[], $13::text[], $14::bytea[], $15::int[])
