@@ -79,3 +79,16 @@ async def test_every_order_ends_alike(feeding: Feeding, order: tuple[int, ...]) 
         ("Binary", "b2", "mapped"),
         ("DocumentReference", "d1", "mapped"),
     ]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_a_document_that_cannot_be_kept_hinders_no_other(feeding: Feeding, order: tuple[int, ...]) -> None:
+    await feeding.databases.store.execute("ALTER TABLE search.document ADD CONSTRAINT never CHECK (id <> 'd9')")
+    deliveries = [pointing("d1", "b1"), binary("b1", "Pas de fièvre."), pointing("d9", "b1")]
+    await feeding.tell([deliveries[number] for number in order])
+    assert feeding.found("fièvre") == FOUND
+    assert [row[:3] for row in await feeding.books()] == [
+        ("Binary", "b1", "mapped"),
+        ("DocumentReference", "d1", "mapped"),
+        ("DocumentReference", "d9", "dead"),
+    ]
