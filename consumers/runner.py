@@ -127,7 +127,7 @@ class Runner:
         failures = [(item, item.failure) for item in current if item.failure]
         failures += [(item, told) for item, told in outcomes if isinstance(told, str) and not item.failure]
         taken = [(item, told) for item, told in outcomes if isinstance(told, Disposition) and not item.failure]
-        await ledger.settle(conn, name, _settled(taken, failures))
+        await ledger.settle(conn, name, [(item.entry.key, "dead", why) for item, why in failures if not item.failure])
         await dead_letters.heal(conn, name, [item.entry.key for item, _ in taken])
         await dead_letters.park(conn, name, [_failure(item, why) for item, why in failures])
         for item, why in failures:
@@ -140,7 +140,10 @@ class Runner:
         try:
             async with conn.transaction():
                 told = await self._sink.write(conn, [item.change for item in work])
-            return list(zip(work, told, strict=True))
+                taken = list(zip(work, told, strict=True))
+                # Settled with the write: a later part of the batch may end the waiting of what stands here.
+                await ledger.settle(conn, self._sink.name, _settled(taken))
+            return [*taken]
         except Exception as error:
             if isinstance(error, Fenced) or transient(error):
                 raise
@@ -170,12 +173,9 @@ class Runner:
                 await dead_letters.unrequest(self._sink.pool, self._sink.name, keys)
 
 
-def _settled(
-    taken: Sequence[tuple[Work, Disposition]], failures: Sequence[tuple[Work, str]]
-) -> list[tuple[ledger.Key, str, str]]:
+def _settled(taken: Sequence[tuple[Work, Disposition]]) -> list[tuple[ledger.Key, str, str]]:
     """The rows of the ledger that have to say something else than was claimed."""
-    told = [(item.entry.key, told.state, told.reason) for item, told in taken if _differs(item, told)]
-    return [*told, *((item.entry.key, "dead", why) for item, why in failures if not item.failure)]
+    return [(item.entry.key, told.state, told.reason) for item, told in taken if _differs(item, told)]
 
 
 def _differs(item: Work, told: Disposition) -> bool:

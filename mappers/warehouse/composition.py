@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mappers.document import html
 from mappers.warehouse import dates, note, references
 from mappers.warehouse.record import NO_DATE, NO_PATIENT, Context, Excluded, Mapped, refused
 
@@ -35,6 +36,6 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
 def _sections(holder: dict[str, Any], depth: int = 0) -> Iterator[str]:
     for section in holder.get("section") or ():
         yield section.get("title") or ""
-        yield note.markup((section.get("text") or {}).get("div") or "")
+        yield html.text((section.get("text") or {}).get("div") or "")
         if depth < _DEPTH:
             yield from _sections(section, depth + 1)

@@ -9,9 +9,9 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from html.parser import HTMLParser
 from typing import Any
 
+from mappers.document import html
 from mappers.warehouse import coding, concepts
 from mappers.warehouse.dates import Moment
 from mappers.warehouse.record import Link, Row, row
@@ -54,36 +54,4 @@ def _attached(attachment: dict[str, Any]) -> str:
         text = content.decode(charset[1] if charset else "utf-8", "replace")
     except LookupError:
         text = content.decode("utf-8", "replace")
-    return text if kind.startswith("text/plain") else markup(text)
-
-
-def markup(html: str) -> str:
-    """The text of HTML, a line for each block."""
-    reader = _Text()
-    reader.feed(html)
-    reader.close()
-    return re.sub(r"[ \t]*\n\s*", "\n", "".join(reader.parts)).strip()
-
-
-class _Text(HTMLParser):
-    BLOCKS = frozenset("p div br li tr h1 h2 h3 h4 h5 h6 table ul ol section".split())
-    HIDDEN = frozenset({"script", "style"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in self.HIDDEN
-        if tag in self.BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in self.HIDDEN and self._hidden > 0
-        if tag in self.BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
+    return text if kind.startswith("text/plain") else html.text(text)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -23,10 +24,13 @@ REPORTS = {
 
 
 @pytest.fixture(scope="session")
-def served(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Server and consumers, with a patient's reports in every sink."""
+def served(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Server and consumers on a database of their own, with a patient's reports in every sink."""
     data: Path = tmp_path_factory.mktemp("data")
-    with serving(data, "up", ECLUSE_DATABASE_URL=empty_database_url, ECLUSE_HUB_PROJECTS=str(data / "hub")) as served:
+    with (
+        postgres.database("template0") as url,
+        serving(data, "up", ECLUSE_DATABASE_URL=url, ECLUSE_HUB_PROJECTS=str(data / "hub")) as served,
+    ):
         entries = [_entry({"resourceType": "Patient", "id": "p1"})] + [
             _entry(_report(*each)) for each in REPORTS.items()
         ]
