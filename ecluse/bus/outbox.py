@@ -107,12 +107,15 @@ class Tail:
 
     async def read(self, max_events: int, max_bytes: int) -> list[Sent]:
         """The next events, live before bulk; `at` is then the number up to which each lane is read."""
+        before = list(self.at)
         try:
             # A backlog of bulk does not keep the live lane from looking for more.
             if self.at[0] >= self._until:
                 self._until = await self._outbox.settle() or self._until
             return await self._lanes(max_events, max_bytes)
         except BaseException:
+            # What one lane gave before the other failed was handed to nobody: it is read again.
+            self.at = before
             self._outbox.forget()
             raise
 

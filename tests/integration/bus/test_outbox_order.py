@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from ecluse.bus.embedded import EmbeddedLog, Notifier
-from ecluse.bus.outbox import Outbox
+from ecluse.bus.outbox import Outbox, Slice, Tail
 from ecluse.core.fhir import types
 from tests.integration.bus.store import Put, fill, put
 
@@ -162,3 +162,25 @@ async def test_the_reader_takes_only_the_types_it_asked_for(pool: asyncpg.Pool) 
     assert [item.event.type for item in read.sent] == ["Patient"]
     assert read.position == until
     assert types.number_of["Patient"] != types.number_of["Condition"]
+
+
+class _BreaksInTheSecondLane(Outbox):
+    """Loses its connection once, between the read of the live lane and that of bulk."""
+
+    broken = False
+
+    async def read(self, after: int, until: int, lane: int, max_events: int, max_bytes: int) -> Slice:
+        if lane == 1 and not self.broken:
+            self.broken = True
+            raise ConnectionResetError("cut")
+        return await super().read(after, until, lane, max_events, max_bytes)
+
+
+async def test_what_one_lane_gave_is_read_again_when_the_other_fails(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [Put("Observation", f"o{n}", {"text": "x"}) for n in range(3)])
+    tail = Tail(pool)
+    tail._outbox = _BreaksInTheSecondLane(pool)
+    with pytest.raises(ConnectionResetError):
+        await tail.read(100, 1 << 20)
+    assert [sent.event.id for sent in await tail.read(100, 1 << 20)] == ["o0", "o1", "o2"]
