@@ -40,7 +40,8 @@ def _figure(name: str, run: Run) -> Figure:
 
 
 async def _measure(server: Server, conn: asyncpg.Connection, seconds: float) -> dict[str, Run]:
-    sinks: dict[str, Visible] = {name: _ledger(conn, asyncio.Lock(), name) for name in ("warehouse", "hub-bench")}
+    lock = asyncio.Lock()
+    sinks: dict[str, Visible] = {name: _ledger(conn, lock, name) for name in ("warehouse", "hub-bench")}
     sinks["search"] = _search(server)
     runs = {name: Run() for name in sinks}
     connection, patient = Connection("127.0.0.1", server.port), str(uuid.uuid4())
