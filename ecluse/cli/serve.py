@@ -31,6 +31,7 @@ from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.server import Server
+from fhir_server.store import statistics
 from portal.pages import routes as portal_routes
 
 BACKLOG = 2048
@@ -104,7 +105,10 @@ def application(settings: Settings) -> Starlette:
             async with databases.store.acquire() as conn:
                 await epoch.settle(conn)
             fhir.server = Server(settings, databases, notifier.touch)
+            looking = asyncio.create_task(statistics.keep(databases.store))
             yield
+            looking.cancel()
+            await asyncio.wait({looking})
 
     async def present() -> dict[str, Any]:
         return await status.present(settings, fhir.server.databases)

@@ -1,0 +1,40 @@
+"""The planner's statistics, kept young while the store grows.
+
+Enters: the store's pool. Leaves: ANALYZE, table by table, soon after much was written. PostgreSQL's own does it once a
+minute at the earliest; until then a store that was just filled looks empty to the planner, every index costs the same
+to it, and a lookup by id may walk through all resources of a type."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ecluse.core.db import queries
+from ecluse.core.db.pool import translated
+from ecluse.core.errors import Unavailable
+
+SQL = queries.load(__package__, "statistics.sql")
+EVERY_S = 2.0
+LOCK = 0x5354_4154
+
+
+async def keep(pool: Any) -> None:
+    """Looks every two seconds until cancelled; a database that is away is looked at again later."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            with translated():
+                await refresh(pool)
+        except Unavailable:
+            continue
+
+
+async def refresh(pool: Any) -> list[str]:
+    """The tables that were analysed; none when another process is at it."""
+    async with pool.acquire() as conn, conn.transaction():
+        if not await conn.fetchval(SQL["only_one"], LOCK):
+            return []
+        stale = [row["name"] for row in await conn.fetch(SQL["stale"])]
+        for name in stale:
+            await conn.execute(f"ANALYZE {name}")
+        return stale
