@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route
 from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import status
+from ecluse.cli.parent import end_with_parent
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import EcluseError, Unavailable
@@ -80,6 +81,7 @@ def _worker(settings: Settings, listening: socket.socket) -> Any:
 
 
 def _work(settings: Settings, listening: socket.socket) -> None:
+    end_with_parent()
     uvloop.run(_serve(settings, listening))
 
 

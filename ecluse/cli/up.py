@@ -7,8 +7,6 @@ is killed."""
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from consumers import registry
+from ecluse.cli.parent import end_with_parent
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.db.embedded import running
@@ -26,7 +25,6 @@ log = Log("up")
 STOP_S = 10.0
 LONGEST_DELAY_S = 30.0
 CALM_S = 60.0
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ async def _start(part: Part, environment: dict[str, str]) -> asyncio.subprocess.
         "ecluse",
         *part.words,
         env=environment,
-        preexec_fn=_end_with_parent,
+        preexec_fn=end_with_parent,
         start_new_session=True,
     )
 
@@ -103,11 +101,3 @@ async def _sleep(seconds: float, stop: asyncio.Event) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
-
-
-def _end_with_parent() -> None:
-    """Asks Linux to end this child when its parent dies, however it dies."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
-            os.kill(os.getpid(), signal.SIGTERM)

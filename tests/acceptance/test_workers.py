@@ -44,3 +44,15 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, empty_database: str) -> 
         answers = [httpx.get(f"{served.url}/sites/north/fhir/Patient/x", timeout=30).status_code for _ in range(20)]
         assert set(answers) == {404}
         assert len(before) == 2
+
+
+def test_workers_end_with_their_killed_parent_and_the_port_is_free(tmp_path: Path, empty_database: str) -> None:
+    variables = {"ECLUSE_WORKERS": "2", "ECLUSE_DATABASE_URL": empty_database}
+    with serving(tmp_path, **variables) as served:
+        left = workers(served)
+        served.process.kill()
+        served.process.wait()
+        _, alive = psutil.wait_procs(left, timeout=20)
+        assert alive == []
+        with serving(tmp_path, port=served.port, **variables) as again:
+            assert httpx.get(f"{again.url}/fhir/metadata", timeout=30).status_code == 200
