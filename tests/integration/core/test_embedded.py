@@ -377,7 +377,7 @@ async def test_a_killed_postmaster_leaves_backends_that_do_not_stand_in_the_way(
         await until(lambda: len(postmaster_of(data).children()) > 5)
         pid = postmaster_of(data).pid
         os.kill(pid, signal.SIGKILL)
-        with pytest.raises((asyncpg.PostgresConnectionError, OSError)):
+        with pytest.raises(Unavailable), translated():
             await work
         await replaced(data, pid)
         assert await attach(data) == url
