@@ -9,10 +9,10 @@ import zlib
 from email.utils import format_datetime
 from typing import Any
 
-from fhir_server.http.request import Answer, Request
+from fhir_server.http.request import FHIR_JSON, Answer, Request
 
 WORTH_COMPRESSING_BYTES = 1024
-CONTENT_TYPE = b"application/fhir+json; charset=utf-8"
+CONTENT_TYPE = f"{FHIR_JSON}; charset=utf-8".encode()
 
 
 async def respond(send: Any, answer: Answer, request_id: str, *, gzip: bool = False, head: bool = False) -> None:

@@ -26,7 +26,7 @@ from ecluse.core.fhir import json
 from ecluse.core.fhir.bundle import BundleEntry, split_bundle
 from fhir_server.http import negotiation
 from fhir_server.http.failures import failure
-from fhir_server.http.request import Answer, Request
+from fhir_server.http.request import FHIR_JSON, Answer, Request
 from fhir_server.http.responses import entity_tag
 from fhir_server.interactions.plan import Step, plan
 from fhir_server.interactions.resolve import resolve
@@ -156,7 +156,7 @@ def _request(request: Request, entry: BundleEntry, index: int) -> Request:
         for name in ("prefer", "x-ecluse-sender", "x-ecluse-lane")
         if name in request.headers
     }
-    headers["content-type"] = "application/fhir+json"
+    headers["content-type"] = FHIR_JSON
     if KEY in request.headers:
         headers[KEY] = f"{request.headers[KEY]}#{index}"
     headers |= {
