@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable
 
 from ecluse.core.errors import BadRequest, MethodNotAllowed, NotFound
 from ecluse.core.fhir import types
@@ -24,9 +23,10 @@ from fhir_server.interactions import (
     update,
     vread,
 )
+from fhir_server.operations import registry
+from fhir_server.operations.registry import Interaction
 from fhir_server.server import Server
 
-Interaction = Callable[[Server, Request], Awaitable[Answer]]
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 SYSTEM: dict[str, Interaction] = {"POST": transaction.transaction}
@@ -56,12 +56,16 @@ def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
             return SYSTEM
         case ("metadata",):
             return METADATA
+        case (name,) if name.startswith("$"):
+            return registry.methods("system", None, name)
     check_type(segments[0])
     match segments[1:]:
         case ():
             return TYPE
         case ("_search",):
             return SEARCH
+        case (name,) if name.startswith("$"):
+            return registry.methods("type", segments[0], name)
         case (resource_id,):
             check_id(resource_id)
             return INSTANCE
@@ -71,6 +75,12 @@ def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
         case (resource_id, "_history", _):
             check_id(resource_id)
             return VERSION
+        case (resource_id, name) if name.startswith("$"):
+            check_id(resource_id)
+            return registry.methods("instance", segments[0], name)
+        case (resource_id, "_history", _, name) if name.startswith("$"):
+            check_id(resource_id)
+            return registry.methods("version", segments[0], name)
     raise NotFound(f"Nothing is served at {'/'.join(segments)}.")
 
 

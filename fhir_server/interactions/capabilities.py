@@ -5,6 +5,7 @@ Spec: http://hl7.org/fhir/R4/http.html#capabilities
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from fhir_server.http.request import Answer, Request
+from fhir_server.operations.operation import Level, Operation
+from fhir_server.operations.registry import declared
 from fhir_server.server import Server
 from mappers.search.registry import searchable
 
@@ -40,6 +43,7 @@ def _statement() -> dict[str, Any]:
                 "mode": "server",
                 "resource": [_resource(name) for name in types.number_of],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                **_operations(declared("system")),
             }
         ],
     }
@@ -61,4 +65,19 @@ def _resource(resource_type: str) -> dict[str, Any]:
             {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
             for parameter in searchable(resource_type)
         ],
+        **_operations(_of_type(resource_type)),
     }
+
+
+def _of_type(resource_type: str) -> Iterable[Operation]:
+    """The operations of a type, at whatever level below it."""
+    levels: tuple[Level, ...] = ("type", "instance", "version")
+    return dict.fromkeys(operation for level in levels for operation in declared(level, resource_type))
+
+
+def _operations(found: Iterable[Operation]) -> dict[str, Any]:
+    """The member `operation`; a list that would be empty is left out.
+
+    Spec: http://hl7.org/fhir/R4/capabilitystatement-definitions.html#CapabilityStatement.rest.resource.operation"""
+    told = [{"name": operation.name, "definition": operation.definition} for operation in found]
+    return {"operation": told} if told else {}

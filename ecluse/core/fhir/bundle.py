@@ -7,7 +7,7 @@ Spec: http://hl7.org/fhir/R4/bundle.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -122,7 +122,7 @@ def _split_slowly(data: bytes, expression: str) -> BundleFrame:
         accept("Bundle", data, expression)
         refuse(data, expression, error)
     resources = [entry.get("resource") for entry in entries]
-    around = _without(data, resources)
+    around = without(data, resources)
     value, _ = decoded(around, expression)
     if too_deep(value, MOST_DEPTH):
         refuse(around, expression)
@@ -132,8 +132,8 @@ def _split_slowly(data: bytes, expression: str) -> BundleFrame:
     return BundleFrame(value.get("type", ""), [_entry_of(entry, resource) for entry, resource in found])
 
 
-def _without(data: bytes, resources: list[Raw | None]) -> bytes:
-    """The text of a bundle with 0 in place of each resource."""
+def without(data: bytes, resources: Sequence[Raw | None]) -> bytes:
+    """The text of a bundle, or of Parameters, with 0 in place of each resource."""
     pieces, at = [], 0
     for resource in resources:
         if resource is not None:
