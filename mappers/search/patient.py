@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from ecluse.core.fhir.definitions.expressions import Path, parse
-from ecluse.core.fhir.definitions.search_parameters import compartment, parameters, paths
+from ecluse.core.fhir.definitions.search_parameters import Parameter, compartment, parameters, paths
 from ecluse.core.fhir.definitions.structures import members
 
 Finder = Callable[[Any], str | None]
@@ -29,13 +29,18 @@ def finder(resource_type: str) -> Finder:
     return found[0] if len(found) == 1 else _first(found)
 
 
-def _paths(resource_type: str) -> list[Path]:
+def leading(resource_type: str) -> list[Parameter]:
+    """The parameters through which a resource of this type is about a patient, the first one that says so first."""
     known = parameters(resource_type)
     codes = dict.fromkeys(("patient", "subject", *compartment("Patient").get(resource_type, ())))
-    wanted = [
+    return [
         known[code] for code in codes if code in known and (not known[code].targets or "Patient" in known[code].targets)
     ]
-    return [parse(paths()[number].text)[0][1:] for parameter in wanted for number in parameter.paths]
+
+
+def _paths(resource_type: str) -> list[Path]:
+    found = [number for parameter in leading(resource_type) for number in parameter.paths]
+    return [parse(paths()[number].text)[0][1:] for number in found]
 
 
 def _along(type_name: str, path: Path) -> Finder:

@@ -1,0 +1,156 @@
+"""$everything: all there is about a patient, about all patients, or about an encounter.
+
+Enters: an address and what narrows it. Leaves: pages of a searchset: first the Patient or Encounter, then its
+compartment, then what those refer to, each once. The place in the `next` link is all that a page knows of the one
+before.
+Spec: http://hl7.org/fhir/R4/patient-operation-everything.html, http://hl7.org/fhir/R4/encounter-operation-everything.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir import json, types
+from ecluse.core.fhir.dates import EARLIEST, LATEST
+from fhir_server.http.request import Answer, Request
+from fhir_server.operations.operation import Operation
+from fhir_server.operations.parameters import Parameters
+from fhir_server.server import Server
+from fhir_server.store import compartment, resources
+from fhir_server.store.compartment import Place, Reach, Row
+from mappers.search.index import patient_of
+
+DEFAULT_COUNT, MOST = 200, 1000
+CURSOR = "_cursor"
+_CURSOR = re.compile(r"([012])-([0-9]{1,4})-([0-9]{1,18})")
+
+Part = Callable[[Any, Reach, Place, int], Awaitable[list[Row]]]
+"""A page of one part of the answer, after a place."""
+
+
+async def everything(server: Server, request: Request, parameters: Parameters) -> Answer:
+    """200 with a page of all there is about one Patient or Encounter, or about all Patients of the site.
+
+    Raises: NotFound (404), Gone (410), BadRequest (400) for a parameter that cannot be read
+    """
+    alone = len(request.segments) == 3
+    return await (_of_one if alone else _of_all)(server, request, parameters)
+
+
+async def _of_one(server: Server, request: Request, parameters: Parameters) -> Answer:
+    name, own, _ = request.segments
+    async with server.connection() as conn:
+        stored = await resources.current(conn, request.site.number, name, own)
+        whose = patient_of(name, own, json.decode(stored.body or b"{}"))
+        reach = _reach(request, parameters, name, (own,), (whose,) if whose else ())
+        first = Row(types.number_of[name], stored.pk, own, stored.body or b"", 1)
+        shown = _is_within(reach, first.type) and (reach.since is None or stored.updated >= reach.since)
+
+        async def itself(_: Any, reach: Reach, after: Place, limit: int) -> list[Row]:
+            return [first] if shown and after == Place() else []
+
+        return await _page(conn, request, parameters, reach, (itself, compartment.members, compartment.referred))
+
+
+async def _of_all(server: Server, request: Request, parameters: Parameters) -> Answer:
+    parts = (compartment.patients, compartment.members_of_all, compartment.referred_by_all)
+    async with server.connection() as conn:
+        return await _page(conn, request, parameters, _reach(request, parameters, "Patient", (), ()), parts)
+
+
+def _reach(
+    request: Request, parameters: Parameters, name: str, ids: tuple[str, ...], patients: tuple[str, ...]
+) -> Reach:
+    listed = [kind for text in parameters.texts("_type") for kind in text.split(",")]
+    since = parameters.interval("_since")
+    start, end = parameters.interval("start"), parameters.interval("end")
+    care = (start[0] if start else EARLIEST, end[1] if end else LATEST) if start or end else None
+    return Reach(
+        site=request.site.number,
+        name=name,
+        ids=ids,
+        patients=patients,
+        types=frozenset(map(_number, listed)) if listed else None,
+        since=since[0] if since else None,
+        care=care,
+    )
+
+
+def _number(kind: str) -> int:
+    if kind not in types.number_of:
+        raise BadRequest("_type: list resource types, like Observation,Condition.", diagnostics=f"found {kind[:80]!r}")
+    return types.number_of[kind]
+
+
+def _is_within(reach: Reach, kind: int) -> bool:
+    return reach.types is None or kind in reach.types
+
+
+async def _page(conn: Any, request: Request, parameters: Parameters, reach: Reach, parts: Sequence[Part]) -> Answer:
+    """Rows of one part after the other until the page is full."""
+    number, place = _begin(parameters)
+    count = parameters.whole("_count", least=1, most=MOST) or DEFAULT_COUNT
+    shown: list[tuple[int, Row]] = []
+    more = False
+    for part in range(number, len(parts)):
+        left = count - len(shown)
+        rows = await parts[part](conn, reach, place, left + 1)
+        shown += [(part, row) for row in rows[:left]]
+        more = bool(rows) and (len(rows) > left or rows[0].found > len(rows))
+        if more:
+            break
+        place = Place()
+    return Answer(200, _bundle(request, parameters, shown, more))
+
+
+def _begin(parameters: Parameters) -> tuple[int, Place]:
+    text = parameters.text(CURSOR)
+    found = _CURSOR.fullmatch(text or "0-0-0")
+    if found is None:
+        raise BadRequest(
+            "_cursor: follow the `next` link of a page as it is.", diagnostics=f"found {(text or '')[:80]!r}"
+        )
+    part, kind, pk = map(int, found.groups())
+    return part, Place(kind, pk) if text else Place()
+
+
+def _bundle(request: Request, parameters: Parameters, shown: Sequence[tuple[int, Row]], more: bool) -> bytes:
+    """A searchset. Stored bodies are copied into it, never decoded."""
+    head = {"resourceType": "Bundle", "type": "searchset", "link": _links(request, parameters, shown, more)}
+    frame = json.encode(head)
+    if not shown:
+        return frame
+    base = request.base.encode()
+    entries = [
+        b'{"fullUrl":"%b/%b/%b","resource":%b,"search":{"mode":"%b"}}'
+        % (base, types.name_of[row.type].encode(), row.id.encode(), row.body, b"include" if part == 2 else b"match")
+        for part, row in shown
+    ]
+    return frame[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
+
+
+def _links(
+    request: Request, parameters: Parameters, shown: Sequence[tuple[int, Row]], more: bool
+) -> list[dict[str, str]]:
+    """`self` and `next`, as a GET of the same parameters, however they came."""
+    address = f"{request.base}/{'/'.join(request.segments)}"
+    asked = [(one.name, str(one.value)) for one in parameters.given]
+    links = [{"relation": "self", "url": f"{address}?{urlencode(asked)}" if asked else address}]
+    if more:
+        part, row = shown[-1]
+        onward = [*((name, text) for name, text in asked if name != CURSOR), (CURSOR, f"{part}-{row.type}-{row.pk}")]
+        links.append({"relation": "next", "url": f"{address}?{urlencode(onward)}"})
+    return links
+
+
+_PATIENT = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+_ENCOUNTER = "http://hl7.org/fhir/OperationDefinition/Encounter-everything"
+_NARROWED = ("_since", "_type", "_count", CURSOR)
+OPERATIONS = (
+    Operation("everything", everything, _PATIENT, ("type", "instance"), ("Patient",), ("start", "end", *_NARROWED)),
+    Operation("everything", everything, _ENCOUNTER, ("instance",), ("Encounter",), _NARROWED),
+)
