@@ -1,0 +1,58 @@
+"""Which narratives are allowed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ecluse.core.fhir.narrative import problem
+from tests.official import official_files
+
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">%s</div>'
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ("<p>Hello<br/>&nbsp;&amp;&eacute; <b>x</b></p>", ""),
+        ('<a href="http://a" title="b" xml:lang="fr">x</a>', ""),
+        ('<img src="#photo" alt="x"/>', ""),
+        ("<script>alert(1)</script>", "<script>"),
+        ('<p onclick="x()">a</p>', "onclick"),
+        ("<form><input/></form>", "<form>"),
+        ("<p>a", "well-formed"),
+        ("&nosuch;", "well-formed"),
+        ("", "no text"),
+        ("  <p> </p> ", "no text"),
+        ('<svg xmlns="http://www.w3.org/2000/svg"/>', "svg"),
+        ("a<?php x ?>", "<?>"),
+    ],
+)
+def test_a_narrative_is_checked(inside: str, words: str) -> None:
+    found = problem(DIV % inside)
+    assert (words in found) if words else found == ""
+
+
+def test_entities_are_not_expanded() -> None:
+    bomb = '<!DOCTYPE d [<!ENTITY a "xxxx"><!ENTITY b "&a;&a;">]>' + DIV % "&b;"
+    assert problem(bomb)
+
+
+WITHOUT_TEXT = {
+    "ActivityDefinition-blood-tubes-supply.json",
+    "ActivityDefinition-heart-valve-replacement.json",
+    "EventDefinition-example.json",
+    "Questionnaire-zika-virus-exposure-assessment.json",
+}
+"""Official examples whose narrative is empty."""
+
+
+def test_narratives_of_official_examples_are_allowed() -> None:
+    found = set()
+    for path in official_files():
+        if path.stat().st_size < 30_000:
+            text = json.loads(path.read_bytes()).get("text")
+            if text and problem(text["div"]):
+                found.add(path.name)
+    assert found == WITHOUT_TEXT
