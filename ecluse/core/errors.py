@@ -7,6 +7,7 @@
     ├── MethodNotAllowed    405
     ├── NotAcceptable       406
     ├── Conflict            409  two writers, or a reference that cannot be kept
+    ├── Overtaken           409  another writer changed what a condition had found: search again
     ├── PreconditionFailed  412  If-Match, or a condition that matches several
     ├── TooLarge            413
     ├── UnsupportedMedia    415
@@ -47,9 +48,17 @@ class EcluseError(Exception):
     retry: ClassVar[bool] = False
 
     def __init__(
-        self, text: str = "", *, issues: Sequence[Issue] = (), expression: str = "", diagnostics: str = ""
+        self,
+        text: str = "",
+        *,
+        issues: Sequence[Issue] = (),
+        expression: str = "",
+        diagnostics: str = "",
+        version: int | None = None,
     ) -> None:
-        """text: the sentence shown to the caller; issues: several findings at once, instead of text."""
+        """text: the sentence shown to the caller; issues: several findings at once, instead of text; version: the one
+        that stands, for the answer's ETag."""
+        self.version = version
         self.issues: tuple[Issue, ...] = tuple(issues) or (
             Issue(text or type(self).__doc__ or "", expression, diagnostics),
         )
@@ -96,6 +105,14 @@ class Gone(EcluseError):
 
     status = 410
     code = "deleted"
+
+
+class Overtaken(EcluseError):
+    """Another writer changed what the condition had found; search again."""
+
+    status = 409
+    code = "conflict"
+    retry = True
 
 
 class PreconditionFailed(EcluseError):

@@ -67,6 +67,11 @@ class Settings:
     pool_size: int = _setting(8, "Database connections of one process.")
     max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
+    conditional_delete: str = _setting(
+        "single",
+        "How many resources a conditional delete may match: single or multiple.",
+        choices=("single", "multiple"),
+    )
     bus: str = _setting("embedded", "Which log carries the events: embedded or kafka.", choices=("embedded", "kafka"))
     kafka_bootstrap: str = _setting("", "Kafka brokers, host:port,host:port.")
     kafka_prefix: str = _setting("", "Put before every topic name.")

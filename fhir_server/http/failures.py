@@ -20,7 +20,7 @@ def failure(error: Exception, request_id: str) -> Answer:
     """The answer to a request that failed."""
     if isinstance(error, EcluseError):
         headers = (("Retry-After", "5"),) if isinstance(error, Unavailable) else ()
-        return Answer(error.status, outcome_body(error), headers=headers)
+        return Answer(error.status, outcome_body(error), error.version, headers=headers)
     log.error("request failed", error=_place(error), request_id=request_id)
     issue = Issue(f"The server failed. Its log has the reason under {request_id}.", code="exception", severity="fatal")
     return Answer(500, json.encode(operation_outcome([issue])))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from ecluse.core.errors import BadRequest, NotAcceptable, UnsupportedMedia
+from fhir_server.store.write import ANY_VERSION, NO_VERSION
 
 JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
 ANY = frozenset({"*/*", "application/*"})
@@ -59,14 +60,29 @@ def is_lenient(headers: Mapping[str, str]) -> bool:
     return "handling=lenient" in headers.get("prefer", "").replace(" ", "")
 
 
+def version_condition(headers: Mapping[str, str]) -> int | None:
+    """Which version must stand for a write to take place, None when any or none may.
+
+    Raises: BadRequest (400) when If-None-Match asks a write for anything but `*`
+    Spec: http://hl7.org/fhir/R4/http.html#concurrency"""
+    unless = headers.get("if-none-match")
+    if unless is None:
+        return if_match(headers.get("if-match"))
+    if unless.strip() != "*" or "if-match" in headers:
+        raise BadRequest("A write takes If-Match, or If-None-Match: * to create only.", diagnostics=unless[:80])
+    return NO_VERSION
+
+
 def if_match(text: str | None) -> int | None:
-    """The version that If-Match names: `W/"3"`.
+    """The version that If-Match names: `W/"3"`; any when it is `*`.
 
     Raises: BadRequest (400) when it is no version of this server
     """
     if text is None:
         return None
+    if text.strip() == "*":
+        return ANY_VERSION
     found = _ENTITY_TAG.fullmatch(text.strip())
     if not found:
-        raise BadRequest('Write If-Match as the ETag of a read: W/"3".', diagnostics=text)
+        raise BadRequest('Write If-Match as the ETag of a read: W/"3".', diagnostics=text[:80])
     return int(found[1] or found[2])

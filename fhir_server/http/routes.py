@@ -31,10 +31,18 @@ ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 SYSTEM: dict[str, Interaction] = {"POST": transaction.transaction}
 METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities, "HEAD": capabilities.capabilities}
-TYPE: dict[str, Interaction] = {"GET": search_type.search, "HEAD": search_type.search, "POST": create.create}
+TYPE: dict[str, Interaction] = {
+    "GET": search_type.search,
+    "HEAD": search_type.search,
+    "POST": create.create,
+    "PUT": update.conditional_update,
+    "DELETE": delete.conditional_delete,
+}
 SEARCH: dict[str, Interaction] = {"POST": search_type.search_by_form}
 INSTANCE: dict[str, Interaction] = {"GET": read.read, "HEAD": read.read, "PUT": update.update, "DELETE": delete.delete}
-HISTORY: dict[str, Interaction] = {"GET": history.history, "HEAD": history.history}
+SYSTEM_HISTORY: dict[str, Interaction] = {"GET": history.system_history, "HEAD": history.system_history}
+TYPE_HISTORY: dict[str, Interaction] = {"GET": history.type_history, "HEAD": history.type_history}
+HISTORY: dict[str, Interaction] = {"GET": history.instance_history, "HEAD": history.instance_history}
 VERSION: dict[str, Interaction] = {"GET": vread.vread, "HEAD": vread.vread}
 
 
@@ -56,6 +64,8 @@ def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
             return SYSTEM
         case ("metadata",):
             return METADATA
+        case ("_history",):
+            return SYSTEM_HISTORY
         case (name,) if name.startswith("$"):
             return registry.methods("system", None, name)
     check_type(segments[0])
@@ -64,6 +74,8 @@ def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
             return TYPE
         case ("_search",):
             return SEARCH
+        case ("_history",):
+            return TYPE_HISTORY
         case (name,) if name.startswith("$"):
             return registry.methods("type", segments[0], name)
         case (resource_id,):

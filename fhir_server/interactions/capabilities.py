@@ -19,17 +19,20 @@ from fhir_server.server import Server
 from mappers.search.registry import searchable
 
 STARTED = clock.now()
-INTERACTIONS = ("create", "read", "vread", "update", "delete", "history-instance", "search-type")
+INTERACTIONS = ("create", "read", "vread", "update", "delete", "history-instance", "history-type", "search-type")
 
 
 async def capabilities(server: Server, request: Request) -> Answer:
     """200 with the CapabilityStatement."""
-    statement = {**_statement(), "implementation": {"description": "Écluse", "url": request.base}}
+    statement = {
+        **_statement(server.settings.conditional_delete),
+        "implementation": {"description": "Écluse", "url": request.base},
+    }
     return Answer(200, json.encode(statement))
 
 
 @cache
-def _statement() -> dict[str, Any]:
+def _statement(conditional_delete: str) -> dict[str, Any]:
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -41,15 +44,15 @@ def _statement() -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "resource": [_resource(name) for name in types.number_of],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "resource": [_resource(name, conditional_delete) for name in types.number_of],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
                 **_operations(declared("system")),
             }
         ],
     }
 
 
-def _resource(resource_type: str) -> dict[str, Any]:
+def _resource(resource_type: str, conditional_delete: str) -> dict[str, Any]:
     return {
         "type": resource_type,
         "interaction": [{"code": code} for code in INTERACTIONS],
@@ -58,8 +61,8 @@ def _resource(resource_type: str) -> dict[str, Any]:
         "updateCreate": True,
         "conditionalCreate": True,
         "conditionalRead": "not-supported",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": True,
+        "conditionalDelete": conditional_delete,
         "referencePolicy": ["literal", "logical", "local"],
         "searchParam": [
             {"name": parameter.code, "definition": parameter.url, "type": parameter.type}

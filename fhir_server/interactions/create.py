@@ -12,7 +12,7 @@ from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.interactions.writing import accepted, standing, written_answer
 from fhir_server.server import Server
-from fhir_server.store import conditions, resources
+from fhir_server.store import conditions
 from fhir_server.store.answers import first_answer, keep_answer
 from fhir_server.store.write import Intent, Written, intent, write
 
@@ -39,7 +39,7 @@ async def _written(conn: Any, server: Server, request: Request, wish: Intent) ->
     winners."""
     criteria = request.headers.get("if-none-exist")
     if criteria:
-        await resources.lock_conditions(conn, request.site.number, [f"{wish.type}?{criteria}"])
+        await conditions.lock_conditions(conn, request.site.number, [(wish.type, criteria)])
         found = await conditions.only_match(conn, request.site.number, wish.type, criteria)
         if found is not None:
             return await standing(conn, request, wish.type, found)

@@ -1,23 +1,85 @@
-"""delete: the resource is gone from reads and searches; its history stays.
+"""delete: resources are gone from reads and searches; their history stays. By id, or by what they match.
 
-Spec: http://hl7.org/fhir/R4/http.html#delete
+Spec: http://hl7.org/fhir/R4/http.html#delete, http://hl7.org/fhir/R4/http.html#3.1.0.7.1
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ecluse.core.errors import Issue
+from ecluse.core.fhir import json
+from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
+from fhir_server.interactions.conditional import delete_intents, until_settled
 from fhir_server.interactions.writing import write_in_transaction
+from fhir_server.search.control import LARGEST_PAGE
+from fhir_server.search.parse import parse_criteria
 from fhir_server.server import Server
-from fhir_server.store.write import Intent
+from fhir_server.store.conditions import lock_conditions
+from fhir_server.store.write import Intent, Written, write
 
 
 async def delete(server: Server, request: Request) -> Answer:
-    """204, also when it is gone already or never was: what the client wants is so.
+    """204, also when it is gone already or never was: what the client wants is so; 200 with an OperationOutcome for
+    those who prefer one.
 
     Raises: PreconditionFailed (412) when If-Match names another version
     """
     resource_type, resource_id = request.segments
-    wish = Intent(resource_type, resource_id, None, if_match=negotiation.if_match(request.headers.get("if-match")))
+    wish = Intent(resource_type, resource_id, None, if_match=negotiation.version_condition(request.headers))
     written = await write_in_transaction(server, request, wish)
-    return Answer(204, version=written.version or None)
+    answer = _told(_deleted(written)) if _wants_outcome(request) else Answer(204)
+    return answer._replace(version=written.version or None)
+
+
+async def conditional_delete(server: Server, request: Request) -> Answer:
+    """The one resource that matches is deleted, 204 as `delete`; where the server deletes several, all up to `_count`,
+    and 200 tells how many.
+
+    Raises: BadRequest (400) without criteria, PreconditionFailed (412) when several match and only one may"""
+    (resource_type,) = request.segments
+    most = bound(server, resource_type, request.query)
+    async with server.transaction() as conn:
+        await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
+
+        async def attempt() -> tuple[list[Written], bool]:
+            wishes = await delete_intents(conn, request.site.number, resource_type, request.query, most)
+            return await write(conn, server.keys, wishes[:most], request.context), len(wishes) > (most or 1)
+
+        written, more = await until_settled(attempt)
+    if most is None and not _wants_outcome(request):
+        return Answer(204, version=written[0].version if written else None)
+    return _told(_counted(resource_type, written, more=more))
+
+
+def bound(server: Server, resource_type: str, criteria: str) -> int | None:
+    """How many resources a conditional delete may take, None when only one may match.
+
+    Raises: BadRequest (400) when the criteria cannot be read"""
+    if server.settings.conditional_delete == "single":
+        return None
+    query = parse_criteria(resource_type, criteria)
+    return query.count if any(name == "_count" for name, _ in query.understood) else LARGEST_PAGE
+
+
+def _wants_outcome(request: Request) -> bool:
+    return negotiation.preferred_return(request.headers) == "OperationOutcome"
+
+
+def _told(text: str) -> Answer:
+    issue = Issue(text, code="informational", severity="information")
+    return Answer(200, json.encode(operation_outcome([issue])))
+
+
+def _deleted(written: Written) -> str:
+    name = f"{written.type}/{written.id}"
+    if not written.version:
+        return f"There never was a {name}; nothing was deleted."
+    return f"{name} was deleted {'before' if written.unchanged else 'now'}, in version {written.version}."
+
+
+def _counted(resource_type: str, written: Sequence[Written], *, more: bool) -> str:
+    rest = " More match: send the request again to delete them too." if more else ""
+    return f"{len(written)} {resource_type} deleted.{rest}"

@@ -1,90 +1,189 @@
-"""history of one resource: its versions, newest first.
+"""history of a resource, of a type, of the whole site: versions, newest first, deletions among them.
 
 Spec: http://hl7.org/fhir/R4/http.html#history
 """
 
 from __future__ import annotations
 
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from ecluse.core import clock
-from ecluse.core.errors import BadRequest, NotFound
-from ecluse.core.fhir import dates, json
+from ecluse.core.errors import BadRequest, EcluseError, NotFound
+from ecluse.core.fhir import dates, json, types
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import entity_tag
 from fhir_server.server import Server
-from fhir_server.store import resources
-from fhir_server.store.resources import Past
+from fhir_server.store import history as store
+from fhir_server.store.history import Past, Place, Window
 from fhir_server.store.write import CREATED
 
 DEFAULT_COUNT, MOST = 100, 1000
-NEWEST = 2**31 - 1
-KNOWN = frozenset({"_count", "_since", "_format", "_pretty", "_before"})
+ALL_TYPES = tuple(types.number_of.values())
 
 
-async def history(server: Server, request: Request) -> Answer:
-    """200 with a history bundle; `next` leads to older versions.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the parameters ask for. count: 0 for the total alone; link: the parameters again, without the cursor"""
+
+    window: Window
+    place: Place
+    count: int
+    total: bool
+    link: tuple[tuple[str, str], ...]
+
+
+async def instance_history(server: Server, request: Request) -> Answer:
+    """200 with the versions of one resource and their number; `next` leads to older ones.
 
     Raises: NotFound (404) when nothing was ever stored, BadRequest (400) for a parameter that it does not know
     """
     resource_type, resource_id, _ = request.segments
-    asked = _parameters(request.query)
-    count = min(_whole(asked.get("_count"), DEFAULT_COUNT), MOST)
-    below = _whole(asked.get("_before"), NEWEST)
-    since = dates.bounds(asked["_since"])[0] if "_since" in asked else None
-    key = (request.site.number, resource_type, resource_id)
+    asked = _asked(request.query)
+    site, address = request.site.number, (resource_type, resource_id)
     async with server.connection() as conn:
-        versions = await resources.history(conn, *key, below=below, limit=count + 1, since=since)
-        total = await resources.history_total(conn, *key, since)
-        if total == 0 and await resources.history_total(conn, *key, None) == 0:
-            raise NotFound(f"There is no {resource_type}/{resource_id} here.")
-    return Answer(200, json.encode(_bundle(request, versions[:count], total, _links(request, asked, versions, count))))
+        versions = await store.of_resource(conn, site, address, asked.window, asked.place, asked.count + 1)
+        stored, total = await store.of_resource_total(conn, site, address, asked.window)
+    if not stored:
+        raise NotFound(f"There is no {resource_type}/{resource_id} here.")
+    return Answer(200, _bundle(request, asked, versions, total))
 
 
-def _parameters(query: str) -> dict[str, str]:
-    asked = dict(parse_qsl(query, keep_blank_values=True))
-    for name in asked.keys() - KNOWN:
-        raise BadRequest(f"A history takes {', '.join(sorted(KNOWN - {'_before'}))}.", diagnostics=name)
-    return asked
+async def type_history(server: Server, request: Request) -> Answer:
+    """200 with the versions of all resources of a type."""
+    return await _of_types(server, request, [types.number_of[request.segments[0]]])
 
 
-def _whole(text: str | None, default: int) -> int:
-    if text is None:
-        return default
+async def system_history(server: Server, request: Request) -> Answer:
+    """200 with the versions of all resources of the site."""
+    return await _of_types(server, request, ALL_TYPES)
+
+
+async def _of_types(server: Server, request: Request, kinds: Sequence[int]) -> Answer:
+    """Counted only when asked to: counting reads all there is."""
+    asked = _asked(request.query)
+    site, versions, total = request.site.number, list[Past](), None
+    async with server.connection() as conn:
+        if asked.count:
+            versions = await store.of_types(conn, site, kinds, asked.window, asked.place, asked.count + 1)
+        if asked.total or not asked.count:
+            total = await store.of_types_total(conn, site, kinds, asked.window)
+    return Answer(200, _bundle(request, asked, versions, total))
+
+
+def _asked(query: str) -> Asked:
+    given = parse_qsl(query, keep_blank_values=True)
+    values = dict(given)
+    for name in values.keys() - READERS.keys():
+        raise BadRequest(f"A history takes {', '.join(sorted(READERS.keys() - {'_cursor'}))}.", diagnostics=name[:80])
+    if len(values) < len(given):
+        raise BadRequest("Write each parameter once.", diagnostics=query[:80])
+    read = {name: READERS[name](name, text) for name, text in given}
+    low, high = read.get("_at", (Window().current, Window().until))
+    return Asked(
+        window=Window(read.get("_since", Window().since), high, low),
+        place=read.get("_cursor", Place()),
+        count=read.get("_count", DEFAULT_COUNT),
+        total=values.get("_total", "none") != "none",
+        link=tuple(pair for pair in given if pair[0] != "_cursor"),
+    )
+
+
+def _count(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise BadRequest("Write a whole number.", diagnostics=text)
-    return min(int(text), NEWEST)
+        raise BadRequest(f"{name}: write a number from 0 on.", diagnostics=f'found "{text[:80]}"')
+    return min(int(text[:9]), MOST)
 
 
-def _links(request: Request, asked: dict[str, str], versions: list[Past], count: int) -> list[dict[str, str]]:
+def _moment(name: str, text: str) -> Any:
+    """The interval that a date covers."""
+    try:
+        return dates.bounds(text.replace(" ", "+"))
+    except EcluseError as error:
+        raise BadRequest(f"{name}: {error.issues[0].text}", diagnostics=error.issues[0].diagnostics) from None
+
+
+def _beginning(name: str, text: str) -> Any:
+    return _moment(name, text)[0]
+
+
+def _one_of(*choices: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text not in choices:
+            raise BadRequest(f"{name}: write {' or '.join(choices)}.", diagnostics=f'found "{text[:80]}"')
+        return text
+
+    return read
+
+
+def _cursor(name: str, text: str) -> Place:
+    try:
+        found = msgspec.msgpack.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Place)
+    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        found = None
+    if found is None or found.updated.tzinfo is None or not 0 < found.version <= store.NEWEST:
+        raise BadRequest(f"{name}: follow the `next` link of a page as it is.", diagnostics=f'found "{text[:80]}"')
+    return found
+
+
+def _unchanged(name: str, text: str) -> str:
+    return text
+
+
+READERS: dict[str, Callable[[str, str], Any]] = {
+    "_at": _moment,
+    "_count": _count,
+    "_cursor": _cursor,
+    "_format": _unchanged,
+    "_pretty": _unchanged,
+    "_since": _beginning,
+    "_sort": _one_of("-_lastUpdated"),
+    "_total": _one_of("none", "estimate", "accurate"),
+}
+"""What reads the text of each parameter; `_format` and `_pretty` are obeyed where the answer is written.
+
+Raises: BadRequest (400) when the text is none that the parameter takes"""
+
+
+def _bundle(request: Request, asked: Asked, versions: Sequence[Past], total: int | None) -> bytes:
+    """One version more than the page holds means that there is a next page."""
+    shown = versions[: asked.count]
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
+    if total is not None:
+        bundle["total"] = total
+    bundle["link"] = [_link(request, "self", asked.link)]
+    if len(versions) > len(shown) > 0:
+        last = shown[-1]
+        place = urlsafe_b64encode(msgspec.msgpack.encode(Place(last.updated, last.pk, last.version))).rstrip(b"=")
+        bundle["link"].append(_link(request, "next", [*asked.link, ("_cursor", place.decode())]))
+    if shown:
+        bundle["entry"] = [_entry(request, past) for past in shown]
+    return json.encode(bundle)
+
+
+def _link(request: Request, relation: str, parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
     address = f"{request.base}/{'/'.join(request.segments)}"
-    links = [{"relation": "self", "url": f"{address}?{urlencode(asked)}" if asked else address}]
-    if len(versions) > count > 0:
-        older = {**asked, "_before": str(versions[count - 1].version)}
-        links.append({"relation": "next", "url": f"{address}?{urlencode(older)}"})
-    return links
-
-
-def _bundle(request: Request, versions: list[Past], total: int, links: list[dict[str, str]]) -> dict[str, Any]:
-    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history", "total": total, "link": links}
-    if versions:
-        bundle["entry"] = [_entry(request, past) for past in versions]
-    return bundle
+    return {"relation": relation, "url": f"{address}?{urlencode(parameters)}" if parameters else address}
 
 
 def _entry(request: Request, past: Past) -> dict[str, Any]:
-    resource_type, resource_id, _ = request.segments
-    address = f"{resource_type}/{resource_id}"
-    created = past.op == CREATED
+    """How the version came to be: what was asked, and what the answer was."""
+    resource_type = types.name_of[past.type]
+    address = f"{resource_type}/{past.id}"
     entry: dict[str, Any] = {"fullUrl": f"{request.base}/{address}"}
     if past.body is not None:
         entry["resource"] = msgspec.Raw(past.body)
-    entry["request"] = {"method": "DELETE" if past.body is None else "PUT", "url": address}
+    method = "DELETE" if past.body is None else "POST" if past.posted else "PUT"
+    status = "204 No Content" if past.body is None else "201 Created" if past.op == CREATED else "200 OK"
+    entry["request"] = {"method": method, "url": resource_type if past.posted else address}
     entry["response"] = {
-        "status": "201 Created" if created else "204 No Content" if past.body is None else "200 OK",
+        "status": status,
         "etag": entity_tag(past.version),
         "lastModified": clock.instant_text(past.updated),
     }

@@ -17,7 +17,7 @@ from ecluse.core.fhir import json
 from ecluse.core.fhir.references import conditional_references, rewrite
 from fhir_server.interactions.plan import Step
 from fhir_server.slices import in_slices
-from fhir_server.store import conditions, resources
+from fhir_server.store import conditions
 
 _RESTFUL = re.compile(r"https?://.+/([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")
 _CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*")')
@@ -40,7 +40,7 @@ async def _conditional_creates(conn: Any, site: int, steps: Sequence[Step]) -> d
     wanted = [step for step in steps if step.method == "POST" and step.criteria]
     if not wanted:
         return {}
-    await resources.lock_conditions(conn, site, [f"{step.type}?{step.criteria}" for step in wanted])
+    await conditions.lock_conditions(conn, site, [(step.type, step.criteria) for step in wanted])
     found: dict[int, str] = {}
     first: dict[str, Step] = {}
     for step in wanted:

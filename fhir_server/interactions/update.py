@@ -1,6 +1,6 @@
-"""update: the next version of a resource, or its first one under the client's id.
+"""update: the next version of a resource, or its first one under the client's id; by id, or by what it matches.
 
-Spec: http://hl7.org/fhir/R4/http.html#update
+Spec: http://hl7.org/fhir/R4/http.html#update, http://hl7.org/fhir/R4/http.html#cond-update
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 from ecluse.core.errors import BadRequest, Issue
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
+from fhir_server.interactions.conditional import until_settled, update_intent, update_target
 from fhir_server.interactions.writing import accepted, write_in_transaction, written_answer
 from fhir_server.server import Server
-from fhir_server.store.write import intent
+from fhir_server.store.conditions import lock_conditions
+from fhir_server.store.write import Written, intent, write
 
 
 async def update(server: Server, request: Request) -> Answer:
@@ -22,8 +24,30 @@ async def update(server: Server, request: Request) -> Answer:
     resource_type, resource_id = request.segments
     resource = accepted(request, resource_type, request.body)
     check_same_id(resource.get("id"), resource_type, resource_id, resource_type)
-    wish = intent(resource, resource_id, if_match=negotiation.if_match(request.headers.get("if-match")))
+    wish = intent(resource, resource_id, if_match=negotiation.version_condition(request.headers))
     return written_answer(request, await write_in_transaction(server, request, wish))
+
+
+async def conditional_update(server: Server, request: Request) -> Answer:
+    """The same, of the one resource that matches; when none does it is created.
+
+    Raises: as `update`; PreconditionFailed (412) also when several match, BadRequest (400) and Conflict (409) when the
+    body's id is another one's
+    """
+    negotiation.check_content_type(request.headers)
+    (resource_type,) = request.segments
+    resource = accepted(request, resource_type, request.body)
+    condition = negotiation.version_condition(request.headers)
+    async with server.transaction() as conn:
+        await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
+
+        async def attempt() -> Written:
+            target = await update_target(conn, request.site.number, resource_type, request.query, resource.get("id"))
+            wish = update_intent(resource, target, condition)
+            (written,) = await write(conn, server.keys, [wish], request.context)
+            return written
+
+        return written_answer(request, await until_settled(attempt))
 
 
 def check_same_id(given: object, resource_type: str, resource_id: str, expression: str) -> None:

@@ -55,11 +55,12 @@ def count(site: int, query: SearchQuery) -> Compiled:
     return f"SELECT {counted}\n{statement.source()}", statement.arguments.values
 
 
-def matches(site: int, query: SearchQuery) -> Compiled:
-    """Up to two rows of (pk, id, version): enough to tell none, one and several apart."""
+def matches(site: int, query: SearchQuery, most: int = 2) -> Compiled:
+    """Up to so many rows of (pk, id, version); two are enough to tell none, one and several apart."""
     statement = _Statement(site, query)
+    found = statement.found(f"LIMIT {most}")
     return (
-        f"SELECT r.pk, r.id, r.version\nFROM (\n{statement.found('LIMIT 2')}\n) m\n"
+        f"SELECT r.pk, r.id, r.version\nFROM (\n{found}\n) m\n"
         f"JOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk"
     ), statement.arguments.values
 

@@ -11,6 +11,8 @@ from typing import Any
 from ecluse.core import clock
 from ecluse.core.fhir import json
 
+OURS = ("versionId", "lastUpdated")
+
 
 def stored_body(resource: dict[str, Any], resource_id: str, version: int, updated: datetime) -> bytes:
     """JSON of the resource under this id and version."""
@@ -21,3 +23,14 @@ def stored_body(resource: dict[str, Any], resource_id: str, version: int, update
     for name, value in resource.items():
         body.setdefault(name, value)
     return json.encode(body)
+
+
+def same_content(resource: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two decoded resources say the same, whatever the order of their members; version and instant are no
+    content, numbers are their lexemes."""
+    return _content(resource) == _content(other)
+
+
+def _content(resource: dict[str, Any]) -> dict[str, Any]:
+    meta = {name: value for name, value in (resource.get("meta") or {}).items() if name not in OURS}
+    return {**resource, "id": None, "meta": meta}

@@ -1,28 +1,85 @@
 """Which resources match a condition: `identifier=https://rpps.esante.gouv.fr|10001234567`.
 
-Enters: a connection in the caller's transaction, and search criteria. Leaves: ids. The caller holds the locks of its
-conditions (`resources.lock_conditions`) when it will write what it did not find. Spec:
-http://hl7.org/fhir/R4/http.html#cond-update, http://hl7.org/fhir/R4/http.html#trules"""
+Enters: a connection in the caller's transaction, and search criteria. Leaves: ids and versions. The caller holds the
+locks of its conditions when it will write by what it found or did not find.
+Spec: http://hl7.org/fhir/R4/http.html#cond-update, http://hl7.org/fhir/R4/http.html#trules
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import zlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from ecluse.core.errors import PreconditionFailed
 from fhir_server.search.compile import matches
+from fhir_server.search.control import CONTROLS
 from fhir_server.search.parse import parse_criteria
+from fhir_server.store.resources import SQL
+
+LOCKS = 0x46484952
+BUCKETS = 1024
+SEVERAL = 2
+_ADDRESS = re.compile(r"[^?=&]*\?")
 
 
-async def only_match(conn: Any, site: int, resource_type: str, criteria: str) -> str | None:
-    """The id of the one resource that matches, None when none does.
+class Match(NamedTuple):
+    """A resource that matches, in the version that the search saw."""
+
+    id: str
+    version: int
+
+
+async def lock_conditions(conn: Any, site: int, conditions: Iterable[tuple[str, str]]) -> None:
+    """Holds conditions, (type, criteria), until the transaction ends, so that the search that follows sees what the
+    other holders committed."""
+    buckets = sorted({zlib.crc32(_name(site, *condition).encode()) % BUCKETS for condition in conditions})
+    await conn.execute(SQL["conditions"], buckets, LOCKS)
+
+
+async def matching(conn: Any, site: int, resource_type: str, criteria: str, most: int = SEVERAL) -> list[Match]:
+    """The resources that match, so many at most.
+
+    Raises: BadRequest (400) when the criteria cannot be read
+    """
+    sql, arguments = matches(site, parse_criteria(resource_type, criteria_of(criteria)), most)
+    return [Match(row["id"], row["version"]) for row in await conn.fetch(sql, *arguments)]
+
+
+async def one_match(conn: Any, site: int, resource_type: str, criteria: str) -> Match | None:
+    """The one resource that matches, None when none does.
 
     Raises: PreconditionFailed (412) when several match, BadRequest (400) when the criteria cannot be read
     """
-    sql, arguments = matches(site, parse_criteria(resource_type, criteria))
-    rows = await conn.fetch(sql, *arguments)
-    if len(rows) > 1:
-        raise PreconditionFailed(
-            f"Several {resource_type} resources match; make the condition narrower or remove the duplicates.",
-            diagnostics=f"{resource_type}?{criteria}",
-        )
-    return rows[0]["id"] if rows else None
+    found = await matching(conn, site, resource_type, criteria)
+    if len(found) > 1:
+        raise several(resource_type, criteria)
+    return found[0] if found else None
+
+
+async def only_match(conn: Any, site: int, resource_type: str, criteria: str) -> str | None:
+    """The id of the one resource that matches, as `one_match`."""
+    match = await one_match(conn, site, resource_type, criteria)
+    return match and match.id
+
+
+def several(resource_type: str, criteria: str) -> PreconditionFailed:
+    """The error of a condition that was to have one match."""
+    return PreconditionFailed(
+        f"Several {resource_type} resources match; make the condition narrower or remove the duplicates.",
+        diagnostics=f"{resource_type}?{criteria_of(criteria)}",
+    )
+
+
+def _name(site: int, resource_type: str, criteria: str) -> str:
+    """One text for a condition, however it is written."""
+    asked = [pair for pair in parse_qsl(criteria_of(criteria)) if pair[0] not in CONTROLS]
+    return f"{site} {resource_type} {sorted(asked)}"
+
+
+def criteria_of(text: str) -> str:
+    """The criteria alone: some clients write the whole address, `Patient?identifier=…`, into If-None-Exist."""
+    found = _ADDRESS.match(text)
+    return text[found.end() :] if found else text

@@ -5,8 +5,7 @@ Enters: a connection, a site's number, type and id. Leaves: rows; a body is the 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,9 +14,6 @@ from ecluse.core.errors import Gone, NotFound
 from ecluse.core.fhir import types
 
 SQL = queries.load(__package__, "resources.sql")
-CONDITION_LOCKS = 0x46484952
-BUCKETS = 1024
-BEGINNING = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 
 
 class Stored(NamedTuple):
@@ -27,16 +23,6 @@ class Stored(NamedTuple):
     version: int
     updated: datetime
     deleted: bool
-    body: bytes | None
-
-
-class Past(NamedTuple):
-    """One line of a history."""
-
-    pk: int
-    version: int
-    updated: datetime
-    op: int
     body: bytes | None
 
 
@@ -71,31 +57,9 @@ def _standing(row: Any, resource_type: str, address: str) -> Stored:
         raise NotFound(f"There is no {resource_type}/{address} here.")
     stored = Stored(*row)
     if stored.deleted:
-        raise Gone(f"{resource_type}/{address} was deleted in version {stored.version}; its history is still there.")
+        text = f"{resource_type}/{address} was deleted in version {stored.version}; its history is still there."
+        raise Gone(text, version=stored.version)
     return stored
-
-
-async def history(
-    conn: Any, site: int, resource_type: str, resource_id: str, *, below: int, limit: int, since: datetime | None
-) -> list[Past]:
-    """Versions, newest first, each older than `below`."""
-    key = (site, types.number_of[resource_type], resource_id)
-    return [Past(*row) for row in await conn.fetch(SQL["history"], *key, below, limit, since or BEGINNING)]
-
-
-async def history_total(conn: Any, site: int, resource_type: str, resource_id: str, since: datetime | None) -> int:
-    """How many versions there are."""
-    total: int = await conn.fetchval(
-        SQL["history_total"], site, types.number_of[resource_type], resource_id, since or BEGINNING
-    )
-    return total
-
-
-async def lock_conditions(conn: Any, site: int, conditions: Iterable[str]) -> None:
-    """Holds the conditions until the transaction ends, so that the search that follows sees what the others
-    committed."""
-    buckets = sorted({zlib.crc32(f"{site} {condition}".encode()) % BUCKETS for condition in conditions})
-    await conn.execute(SQL["conditions"], buckets, CONDITION_LOCKS)
 
 
 async def sites(conn: Any) -> list[Site]:

@@ -14,24 +14,6 @@ FROM fhir.resource r
 JOIN fhir.version v ON v.pk = r.pk AND v.version = $4
 WHERE r.site = $1 AND r.type = $2 AND r.id = $3;
 
--- name: history
--- Versions of one resource, newest first.
--- $1 site, $2 type, $3 id, $4 below this version, $5 limit, $6 not before
-SELECT v.pk, v.version, v.updated, v.op, v.body
-FROM fhir.resource r
-JOIN fhir.version v ON v.pk = r.pk
-WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND v.version < $4 AND v.updated >= $6
-ORDER BY v.version DESC
-LIMIT $5;
-
--- name: history_total
--- How many versions one resource has.
--- $1 site, $2 type, $3 id, $4 not before
-SELECT count(*)
-FROM fhir.resource r
-JOIN fhir.version v ON v.pk = r.pk
-WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND v.updated >= $4;
-
 -- name: conditions
 -- Waits for the conditional writes that another transaction is making on the same conditions, in bucket order.
 -- $1 buckets, ascending; $2 the class of these locks

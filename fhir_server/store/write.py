@@ -1,32 +1,34 @@
 """The one door in: every way of writing ends here, in the caller's transaction.
 
-Enters: intents (create, update, delete), each with its resource checked, its references final and its rows mapped, and
-the context of the request. Leaves: what was written, with version and instant, in the order of the intents. The
-versions, the rows that searches read and the events of the bus are written by the same statements, so that none can
-stand without the others.
+Enters: intents (create, update, patch, delete), each with its resource checked, its references final and its rows
+mapped, and the context of the request. Leaves: what was written, with version and instant, in the order of the intents.
+The versions, the rows that searches read and the events of the bus are written by the same statements, so that none
+can stand without the others.
 
-    1 lock     the rows of known ids, in (type, id) order, so that two writers of the same resources cannot wait for
-    each other 2 compare  a version condition, an update that changes nothing 3 write    one statement for all that is
-    new, one for all that changes
+    1 lock     the rows of known ids, in (type, id) order, so that writers of the same resources never wait in a circle
+    2 compare  a version condition, what a search had found, an update that changes nothing; a patch is made here
+    3 write    one statement for all that is new, one for all that changes
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
-from ecluse.core.errors import PreconditionFailed
+from ecluse.core.errors import Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.slices import in_slices
-from fhir_server.store.body import stored_body
+from fhir_server.store.body import same_content, stored_body
 from fhir_server.store.keys import Keys
 from mappers.search.index import IndexRows, index_rows, patient_of
 
 SQL = queries.load(__package__, "write.sql")
 CREATED, UPDATED, DELETED = 1, 2, 3
+NO_VERSION, ANY_VERSION = 0, -1
+"""What if_match may say beside a version: nothing may stand, anything must."""
 MOST_AT_ONCE = 2000
 """New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
 NO_ROWS = IndexRows([], [], [], [])
@@ -46,7 +48,10 @@ class Context(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """One write that somebody asks for. `new`: the server gave the id, so no row can stand under it."""
+    """One write that somebody asks for; without a resource and a change it is a delete.
+
+    new: the server gave the id, so no row can stand under it; change: makes the intent of the resource that stands,
+    under its lock (a patch); seen: the version that a search found, which must be the one that stands"""
 
     type: str
     id: str
@@ -55,6 +60,8 @@ class Intent(NamedTuple):
     patient: str | None = None
     new: bool = False
     if_match: int | None = None
+    change: Callable[[dict[str, Any]], Intent] | None = None
+    seen: int | None = None
 
 
 class Written(NamedTuple):
@@ -83,7 +90,7 @@ class Held(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A next version, ready to be stored."""
+    """A next version, ready to be stored. former: the instant of the version before"""
 
     pk: int
     entry: int
@@ -93,6 +100,7 @@ class Change(NamedTuple):
     patient: str | None
     gone: IndexRows
     rows: IndexRows
+    former: datetime
 
 
 def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_match: int | None = None) -> Intent:
@@ -106,7 +114,8 @@ def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_
 async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> list[Written]:
     """What was written, in the order of the intents.
 
-    Raises: PreconditionFailed (412) when a version condition does not hold
+    Raises: PreconditionFailed (412) when a version condition does not hold, Overtaken (409) when what a search found
+    has changed since, NotFound (404) and Gone (410) when there is nothing to patch
     """
     held = await _lock(conn, keys, intents, context)
     numbers = await keys.take(conn, 1 + sum(item.new for item in intents))
@@ -158,28 +167,55 @@ def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
     assert item.resource is not None
     body = stored_body(item.resource, item.id, 1, context.received_at)
     written = Written(item.type, item.id, 1, context.received_at, body, created=True)
-    return Change(pk, entry, CREATED, item, written, item.patient, NO_ROWS, item.rows)
+    return Change(pk, entry, CREATED, item, written, item.patient, NO_ROWS, item.rows, written.updated)
 
 
 def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> Change | Written:
     """The change that the intent asks for, or what stands already when it asks for nothing new."""
+    if item.seen is not None and (held is None or item.seen != held.version):
+        raise Overtaken
+    if item.if_match is not None:
+        _check_version(item, held)
+    if item.change is not None:
+        item = _changed(item, item.change, held)
     if held is None:
         return Written(item.type, item.id, 0, context.received_at, None, unchanged=True)
-    if item.if_match is not None and (held.deleted or item.if_match != held.version):
-        raise PreconditionFailed(
-            f"{item.type}/{item.id} is at version {held.version}; read it again and repeat the change on that version.",
-            diagnostics=f"If-Match asked for version {item.if_match}",
-        )
     if item.resource is None:
         return _delete(item, held, entry, context)
-    if held.body is not None and held.body == stored_body(item.resource, item.id, held.version, held.updated):
+    standing = json.decode_exactly(held.body) if held.body is not None else None
+    if standing is not None and same_content(standing, item.resource):
         return Written(item.type, item.id, held.version, held.updated, held.body, unchanged=True)
     updated = _after(held, context)
     body = stored_body(item.resource, item.id, held.version + 1, updated)
     written = Written(item.type, item.id, held.version + 1, updated, body, created=held.deleted)
-    before = index_rows(item.type, json.decode(held.body)) if held.body is not None else NO_ROWS
+    before = index_rows(item.type, standing) if standing is not None else NO_ROWS
     op = CREATED if held.deleted else UPDATED
-    return Change(held.pk, entry, op, item, written, item.patient, _minus(before, item.rows), _minus(item.rows, before))
+    gone, added = _minus(before, item.rows), _minus(item.rows, before)
+    return Change(held.pk, entry, op, item, written, item.patient, gone, added, held.updated)
+
+
+def _check_version(item: Intent, held: Held | None) -> None:
+    """Raises: PreconditionFailed (412), telling the version that stands"""
+    standing = held.version if held is not None and not held.deleted else NO_VERSION
+    if item.if_match == standing or (item.if_match == ANY_VERSION and standing):
+        return
+    name, found = f"{item.type}/{item.id}", f"If-Match asked for version {item.if_match}"
+    if item.if_match == NO_VERSION:
+        text, found = f"{name} exists already, in version {standing}; update it without If-None-Match.", ""
+    elif not standing:
+        text = f"{name} does not exist; leave If-Match out to create it."
+    else:
+        text = f"{name} is at version {standing}; read it again and repeat the change on that version."
+    raise PreconditionFailed(text, diagnostics=found, version=standing or None)
+
+
+def _changed(item: Intent, change: Callable[[dict[str, Any]], Intent], held: Held | None) -> Intent:
+    """The intent that a change makes of what stands."""
+    if held is None:
+        raise NotFound(f"There is no {item.type}/{item.id} here.")
+    if held.body is None:
+        raise Gone(f"{item.type}/{item.id} was deleted in version {held.version}.", version=held.version)
+    return change(json.decode_exactly(held.body))
 
 
 def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | Written:
@@ -187,7 +223,7 @@ def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | 
         return Written(item.type, item.id, held.version, held.updated, None, unchanged=True)
     written = Written(item.type, item.id, held.version + 1, _after(held, context), None)
     before = index_rows(item.type, json.decode(held.body)) if held.body is not None else NO_ROWS
-    return Change(held.pk, entry, DELETED, item, written, held.patient, before, NO_ROWS)
+    return Change(held.pk, entry, DELETED, item, written, held.patient, before, NO_ROWS, held.updated)
 
 
 def _after(held: Held, context: Context) -> datetime:
@@ -256,6 +292,7 @@ def _next_columns(changes: Sequence[Change]) -> list[list[Any]]:
         [change.written.version for change in changes],
         [change.written.updated for change in changes],
         [change.op for change in changes],
+        [change.former for change in changes],
     ]
 
 

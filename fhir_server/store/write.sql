@@ -68,15 +68,15 @@ SELECT pk, 1, $4, type, 1, $5, patient FROM first ORDER BY entry;
 -- name: store_next
 -- Next versions of locked rows, and their events.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
--- $10 keys, $11 types, $12 patients, $13 bodies, $14 entries, $15 versions, $16 instants, $17 operations
+-- $10 keys, $11 types, $12 patients, $13 bodies, $14 entries, $15 versions, $16 instants, $17 operations, $18 instants of the versions before
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
     VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9)
     ON CONFLICT DO NOTHING
 ), next AS (
-    SELECT pk, type, patient, body, entry, version, updated, op
+    SELECT pk, type, patient, body, entry, version, updated, op, former
     FROM unnest($10::bigint[], $11::smallint[], $12::text[], $13::bytea[], $14::int[], $15::int[], $16::timestamptz[],
-        $17::smallint[]) AS given (pk, type, patient, body, entry, version, updated, op)
+        $17::smallint[], $18::timestamptz[]) AS given (pk, type, patient, body, entry, version, updated, op, former)
 ), resource AS (
     UPDATE fhir.resource r
     SET version = next.version, updated = next.updated, deleted = next.body IS NULL, patient = next.patient
@@ -85,6 +85,9 @@ WITH source AS (
 ), version AS (
     INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)
     SELECT pk, $1, updated, version, entry, $4, type, op, patient, body FROM next
+), superseded AS (
+    INSERT INTO fhir.superseded (pk, updated, until, version, site, type)
+    SELECT pk, former, updated, version - 1, $4, type FROM next WHERE version > 1
 )
 INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
 SELECT pk, version, $4, type, op, $5, patient FROM next ORDER BY entry;

@@ -110,8 +110,8 @@ def test_another_content_type_answers_415(fhir: httpx.Client) -> None:
 
 def test_an_unknown_method_or_address_answers_4xx_with_an_outcome(fhir: httpx.Client) -> None:
     for method, path, status in (
-        ("PATCH", "/Patient/1", 405),
-        ("PUT", "/Patient", 405),
+        ("PATCH", "/metadata", 405),
+        ("PUT", "/Patient/_search", 405),
         ("GET", "/Patient/1/2/3", 404),
         ("PUT", "/Patient/a b", 400),
     ):

@@ -58,6 +58,18 @@ CREATE TABLE fhir.version (
     PRIMARY KEY (pk, version)
 ) WITH (toast_tuple_target = 8160);
 
+-- When each version that is no longer current was made and replaced; with fhir.resource the history of a type. A create
+-- writes nothing here.
+CREATE TABLE fhir.superseded (
+    pk bigint NOT NULL,
+    updated timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    version integer NOT NULL,
+    site smallint NOT NULL,
+    type smallint NOT NULL,
+    PRIMARY KEY (site, type, updated, pk)
+);
+
 -- What searches read. A row is keyed by the element path it was taken from; parameters that share a path share rows.
 -- The resource key ends each index, so that a probe for one resource and a walk in resource order need no other index.
 CREATE TABLE fhir.token (
