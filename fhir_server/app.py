@@ -10,12 +10,12 @@ from typing import Any
 
 from ecluse.core import clock
 from ecluse.core.errors import NotFound
+from fhir_server.bundles import post
 from fhir_server.http import negotiation
 from fhir_server.http.body import Disconnected, read_body
 from fhir_server.http.failures import failure
 from fhir_server.http.request import Request
 from fhir_server.http.responses import respond, takes_gzip
-from fhir_server.http.routes import dispatch
 from fhir_server.server import Server
 
 LONGEST_REQUEST_ID = 200
@@ -36,7 +36,7 @@ class FhirApp:
         try:
             request = await self._request(scope, receive, headers, request_id)
             gzip = takes_gzip(request)
-            answer = await dispatch(self.server, request)
+            answer = await post.answer(self.server, request)
         except Disconnected:
             return
         except Exception as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecluse.core.db.databases import Databases
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import commit, translated, undone
 from ecluse.core.errors import NotFound
 from ecluse.core.settings import Settings
 from fhir_server.store import resources
@@ -51,16 +51,24 @@ class Server:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
-        """A connection in a transaction that is committed at the end, READ COMMITTED."""
+        """A connection in a transaction that is committed at the end, READ COMMITTED; `within` a transaction it is that
+        one, and others commit it.
+
+        Raises: Undone (503) when the database undid it, Uncertain (503) when the answer to the commit was lost
+        """
+        if self._conn is not None:
+            yield self._conn
+            return
         async with self.connection() as conn:
-            await conn.execute(BEGIN)
-            try:
-                yield conn
-            except BaseException:
-                if not conn.is_closed():
-                    await conn.execute("ROLLBACK")
-                raise
-            await conn.execute("COMMIT")
+            with undone():
+                await conn.execute(BEGIN)
+                try:
+                    yield conn
+                except BaseException:
+                    if not conn.is_closed():
+                        await conn.execute("ROLLBACK")
+                    raise
+            await commit(conn)
         self.committed()
 
     def within(self, conn: Any) -> Server:

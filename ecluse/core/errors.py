@@ -14,6 +14,8 @@
     ├── Unprocessable       422  FHIR, but against a rule of the server
     ├── NotSupported        501
     ├── Unavailable         503  the database, the broker or a neighbour is away: try again
+    │   ├── Undone          503  the database undid the transaction: nothing of it was written
+    │   └── Uncertain       503  the connection was lost during the commit: it was written, or it was not
     ├── Fenced              503  another process has taken this one's work over
     └── Unmappable           -   a consumer cannot map this record, now or later: dead letter
 
@@ -46,6 +48,8 @@ class EcluseError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "exception"
     retry: ClassVar[bool] = False
+    entry: int | None = None
+    """Which of several writes was refused, when there were several."""
 
     def __init__(
         self,
@@ -156,6 +160,14 @@ class Unavailable(EcluseError):
     status = 503
     code = "transient"
     retry = True
+
+
+class Undone(Unavailable):
+    """The database undid the transaction; nothing of it was written, and the same one may succeed."""
+
+
+class Uncertain(Unavailable):
+    """The connection to the database was lost during the commit; nobody knows yet whether it took place."""
 
 
 class Fenced(EcluseError):

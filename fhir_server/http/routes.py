@@ -19,7 +19,6 @@ from fhir_server.interactions import (
     history,
     read,
     search_type,
-    transaction,
     update,
     vread,
 )
@@ -29,7 +28,13 @@ from fhir_server.server import Server
 
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
-SYSTEM: dict[str, Interaction] = {"POST": transaction.transaction}
+
+async def _nested(server: Server, request: Request) -> Answer:
+    """Raises: BadRequest (400), since what is posted to the base by itself never comes here (bundles/post.py)"""
+    raise BadRequest("A bundle's entries are no bundles to be processed; post each bundle by itself.")
+
+
+SYSTEM: dict[str, Interaction] = {"POST": _nested}
 METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities, "HEAD": capabilities.capabilities}
 TYPE: dict[str, Interaction] = {
     "GET": search_type.search,

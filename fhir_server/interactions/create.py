@@ -11,9 +11,9 @@ from ecluse.core import clock
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.interactions.writing import accepted, standing, written_answer
+from fhir_server.once import once
 from fhir_server.server import Server
 from fhir_server.store import conditions
-from fhir_server.store.answers import first_answer, keep_answer
 from fhir_server.store.write import Intent, Written, intent, write
 
 
@@ -26,12 +26,11 @@ async def create(server: Server, request: Request) -> Answer:
     (resource_type,) = request.segments
     resource = accepted(request, resource_type, request.body)
     wish = intent(resource, clock.new_id(), new=True)
-    async with server.transaction() as conn:
-        answer = await first_answer(conn, request)
-        if answer is None:
-            written = await _written(conn, server, request, wish)
-            answer = await keep_answer(conn, request, written_answer(request, written))
-    return answer
+
+    async def work(conn: Any) -> Answer:
+        return written_answer(request, await _written(conn, server, request, wish))
+
+    return await once(server, request, work)
 
 
 async def _written(conn: Any, server: Server, request: Request, wish: Intent) -> Written:

@@ -6,6 +6,7 @@ Spec: http://hl7.org/fhir/R4/http.html#delete, http://hl7.org/fhir/R4/http.html#
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
@@ -13,7 +14,8 @@ from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.interactions.conditional import delete_intents, until_settled
-from fhir_server.interactions.writing import write_in_transaction
+from fhir_server.interactions.writing import write_once
+from fhir_server.once import once
 from fhir_server.search.control import LARGEST_PAGE
 from fhir_server.search.parse import parse_criteria
 from fhir_server.server import Server
@@ -29,9 +31,7 @@ async def delete(server: Server, request: Request) -> Answer:
     """
     resource_type, resource_id = request.segments
     wish = Intent(resource_type, resource_id, None, if_match=negotiation.version_condition(request.headers))
-    written = await write_in_transaction(server, request, wish)
-    answer = _told(_deleted(written)) if _wants_outcome(request) else Answer(204)
-    return answer._replace(version=written.version or None)
+    return await write_once(server, request, wish, _deleted_answer)
 
 
 async def conditional_delete(server: Server, request: Request) -> Answer:
@@ -41,7 +41,8 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
     Raises: BadRequest (400) without criteria, PreconditionFailed (412) when several match and only one may"""
     (resource_type,) = request.segments
     most = bound(server, resource_type, request.query)
-    async with server.transaction() as conn:
+
+    async def work(conn: Any) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> tuple[list[Written], bool]:
@@ -49,9 +50,11 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
             return await write(conn, server.keys, wishes[:most], request.context), len(wishes) > (most or 1)
 
         written, more = await until_settled(attempt)
-    if most is None and not _wants_outcome(request):
-        return Answer(204, version=written[0].version if written else None)
-    return _told(_counted(resource_type, written, more=more))
+        if most is None and not _wants_outcome(request):
+            return Answer(204, version=written[0].version if written else None)
+        return _told(_counted(resource_type, written, more=more))
+
+    return await once(server, request, work)
 
 
 def bound(server: Server, resource_type: str, criteria: str) -> int | None:
@@ -71,6 +74,11 @@ def _wants_outcome(request: Request) -> bool:
 def _told(text: str) -> Answer:
     issue = Issue(text, code="informational", severity="information")
     return Answer(200, json.encode(operation_outcome([issue])))
+
+
+def _deleted_answer(request: Request, written: Written) -> Answer:
+    answer = _told(_deleted(written)) if _wants_outcome(request) else Answer(204)
+    return answer._replace(version=written.version or None)
 
 
 def _deleted(written: Written) -> str:

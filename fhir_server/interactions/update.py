@@ -5,11 +5,14 @@ Spec: http://hl7.org/fhir/R4/http.html#update, http://hl7.org/fhir/R4/http.html#
 
 from __future__ import annotations
 
+from typing import Any
+
 from ecluse.core.errors import BadRequest, Issue
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.interactions.conditional import until_settled, update_intent, update_target
-from fhir_server.interactions.writing import accepted, write_in_transaction, written_answer
+from fhir_server.interactions.writing import accepted, write_once, written_answer
+from fhir_server.once import once
 from fhir_server.server import Server
 from fhir_server.store.conditions import lock_conditions
 from fhir_server.store.write import Written, intent, write
@@ -25,7 +28,7 @@ async def update(server: Server, request: Request) -> Answer:
     resource = accepted(request, resource_type, request.body)
     check_same_id(resource.get("id"), resource_type, resource_id, resource_type)
     wish = intent(resource, resource_id, if_match=negotiation.version_condition(request.headers))
-    return written_answer(request, await write_in_transaction(server, request, wish))
+    return await write_once(server, request, wish, written_answer)
 
 
 async def conditional_update(server: Server, request: Request) -> Answer:
@@ -38,7 +41,8 @@ async def conditional_update(server: Server, request: Request) -> Answer:
     (resource_type,) = request.segments
     resource = accepted(request, resource_type, request.body)
     condition = negotiation.version_condition(request.headers)
-    async with server.transaction() as conn:
+
+    async def work(conn: Any) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> Written:
@@ -48,6 +52,8 @@ async def conditional_update(server: Server, request: Request) -> Answer:
             return written
 
         return written_answer(request, await until_settled(attempt))
+
+    return await once(server, request, work)
 
 
 def check_same_id(given: object, resource_type: str, resource_id: str, expression: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,16 +15,22 @@ from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.fhir.references import literal_references
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
+from fhir_server.once import once
 from fhir_server.server import Server
 from fhir_server.store import resources
 from fhir_server.store.write import Intent, Written, write
 
 
-async def write_in_transaction(server: Server, request: Request, wish: Intent) -> Written:
-    """What came of one intent, committed."""
-    async with server.transaction() as conn:
+async def write_once(
+    server: Server, request: Request, wish: Intent, tell: Callable[[Request, Written], Answer]
+) -> Answer:
+    """What came of one intent, committed, as `tell` says it."""
+
+    async def work(conn: Any) -> Answer:
         (written,) = await write(conn, server.keys, [wish], request.context)
-    return written
+        return tell(request, written)
+
+    return await once(server, request, work)
 
 
 async def standing(conn: Any, request: Request, resource_type: str, resource_id: str) -> Written:

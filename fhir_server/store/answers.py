@@ -1,43 +1,47 @@
 """Requests that are sent again: the first answer once more, and nothing written.
 
-Enters: the transaction of the write and a request with an Idempotency-Key. Leaves: the first answer, when there was
-one. The key is claimed and the answer kept in the write's own transaction, so that neither can stand without the other.
+Enters: the transaction of the write, a request with an Idempotency-Key, and since when keys are kept. Leaves: the first
+answer, when there was one. The key is claimed and the answer kept in the write's own transaction, so that neither can
+stand without the other.
 """
 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from ecluse.core.db import queries
 from ecluse.core.errors import Conflict
 from fhir_server.http.request import Answer, Request
-from fhir_server.store.resources import SQL
 
+SQL = queries.load(__package__, "answers.sql")
 KEY = "idempotency-key"
+LONGEST_KEY = 200
 REPEATED = ("X-Ecluse-Repeated", "true")
 
 
-async def known_answer(conn: Any, request: Request) -> Answer | None:
+async def known_answer(conn: Any, request: Request, since: datetime) -> Answer | None:
     """What this request got the first time, if that is known already; spares the work of reading it again.
 
-    Raises: Conflict (409) when the key came with another body
+    Raises: Conflict (409) when the key came with another request
     """
     key = _key(request)
-    return await _kept(conn, request, key) if key else None
+    return await _kept(conn, request, key, since) if key else None
 
 
-async def first_answer(conn: Any, request: Request) -> Answer | None:
+async def first_answer(conn: Any, request: Request, since: datetime) -> Answer | None:
     """What this request got the first time; None when this is the first time, which then holds the key, or no key says
     so.
 
-    Raises: Conflict (409) when the key came with another body
+    Raises: Conflict (409) when the key came with another request
     """
     key = _key(request)
-    if key is None or await conn.fetchval(SQL["begin_answer"], *key, _body_hash(request), request.received_at):
+    if key is None or await conn.fetchval(SQL["begin_answer"], *key, _hash(request), request.received_at, since):
         return None
-    return await _kept(conn, request, key)
+    return await _kept(conn, request, key, since)
 
 
 async def keep_answer(conn: Any, request: Request, answer: Answer) -> Answer:
@@ -48,20 +52,27 @@ async def keep_answer(conn: Any, request: Request, answer: Answer) -> Answer:
     return answer
 
 
-async def _kept(conn: Any, request: Request, key: tuple[int, str, str]) -> Answer | None:
-    row = await conn.fetchrow(SQL["first_answer"], *key)
+async def _kept(conn: Any, request: Request, key: tuple[int, str, str], since: datetime) -> Answer | None:
+    row = await conn.fetchrow(SQL["first_answer"], *key, since)
     if row is None:
         return None
-    if row["body_hash"] != _body_hash(request):
-        raise Conflict("This Idempotency-Key came with another body before; give each request its own.")
+    if row["body_hash"] != _hash(request):
+        text = "This Idempotency-Key, or Bundle.identifier, came with another request before; give each its own."
+        raise Conflict(text, diagnostics=key[2])
     answer = msgspec.msgpack.decode(row["answer"], type=Answer)
     return answer._replace(headers=(*answer.headers, REPEATED))
 
 
 def _key(request: Request) -> tuple[int, str, str] | None:
     key = request.headers.get(KEY)
-    return (request.site.number, request.context.sender, key[:200]) if key else None
+    if not key:
+        return None
+    if len(key) > LONGEST_KEY:
+        key = hashlib.sha256(key.encode()).hexdigest()
+    return request.site.number, request.context.sender, key
 
 
-def _body_hash(request: Request) -> bytes:
-    return hashlib.sha256(request.body).digest()
+def _hash(request: Request) -> bytes:
+    """Tells whether a request is the same: what it asks for, and its body."""
+    wanted = f"{request.method} {'/'.join(request.segments)}?{request.query}\n"
+    return hashlib.sha256(wanted.encode() + request.body).digest()

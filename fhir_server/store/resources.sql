@@ -36,21 +36,3 @@ JOIN fhir.site s ON s.site = r.site
 WHERE r.version > 0
 GROUP BY s.name, r.type
 ORDER BY s.name, r.type;
-
--- name: begin_answer
--- Claims an idempotency key; waits for another request that holds it; gives no row when it is taken.
--- $1 site, $2 sender, $3 key, $4 hash of the body, $5 now
-INSERT INTO fhir.answered (site, sender, key, body_hash, answered_at)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT DO NOTHING
-RETURNING key;
-
--- name: first_answer
--- What the first request under this key got.
--- $1 site, $2 sender, $3 key
-SELECT body_hash, answer FROM fhir.answered WHERE site = $1 AND sender = $2 AND key = $3;
-
--- name: keep_answer
--- The answer to this key, for whoever asks again.
--- $1 site, $2 sender, $3 key, $4 answer
-UPDATE fhir.answered SET answer = $4 WHERE site = $1 AND sender = $2 AND key = $3;

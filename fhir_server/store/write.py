@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
-from ecluse.core.errors import Gone, NotFound, Overtaken, PreconditionFailed
+from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.slices import in_slices
 from fhir_server.store.body import same_content, stored_body
@@ -128,7 +128,11 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
             change = _first(item, next(fresh), entry, context)
             new.append(change)
         else:
-            compared = _compare(item, held.get((types.number_of[item.type], item.id)), entry, context)
+            try:
+                compared = _compare(item, held.get((types.number_of[item.type], item.id)), entry, context)
+            except EcluseError as error:
+                error.entry = entry
+                raise
             if isinstance(compared, Written):
                 outcome.append(compared)
                 continue

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -36,6 +37,11 @@ class Served:
         )
         assert done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def events(self) -> dict[str, Any]:
+        """What has been sent on the bus, as each consumer's lag and books tell it."""
+        status = httpx.get(f"{self.url}/status.json", timeout=30).json()
+        return {consumer["name"]: (consumer["received"], consumer["lag_events"]) for consumer in status["consumers"]}
 
     def wait_until_healthy(self) -> None:
         """Returns when the server answers."""

@@ -7,7 +7,9 @@ import uuid
 from typing import Any
 
 import httpx
+import pytest
 
+from tests.services.server import Served
 from tests.spec.search import hits
 
 
@@ -168,20 +170,150 @@ def test_two_transactions_over_the_same_patients_in_opposite_order_both_end(fhir
     assert {fhir.get(f"/Patient/{i}").json()["meta"]["versionId"] for i in ids} == {"25"}
 
 
-def test_batch_entries_know_nothing_of_each_other(fhir: httpx.Client) -> None:
-    marker = str(uuid.uuid4())
-    good = post({"resourceType": "Patient", "identifier": [{"value": marker}]})
-    bad = post({"resourceType": "Patient", "gendre": "x"})
-    missing = {"request": {"method": "GET", "url": "Patient/nobody"}}
-    answer = fhir.post("/", json=bundle(bad, good, missing, kind="batch")).json()
-    assert answer["type"] == "batch-response"
-    assert [entry["response"]["status"][:3] for entry in answer["entry"]] == ["400", "201", "404"]
-    outcome = answer["entry"][0]["response"]["outcome"]
-    assert outcome["issue"][0]["expression"] == ["Bundle.entry[0].resource.gendre"]
-    assert len(hits(fhir, f"/Patient?identifier={marker}")) == 1
-
-
 def test_another_bundle_type_answers_400_and_says_where_it_belongs(fhir: httpx.Client) -> None:
     answer = fhir.post("/", json=bundle(post({"resourceType": "Patient"}), kind="collection"))
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["expression"] == ["Bundle.type"]
+
+
+def test_an_empty_transaction_is_answered_with_an_empty_response(fhir: httpx.Client) -> None:
+    answer = fhir.post("/", json={"resourceType": "Bundle", "type": "transaction"})
+    assert (answer.status_code, answer.json()) == (200, {"resourceType": "Bundle", "type": "transaction-response"})
+
+
+def test_the_order_of_entries_does_not_matter(fhir: httpx.Client) -> None:
+    gone, kept = str(uuid.uuid4()), str(uuid.uuid4())
+    fhir.put(f"/Patient/{gone}", json={"resourceType": "Patient", "id": gone})
+    name = f"urn:uuid:{uuid.uuid4()}"
+    entries = [
+        {"request": {"method": "GET", "url": f"Observation?subject=Patient/{kept}"}},
+        {"request": {"method": "GET", "url": f"Patient/{kept}/_history"}},
+        put({"resourceType": "Patient", "id": kept}),
+        post(observation(f"Patient/{kept}", focus=[{"reference": name}])),
+        post({"resourceType": "Device"}, name),
+        {"request": {"method": "DELETE", "url": f"Patient/{gone}"}},
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert answer.status_code == 200, answer.text
+    search, history, *_ = answer.json()["entry"]
+    assert [e["response"]["status"][:3] for e in answer.json()["entry"]] == ["200", "200", "201", "201", "201", "204"]
+    assert [e["resource"]["resourceType"] for e in search["resource"]["entry"]] == ["Observation"]
+    assert history["resource"]["total"] == 1
+    assert fhir.get(f"/Patient/{gone}").status_code == 410
+
+
+def test_an_entry_that_cannot_be_read_fails_the_whole(fhir: httpx.Client) -> None:
+    kept = str(uuid.uuid4())
+    missing = {"request": {"method": "GET", "url": "Patient/nobody-has-this-id"}}
+    answer = fhir.post("/", json=bundle(put({"resourceType": "Patient", "id": kept}), missing))
+    assert answer.status_code == 404
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert fhir.get(f"/Patient/{kept}").status_code == 404
+
+
+def test_a_failed_transaction_leaves_no_event(served: Served, fhir: httpx.Client) -> None:
+    kept = str(uuid.uuid4())
+    fhir.put(f"/Patient/{kept}", json={"resourceType": "Patient", "id": kept})
+    before = served.events()
+    stale = {**put({"resourceType": "Patient", "id": kept, "active": True})}
+    stale["request"]["ifMatch"] = 'W/"7"'
+    answer = fhir.post("/", json=bundle(post({"resourceType": "Patient"}), stale))
+    assert answer.status_code == 412
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert served.events() == before
+    assert fhir.get(f"/Patient/{kept}").headers["etag"] == 'W/"1"'
+
+
+def test_prefer_minimal_leaves_resources_out_of_what_was_written(fhir: httpx.Client) -> None:
+    read = {"request": {"method": "GET", "url": "Patient?_count=1"}}
+    answer = fhir.post("/", json=bundle(post({"resourceType": "Patient"}), read), headers={"Prefer": "return=minimal"})
+    written, found = answer.json()["entry"]
+    assert "resource" not in written
+    assert written["response"]["location"].startswith("Patient/")
+    assert written["response"]["etag"] == 'W/"1"'
+    assert found["resource"]["type"] == "searchset"
+
+
+def test_prefer_operation_outcome_tells_of_each_write(fhir: httpx.Client) -> None:
+    prefer = {"Prefer": "return=OperationOutcome"}
+    (entry,) = fhir.post("/", json=bundle(post({"resourceType": "Patient"})), headers=prefer).json()["entry"]
+    assert entry["response"]["outcome"]["issue"][0]["severity"] == "information"
+    assert "resource" not in entry
+
+
+def test_a_full_url_agrees_with_the_id_and_names_no_version(fhir: httpx.Client) -> None:
+    other = post({"resourceType": "Patient", "id": "a"}, "http://example.org/fhir/Patient/b")
+    version = post({"resourceType": "Patient"}, "http://example.org/fhir/Patient/b/_history/2")
+    answer = fhir.post("/", json=bundle(other, version))
+    assert answer.status_code == 400
+    places = [issue["expression"][0] for issue in answer.json()["issue"]]
+    assert places == ["Bundle.entry[0].fullUrl", "Bundle.entry[1].fullUrl"]
+
+
+def test_one_full_url_twice_is_refused(fhir: httpx.Client) -> None:
+    name = f"urn:uuid:{uuid.uuid4()}"
+    answer = fhir.post(
+        "/", json=bundle(post({"resourceType": "Patient"}, name), post({"resourceType": "Device"}, name))
+    )
+    assert answer.status_code == 400
+    assert [i["expression"][0] for i in answer.json()["issue"]] == [
+        "Bundle.entry[0].fullUrl",
+        "Bundle.entry[1].fullUrl",
+    ]
+
+
+def test_a_relative_reference_is_relative_to_the_full_url_of_its_entry(fhir: httpx.Client) -> None:
+    here = str(uuid.uuid4())
+    fhir.put(f"/Patient/{here}", json={"resourceType": "Patient", "id": here})
+    entries = [
+        post({"resourceType": "Patient"}, f"http://a.example/fhir/Patient/{here}"),
+        post(observation(f"Patient/{here}"), "http://a.example/fhir/Observation/1"),
+        post(observation(f"Patient/{here}"), f"urn:uuid:{uuid.uuid4()}"),
+        post(observation(f"http://a.example/fhir/Patient/{here}"), f"urn:uuid:{uuid.uuid4()}"),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    patient, *observations = located(answer)
+    subjects = [fhir.get(f"/{url}").json()["subject"]["reference"] for url in observations]
+    assert subjects == [patient, f"Patient/{here}", patient]
+
+
+def test_urn_oid_names_an_entry_and_a_fragment_of_it(fhir: httpx.Client) -> None:
+    name = f"urn:oid:1.2.3.{uuid.uuid4().int}"
+    entries = [post({"resourceType": "Patient"}, name), post(observation(name, focus=[{"reference": f"{name}#x"}]))]
+    answer = fhir.post("/", json=bundle(*entries))
+    patient, url = located(answer)
+    stored = fhir.get(f"/{url}").json()
+    assert (stored["subject"]["reference"], stored["focus"][0]["reference"]) == (patient, f"{patient}#x")
+
+
+@pytest.mark.parametrize(
+    ("request_", "place"),
+    [
+        ({"method": "POST", "url": "/"}, "Bundle.entry[0].request.url"),
+        ({"method": "PUT", "url": "http://elsewhere.example/fhir/Patient/1"}, "Bundle.entry[0].request.url"),
+        ({"method": "POST", "url": "Patient/1"}, "Bundle.entry[0].request.url"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_what_an_entry_cannot_ask_for_is_refused_with_its_place(
+    fhir: httpx.Client, kind: str, request_: dict[str, str], place: str
+) -> None:
+    answer = fhir.post("/", json=bundle({"resource": {"resourceType": "Patient"}, "request": request_}, kind=kind))
+    outcome = answer.json()
+    if kind == "batch":
+        outcome = outcome["entry"][0]["response"]["outcome"]
+    assert outcome["issue"][0]["expression"][0].startswith(place.removesuffix(".request.url"))
+    assert outcome["issue"][0]["details"]["text"]
+
+
+def test_a_transaction_is_repeated_under_its_identifier(fhir: httpx.Client) -> None:
+    marker = str(uuid.uuid4())
+    body = bundle(post({"resourceType": "Patient", "identifier": [{"value": marker}]}))
+    body["identifier"] = {"system": "urn:sender", "value": marker}
+    answers = [fhir.post("/", json=body) for _ in range(2)]
+    assert [a.headers.get("x-ecluse-repeated") for a in answers] == [None, "true"]
+    assert answers[0].text == answers[1].text
+    assert len(hits(fhir, f"/Patient?identifier={marker}")) == 1
+    body["entry"].append(post({"resourceType": "Device"}))
+    assert fhir.post("/", json=body).status_code == 409
+    assert fhir.post("/", json=body, headers={"X-Ecluse-Sender": "another"}).status_code == 200

@@ -152,3 +152,16 @@ def test_an_update_moves_the_search_rows(fhir: httpx.Client) -> None:
     )
     assert hits(fhir, f"/Patient?identifier={before}") == []
     assert hits(fhir, f"/Patient?identifier={after}") == [created["id"]]
+
+
+def test_updates_and_deletes_are_repeated_under_their_key(fhir: httpx.Client) -> None:
+    patient = {"resourceType": "Patient", "id": str(uuid.uuid4())}
+    address, key = f"/Patient/{patient['id']}", str(uuid.uuid4())
+    created = fhir.put(address, json=patient, headers={"Idempotency-Key": key})
+    fhir.put(address, json={**patient, "active": True})
+    again = fhir.put(address, json=patient, headers={"Idempotency-Key": key})
+    assert (again.status_code, again.headers["etag"], again.text) == (201, 'W/"1"', created.text)
+    assert fhir.get(address).json()["active"] is True
+    for _ in range(2):
+        assert fhir.delete(address, headers={"Idempotency-Key": f"{key}-delete"}).headers["etag"] == 'W/"3"'
+    assert fhir.delete(address, headers={"Idempotency-Key": key}).status_code == 409

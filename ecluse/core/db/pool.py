@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from ecluse.core.errors import Unavailable
+from ecluse.core.errors import Unavailable, Uncertain, Undone
 
 CONNECT_TIMEOUT_S = 10.0
 WAIT_TIMEOUT_S = 15.0
@@ -30,6 +30,14 @@ AWAY = (
 )
 
 
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""What ends a connection, and with it the transaction that had not been committed."""
 CUT = ("is closed", "is closing", "was closed", "released back to the pool")
 """What an InterfaceError says when the server cut the connection; its other texts are mistakes of ours."""
 
@@ -45,13 +53,53 @@ def translated() -> Iterator[None]:
     except AWAY as error:
         raise _unavailable(error) from error
     except asyncpg.InterfaceError as error:
-        if isinstance(error, asyncpg.DataError) or not any(words in str(error) for words in CUT):
+        if not _is_cut(error):
             raise
         raise _unavailable(error) from error
 
 
+def _is_cut(error: asyncpg.InterfaceError) -> bool:
+    return not isinstance(error, asyncpg.DataError) and any(words in str(error) for words in CUT)
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """The same for the statements of a transaction before its commit: what is lost there was never written.
+
+    Raises: Undone (503) for deadlocks and lost connections; the other errors stay what they are
+    """
+    try:
+        yield
+    except (*LOST, asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError) as error:
+        raise Undone("The database undid the transaction; nothing was written.", diagnostics=_name(error)) from error
+    except asyncpg.InterfaceError as error:
+        if not _is_cut(error):
+            raise
+        raise Undone("The database undid the transaction; nothing was written.", diagnostics=_name(error)) from error
+
+
+async def commit(conn: Any) -> None:
+    """Ends the transaction of a connection with its changes kept.
+
+    Raises: Undone (503) when the database refused, Uncertain (503) when its answer was lost on the way
+    """
+    try:
+        told = await conn.execute("COMMIT")
+    except asyncpg.TransactionRollbackError as error:
+        raise Undone("The database undid the transaction; nothing was written.", diagnostics=_name(error)) from error
+    except (*AWAY, asyncpg.InterfaceError) as error:
+        text = "The database was lost during the commit; send the request again under the same Idempotency-Key."
+        raise Uncertain(text, diagnostics=_name(error)) from error
+    if told != "COMMIT":  # PostgreSQL ends a failed transaction by ROLLBACK, and calls that no error
+        raise RuntimeError(f"a statement failed unseen, the transaction ended by {told}")
+
+
 def _unavailable(error: Exception) -> Unavailable:
-    return Unavailable("The database does not answer; try again.", diagnostics=type(error).__name__)
+    return Unavailable("The database does not answer; try again.", diagnostics=_name(error))
 
 
 class Pool(asyncpg.Pool):

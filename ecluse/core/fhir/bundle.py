@@ -36,10 +36,11 @@ class BundleEntry(NamedTuple):
 
 
 class BundleFrame(NamedTuple):
-    """A Bundle: its type ("transaction") and its entries in their order."""
+    """A Bundle: its type ("transaction"), its entries in their order, and its identifier, "system|value" or ""."""
 
     type: str
     entries: list[BundleEntry]
+    identifier: str = ""
 
 
 class _Loose(msgspec.Struct):
@@ -65,7 +66,7 @@ def split_bundle(data: bytes, expression: str = "Bundle") -> BundleFrame:
     except (*REFUSED, ValueError):
         return _split_slowly(data, expression)
     found = [] if bundle.entry_ is UNSET else bundle.entry_
-    frame = BundleFrame(bundle.type_, [_entry(entry) for entry in found])
+    frame = BundleFrame(bundle.type_, [_entry(entry) for entry in found], _identifier(bundle.identifier_))
     return frame if _is_sure(data, bundle, found) else _split_slowly(data, expression)
 
 
@@ -96,6 +97,12 @@ def _entry(entry: Any) -> BundleEntry:
     resource = None if entry.resource_ is UNSET else entry.resource_
     said = [] if entry.request_ is UNSET else [value or "" for value in _request(entry.request_)]
     return BundleEntry(resource, entry.fullUrl_ or "", *said)
+
+
+def _identifier(identifier: Any) -> str:
+    if identifier is UNSET or identifier.value_ is UNSET:
+        return ""
+    return f"{'' if identifier.system_ is UNSET else identifier.system_}|{identifier.value_}"
 
 
 def _is_sure(data: bytes, bundle: Any, entries: list[Any]) -> bool:
@@ -129,7 +136,9 @@ def _split_slowly(data: bytes, expression: str) -> BundleFrame:
     if issues := problems("Bundle", value, expression, entries=False):
         raise BadRequest(issues=issues)
     found = zip(value.get("entry", ()), resources, strict=True)
-    return BundleFrame(value.get("type", ""), [_entry_of(entry, resource) for entry, resource in found])
+    named = value.get("identifier", {})
+    identifier = f"{named.get('system') or ''}|{named['value']}" if named.get("value") else ""
+    return BundleFrame(value.get("type", ""), [_entry_of(entry, resource) for entry, resource in found], identifier)
 
 
 def without(data: bytes, resources: Sequence[Raw | None]) -> bytes:

@@ -6,6 +6,7 @@ Spec: http://hl7.org/fhir/R4/http.html#trules
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,18 +15,24 @@ from typing import Any
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, EcluseError, Issue
 from ecluse.core.fhir.bundle import BundleEntry
+from fhir_server.bundles.entry import READS, address, check_request, placed, refuse
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
+from fhir_server.http.routes import check_id, check_type
 from fhir_server.interactions.update import check_same_id
 from fhir_server.interactions.writing import accepted
 from fhir_server.slices import in_slices
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+RESTFUL = re.compile(r"(https?://.+)/([A-Z][A-Za-z]+/([A-Za-z0-9.-]{1,64}))")
 
 
 @dataclass(slots=True)
 class Step:
-    """What one entry wants. id: of the server's making for POST; criteria: If-None-Exist of a conditional create."""
+    """What one entry wants. A step without a type is a request that runs after the writes: a read, a search, an
+    operation.
+
+    id: of the server's making for POST; criteria: of a conditional create"""
 
     index: int
     entry: BundleEntry
@@ -53,6 +60,7 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
         try:
             steps.append(_step(request, entry, index))
         except EcluseError as error:
+            placed(error, index)
             issues.extend(_coded(error))
     issues.extend(_clashes(steps))
     if issues:
@@ -62,33 +70,31 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
 
 def _step(request: Request, entry: BundleEntry, index: int) -> Step:
     place = f"Bundle.entry[{index}]"
-    if not entry.method:
-        raise _refused("Say in request what to do: method and url.", f"{place}.request", "required")
+    check_request(entry, index)
     if entry.method not in METHODS:
-        raise _refused(
-            f"A transaction takes {', '.join(METHODS)}.", f"{place}.request.method", "not-supported", entry.method
-        )
+        refuse(f"A transaction takes {', '.join(METHODS)}.", f"{place}.request.method", "not-supported", entry.method)
     step = Step(index, entry, entry.method)
-    if entry.method in ("GET", "HEAD"):
+    segments, query = address(request, entry.url, index)
+    if entry.method in READS or (segments and segments[-1].startswith("$")):
         return step
-    step.type, step.id = _address(request, entry.url, entry.method, place)
+    step.type, step.id = _written(segments, query, entry, place)
     step.if_match = negotiation.if_match(entry.if_match or None)
     step.criteria = entry.if_none_exist
     if entry.method != "DELETE":
         step.resource = _resource(request, entry, step, place)
+        if entry.full_url:
+            _check_full_url(entry.full_url, step.resource.get("id"), place)
     return step
 
 
-def _address(request: Request, url: str, method: str, place: str) -> tuple[str, str]:
-    from fhir_server.http.routes import check_id, check_type
-
-    path, _, query = url.removeprefix(f"{request.base}/").lstrip("/").partition("?")
-    segments = path.split("/")
-    if query or len(segments) != (1 if method == "POST" else 2):
-        example = "Patient" if method == "POST" else "Patient/123"
-        raise _refused(f"A {method} entry has a url like {example!r}.", f"{place}.request.url", "not-supported", url)
+def _written(segments: Sequence[str], query: str, entry: BundleEntry, place: str) -> tuple[str, str]:
+    """Type and id of what is written."""
+    post = entry.method == "POST"
+    if query or len(segments) != (1 if post else 2):
+        text = f"A {entry.method} entry has a url like {'Patient' if post else 'Patient/123'}."
+        refuse(text, f"{place}.request.url", "not-supported", entry.url)
     check_type(segments[0])
-    if method == "POST":
+    if post:
         return segments[0], clock.new_id()
     check_id(segments[1])
     return segments[0], segments[1]
@@ -96,40 +102,47 @@ def _address(request: Request, url: str, method: str, place: str) -> tuple[str, 
 
 def _resource(request: Request, entry: BundleEntry, step: Step, place: str) -> dict[str, Any]:
     if entry.resource is None:
-        raise _refused(f"A {step.method} entry carries a resource.", f"{place}.resource", "required")
+        refuse(f"A {step.method} entry carries a resource.", f"{place}.resource", "required")
     resource = accepted(request, step.type, entry.resource, f"{place}.resource")
     if step.method == "PUT":
         check_same_id(resource.get("id"), step.type, step.id, f"{place}.resource")
     return resource
 
 
+def _check_full_url(full_url: str, resource_id: object, place: str) -> None:
+    """Spec: http://hl7.org/fhir/R4/bundle.html#bundle-unique"""
+    if "/_history/" in full_url:
+        refuse("A fullUrl names a resource, not one of its versions.", f"{place}.fullUrl", diagnostics=full_url)
+    restful = RESTFUL.fullmatch(full_url)
+    if restful and resource_id is not None and restful[3] != resource_id:
+        text = "fullUrl and id name two resources; make them agree, or use a urn:uuid: as fullUrl."
+        refuse(text, f"{place}.fullUrl", diagnostics=f"{full_url}, id {resource_id}")
+
+
 def _clashes(steps: Iterable[Step]) -> list[Issue]:
     """A transaction names each resource, and each fullUrl, once."""
-    written = Counter((step.type, step.id) for step in steps if step.type)
-    issues = [
+    issues = overlaps(steps)
+    urls = Counter(step.full_url for step in steps if step.full_url and step.resource)
+    text = "This fullUrl stands twice; give each entry its own."
+    return issues + [
+        Issue(text, f"Bundle.entry[{step.index}].fullUrl", step.full_url, "invalid")
+        for step in steps
+        if step.resource and urls[step.full_url] > 1
+    ]
+
+
+def overlaps(steps: Iterable[Step]) -> list[Issue]:
+    """An issue for each entry that writes the same resource as another one."""
+    written = Counter((step.type, step.id) for step in steps if step.id)
+    return [
         Issue(
             f"{step.type}/{step.id} stands twice in this transaction; keep one.",
             f"Bundle.entry[{step.index}]",
             code="invalid",
         )
         for step in steps
-        if step.type and written[step.type, step.id] > 1
+        if step.id and written[step.type, step.id] > 1
     ]
-    urls = Counter(step.full_url for step in steps if step.full_url and step.resource)
-    return issues + [
-        Issue(
-            "This fullUrl stands twice; give each entry its own.",
-            f"Bundle.entry[{step.index}].fullUrl",
-            step.full_url,
-            "invalid",
-        )
-        for step in steps
-        if step.resource and urls[step.full_url] > 1
-    ]
-
-
-def _refused(text: str, expression: str, code: str, diagnostics: str = "") -> BadRequest:
-    return BadRequest(issues=[Issue(text, expression, diagnostics, code)])
 
 
 def _coded(error: EcluseError) -> list[Issue]:

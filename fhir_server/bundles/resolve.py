@@ -15,25 +15,55 @@ from typing import Any
 from ecluse.core.errors import Issue, PreconditionFailed
 from ecluse.core.fhir import json
 from ecluse.core.fhir.references import conditional_references, rewrite
-from fhir_server.interactions.plan import Step
+from fhir_server.bundles.plan import RESTFUL, Step
+from fhir_server.http.request import Request
 from fhir_server.slices import in_slices
 from fhir_server.store import conditions
 
-_RESTFUL = re.compile(r"https?://.+/([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")
 _CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*")')
 
 
-async def resolve(conn: Any, site: int, steps: Sequence[Step]) -> dict[int, str]:
+async def resolve(conn: Any, request: Request, steps: Sequence[Step]) -> dict[int, str]:
     """Index of entry → id of the conditional creates whose resource stands already; rewrites references in place.
 
     Raises: PreconditionFailed (412) when a condition has several matches, or a conditional reference none
     """
-    found = await _conditional_creates(conn, site, steps)
-    names = _names(steps, found) | await _conditional_targets(conn, site, steps)
+    found = await _conditional_creates(conn, request.site.number, steps)
+    names = Names(request.base, steps, found, await _conditional_targets(conn, request.site.number, steps))
     async for step in in_slices(steps):
         if step.resource is not None and step.index not in found:
-            rewrite(step.type, step.resource, names)
+            rewrite(step.type, step.resource, names.seen_from(step))
     return found
+
+
+class Names:
+    """What the entries call each other → what the server calls them.
+
+    A relative reference is relative to the base of its own entry's fullUrl, so `Patient/1` means one resource in an
+    entry of http://a/fhir and another one in an entry of http://b/fhir; without such a fullUrl it is the server's.
+    Spec: http://hl7.org/fhir/R4/bundle.html#references"""
+
+    def __init__(self, base: str, steps: Sequence[Step], found: Mapping[int, str], targets: Mapping[str, str]) -> None:
+        """targets: conditional references and what they mean."""
+        self._base = base
+        self._absolute = dict(targets)
+        relative: dict[str, dict[str, str]] = {}
+        for step in steps:
+            if step.resource is None or not step.full_url:
+                continue
+            final = f"{step.type}/{found.get(step.index, step.id)}"
+            self._absolute[step.full_url] = final
+            restful = RESTFUL.fullmatch(step.full_url)
+            if restful:
+                relative.setdefault(restful[1], {})[restful[2]] = final
+        self._by_base = {base: {**self._absolute, **names} for base, names in relative.items()}
+
+    def seen_from(self, step: Step) -> Mapping[str, str]:
+        """The names that the resource of an entry may use."""
+        if not self._by_base:
+            return self._absolute
+        restful = RESTFUL.fullmatch(step.full_url)
+        return self._by_base.get(restful[1] if restful else self._base, self._absolute)
 
 
 async def _conditional_creates(conn: Any, site: int, steps: Sequence[Step]) -> dict[int, str]:
@@ -52,21 +82,6 @@ async def _conditional_creates(conn: Any, site: int, steps: Sequence[Step]) -> d
         if match is not None:
             found[step.index] = match
     return found
-
-
-def _names(steps: Sequence[Step], found: Mapping[int, str]) -> dict[str, str]:
-    """What the entries call each other → what the server calls them."""
-    names: dict[str, str] = {}
-    for step in steps:
-        if step.resource is None:
-            continue
-        final = f"{step.type}/{found.get(step.index, step.id)}"
-        if step.full_url:
-            names[step.full_url] = final
-            restful = _RESTFUL.fullmatch(step.full_url)
-            if restful:
-                names.setdefault(f"{restful[1]}/{restful[2]}", final)
-    return names
 
 
 async def _conditional_targets(conn: Any, site: int, steps: Sequence[Step]) -> dict[str, str]:

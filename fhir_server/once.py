@@ -1,0 +1,50 @@
+"""A write that takes place once, whatever the network and the database do in between.
+
+Enters: a request and the work it asks for, as a function of a connection in a transaction. Leaves: the answer to what
+was committed, and nothing else: a deadlock or a lost connection before the commit is tried again here, the same
+Idempotency-Key gets its first answer, and a commit whose answer was lost is looked for before anything is said of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from ecluse.core.errors import Overtaken, Undone
+from fhir_server.http.request import Answer, Request
+from fhir_server.server import Server
+from fhir_server.store.answers import first_answer, keep_answer
+
+Work = Callable[[Any], Awaitable[Answer]]
+ATTEMPTS = 5
+FIRST_PAUSE_S = 0.01
+
+
+async def once(server: Server, request: Request, work: Work) -> Answer:
+    """The answer of the work, committed, or the first answer to the same request.
+
+    work: done again from its beginning when the database undid it, so it changes nothing but by its connection
+    Raises: what the work raises; Undone (503) when the database undoes it again and again, Overtaken (409) when others
+    do
+    """
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return await _attempt(server, request, work)
+        except (Undone, Overtaken):
+            await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
+    return await _attempt(server, request, work)
+
+
+async def _attempt(server: Server, request: Request, work: Work) -> Answer:
+    async with server.transaction() as conn:
+        repeated = await first_answer(conn, request, kept_since(server, request))
+        if repeated is not None:
+            return repeated
+        return await keep_answer(conn, request, await work(conn))
+
+
+def kept_since(server: Server, request: Request) -> datetime:
+    """The instant from which on an Idempotency-Key is remembered."""
+    return request.received_at - timedelta(days=server.settings.idempotency_days)
