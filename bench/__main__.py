@@ -36,13 +36,18 @@ async def measure(options: argparse.Namespace, data: Path) -> list[Figure]:
     server.ecluse("hub", "keygen", "--out", str(projects / "recipient.jwk"))
     (projects / "bench.yaml").write_text(PROJECT)
     files = sorted((options.bundles or _synthesised(server, options)).rglob("*.json"))
+    alone = Server(data / "alone", {"ECLUSE_LOG_LEVEL": "warning"}, "serve")
     try:
+        alone.start()
+        figures = await ingest.beside_the_limit(alone, files)
+        alone.stop()
         server.start()
-        figures = await _under_load(server, files, options.seconds)
+        figures += await _under_load(server, files, options.seconds)
         server.stop()
         figures.append(Figure("start on an existing database", round(server.start(), 2), "s", 6))
         figures.append(await _idle(server))
     finally:
+        alone.stop()
         server.stop()
     return figures
 

@@ -17,19 +17,20 @@ from pathlib import Path
 import psutil
 
 STARTS_WITHIN_S = 120
-FHIR_PARTS = ("serve",)
 
 
 class Server:
-    """One `ecluse up` on a folder of its own."""
+    """One `ecluse up`, or `ecluse serve` alone, on a folder of its own."""
 
-    def __init__(self, data: Path, variables: dict[str, str]) -> None:
+    def __init__(self, data: Path, variables: dict[str, str], part: str = "up") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLUSE_")}
         self.environment = {**kept, **variables, "ECLUSE_DATA": str(data), "ECLUSE_PORT": str(self.port)}
         self.data = data
+        self.data.mkdir(exist_ok=True)
+        self._part = part
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -37,7 +38,7 @@ class Server:
         began = time.monotonic()
         with (self.data / "up.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ecluse", "up"], env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", "ecluse", self._part], env=self.environment, stdout=log, stderr=log
             )
         while time.monotonic() - began < STARTS_WITHIN_S:
             try:
@@ -102,7 +103,7 @@ class Server:
 
 
 def _part(process: psutil.Process) -> str:
-    words = process.cmdline()
     if "postgres" in process.name():
         return "database"
-    return "server" if any(part in words for part in FHIR_PARTS) else "consumers"
+    family = (process, *process.parents()[:1])  # a worker is a child of `ecluse serve` with words of its own
+    return "server" if any("serve" in each.cmdline() for each in family) else "consumers"

@@ -20,6 +20,7 @@ import click
 from ecluse.cli.hub import hub
 from ecluse.cli.synth.command import synth
 from ecluse.core import log
+from ecluse.core.collector import settle_collector
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
 
@@ -100,6 +101,7 @@ async def relay() -> None:
     """Ships the outbox to Kafka."""
     from ecluse.bus.relay import run_relay
 
+    settle_collector()
     await run_relay(settings_of(), _until_signal())
 
 
@@ -110,6 +112,7 @@ async def consume(name: str) -> None:
     """Runs one consumer: warehouse, search, or hub-PROJECT."""
     from consumers.runner import run_consumer
 
+    settle_collector()
     await run_consumer(settings_of(), name, _until_signal())
 
 

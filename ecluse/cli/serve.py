@@ -26,6 +26,7 @@ from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import status
 from ecluse.cli.parent import end_with_parent
+from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import EcluseError, Unavailable
@@ -108,6 +109,7 @@ def application(settings: Settings) -> Starlette:
                 await epoch.settle(conn)
             fhir.server = Server(settings, databases, notifier.touch)
             looking = asyncio.create_task(statistics.keep(databases.store))
+            settle_collector()
             yield
             looking.cancel()
             await asyncio.wait({looking})

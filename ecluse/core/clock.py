@@ -39,4 +39,4 @@ def new_id() -> str:
 
 def instant_text(instant: datetime) -> str:
     """FHIR `instant` of an aware UTC datetime: `2026-11-24T10:03:21.000Z`."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

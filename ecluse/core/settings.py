@@ -56,7 +56,7 @@ class Settings:
     data: Path = _setting(Path("data"), "Folder of the embedded database, the text index and keys.", "path")
     host: str = _setting("127.0.0.1", "Address the HTTP server binds; nothing opens by itself.")
     port: int = _setting(8080, "Port of the HTTP server.")
-    workers: int = _setting(1, "HTTP server processes.")
+    workers: int = _setting(2, "HTTP server processes.")
     base_url: str = _setting(
         "", "Address under which clients and consumers reach the server; empty: http://HOST:PORT.", "url"
     )

@@ -16,13 +16,10 @@ OURS = ("versionId", "lastUpdated")
 
 def stored_body(resource: dict[str, Any], resource_id: str, version: int, updated: datetime) -> bytes:
     """JSON of the resource under this id and version."""
-    meta = {"versionId": str(version), "lastUpdated": clock.instant_text(updated)}
-    for name, value in (resource.get("meta") or {}).items():
-        meta.setdefault(name, value)
-    body = {"resourceType": resource["resourceType"], "id": resource_id, "meta": meta}
-    for name, value in resource.items():
-        body.setdefault(name, value)
-    return json.encode(body)
+    ours = {"versionId": str(version), "lastUpdated": clock.instant_text(updated)}
+    meta = {**ours, **(resource.get("meta") or {}), **ours}
+    given = {"id": resource_id, "meta": meta}
+    return json.encode({"resourceType": resource["resourceType"], **given, **resource, **given})
 
 
 def same_content(resource: dict[str, Any], other: dict[str, Any]) -> bool:

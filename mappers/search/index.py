@@ -7,12 +7,14 @@ compiled once for each resource type, when it is first seen.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from mappers.search import patient
 from mappers.search.rows import IndexRows, Visit
 from mappers.search.walk import compiled
+
+Row = TypeVar("Row")
 
 __all__ = ["IndexRows", "index_rows", "patient_of"]
 
@@ -25,12 +27,11 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
     rows = IndexRows([], [], [], [])
     _visit(resource_type)(resource, rows)
     tokens, references, strings, dates = rows
-    return IndexRows(
-        list(dict.fromkeys(tokens)),
-        list(dict.fromkeys(references)),
-        list(dict.fromkeys(strings)),
-        list(dict.fromkeys(dates)),
-    )
+    return IndexRows(_once(tokens), _once(references), _once(strings), _once(dates))
+
+
+def _once(rows: list[Row]) -> list[Row]:
+    return rows if len(rows) < 2 else list(dict.fromkeys(rows))
 
 
 def patient_of(resource_type: str, resource_id: str, resource: dict[str, Any]) -> str | None:

@@ -1,0 +1,20 @@
+"""Python's collector of cycles, set for a process that works on decoded resources.
+
+A resource in memory is a tree: counting references frees it, and a search for cycles finds none in it. With Python's
+own thresholds that search ran every 700 new containers and took a third of the CPU of a bundle.
+"""
+
+from __future__ import annotations
+
+import gc
+
+NEW_CONTAINERS = 100_000
+"""New objects that outlive their makers before the young ones are looked through: some 20 MB, some 10 ms."""
+YOUNG, OLD = 20, 50
+
+
+def settle_collector() -> None:
+    """Leaves alone what has been loaded so far, and looks for cycles far less often; called when a process is ready."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_CONTAINERS, YOUNG, OLD)
