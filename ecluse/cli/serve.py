@@ -1,14 +1,12 @@
 """FHIR and portal on one port.
 
-Enters: settings. Leaves: an ASGI application, and the processes that serve it until SIGTERM. The process that starts
-the embedded database serves nothing itself when there are several workers, so that a worker's death takes nobody along.
+Enters: settings. Leaves: an ASGI application, and the processes that serve it until SIGTERM. One worker is this process
+itself; several are processes of their own (workers.py), and this one holds the embedded database.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import multiprocessing
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -25,7 +23,7 @@ from starlette.routing import Mount, Route
 from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import status
-from ecluse.cli.parent import end_with_parent
+from ecluse.cli.workers import Workers
 from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.embedded import running
@@ -63,27 +61,7 @@ async def _parent(settings: Settings, listening: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _database(settings):
-        workers = [_worker(settings, listening) for _ in range(settings.workers)]
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.5)
-            workers = [
-                worker if worker.is_alive() or stop.is_set() else _worker(settings, listening) for worker in workers
-            ]
-        for worker in workers:
-            worker.terminate()
-        await asyncio.to_thread(lambda: [worker.join(10) for worker in workers])
-
-
-def _worker(settings: Settings, listening: socket.socket) -> Any:
-    worker = multiprocessing.get_context("spawn").Process(target=_work, args=(settings, listening), daemon=True)
-    worker.start()
-    return worker
-
-
-def _work(settings: Settings, listening: socket.socket) -> None:
-    end_with_parent()
-    uvloop.run(_serve(settings, listening))
+        await Workers(listening, settings.workers, _config, settings).run(stop)
 
 
 def _database(settings: Settings) -> AbstractAsyncContextManager[object]:
@@ -92,10 +70,13 @@ def _database(settings: Settings) -> AbstractAsyncContextManager[object]:
 
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    config = uvicorn.Config(
+    await uvicorn.Server(_config(settings)).serve(sockets=[listening])
+
+
+def _config(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         application(settings), http="httptools", access_log=False, log_level="warning", server_header=False
     )
-    await uvicorn.Server(config).serve(sockets=[listening])
 
 
 def application(settings: Settings) -> Starlette:
