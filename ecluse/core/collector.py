@@ -10,7 +10,9 @@ import gc
 
 NEW_CONTAINERS = 100_000
 """New objects that outlive their makers before the young ones are looked through: some 20 MB, some 10 ms."""
-YOUNG, OLD = 20, 50
+YOUNG, OLD = 1000, 10
+"""Passes over the young before one over what they left: a large bundle has millions of objects alive at once, and a
+pass over all of them would hold everybody up for a quarter of a second."""
 
 
 def settle_collector() -> None:

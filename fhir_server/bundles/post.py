@@ -7,6 +7,8 @@ Spec: http://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
+import asyncio
+
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir.bundle import BundleFrame, split_bundle
 from fhir_server.bundles.batch import batch
@@ -18,6 +20,8 @@ from fhir_server.http.routes import dispatch
 from fhir_server.once import kept_since
 from fhir_server.server import Server
 from fhir_server.store.answers import KEY, known_answer
+
+LARGE_BYTES = 4 * 1024 * 1024
 
 
 async def answer(server: Server, request: Request) -> Answer:
@@ -32,7 +36,7 @@ async def post(server: Server, request: Request) -> Answer:
 
     Raises: BadRequest (400) with all that is wrong, and what a transaction raises"""
     negotiation.check_content_type(request.headers)
-    frame = split_bundle(request.body)
+    frame = await _split(request.body)
     match frame.type:
         case "transaction":
             request = _with_key(request, frame)
@@ -46,6 +50,11 @@ async def post(server: Server, request: Request) -> Answer:
         case other:
             text = "Post a Bundle of type transaction or batch here; another one is a resource: POST it to /Bundle."
             raise BadRequest(issues=[Issue(text, "Bundle.type", f"type is {other!r}", code="value")])
+
+
+async def _split(body: bytes) -> BundleFrame:
+    """The bundle split, a very large one beside the event loop."""
+    return split_bundle(body) if len(body) < LARGE_BYTES else await asyncio.to_thread(split_bundle, body)
 
 
 def _with_key(request: Request, frame: BundleFrame) -> Request:

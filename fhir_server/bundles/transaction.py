@@ -79,10 +79,14 @@ async def _answers(
     if any(not step.type for step in steps):
         await conn.execute(PLAN_FOR_VALUES)
     within = server.within(conn)
-    return [
-        _written_entry(request, step, written[step.index]) if step.type else await _read_entry(within, request, step)
-        async for step in in_slices(steps)
-    ]
+    answers: list[dict[str, Any]] = []
+    async for step in in_slices(steps):
+        step.resource = None  # freed here, not all at once at the end
+        if step.type:
+            answers.append(_written_entry(request, step, written[step.index]))
+        else:
+            answers.append(await _read_entry(within, request, step))
+    return answers
 
 
 def _written_entry(request: Request, step: Step, written: Written) -> dict[str, Any]:

@@ -29,7 +29,7 @@ SQL = queries.load(__package__, "write.sql")
 CREATED, UPDATED, DELETED = 1, 2, 3
 NO_VERSION, ANY_VERSION = 0, -1
 """What if_match may say beside a version: nothing may stand, anything must."""
-MOST_AT_ONCE = 2000
+MOST_AT_ONCE = 1000
 """New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
 NO_ROWS = IndexRows([], [], [], [])
 

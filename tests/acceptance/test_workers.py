@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import socket
+import time
 import uuid
 from pathlib import Path
 
@@ -56,3 +58,27 @@ def test_workers_end_with_their_killed_parent_and_the_port_is_free(tmp_path: Pat
         assert alive == []
         with serving(tmp_path, port=served.port, **variables) as again:
             assert httpx.get(f"{again.url}/fhir/metadata", timeout=30).status_code == 200
+
+
+def test_connections_are_shared_evenly(tmp_path: Path, empty_database: str) -> None:
+    with serving(tmp_path, ECLUSE_WORKERS="2", ECLUSE_DATABASE_URL=empty_database) as served:
+        deadline = time.monotonic() + 30
+        while (shares := _shares(served, 8)) != [4, 4] and time.monotonic() < deadline:
+            time.sleep(0.1)  # the second worker may not be ready yet
+        assert shares == [4, 4]
+
+
+def _shares(served: Served, count: int) -> list[int]:
+    """How many of so many new connections each worker holds."""
+    clients = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(count)]
+    ports = {client.getsockname()[1] for client in clients}
+    deadline = time.monotonic() + 10
+    while sum(held := [_held(worker, ports) for worker in workers(served)]) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for client in clients:
+        client.close()
+    return held
+
+
+def _held(worker: psutil.Process, ports: set[int]) -> int:
+    return sum(connection.raddr != () and connection.raddr.port in ports for connection in worker.net_connections())
