@@ -17,6 +17,20 @@ def canonical(system: str) -> str:
     return _aliases().get(system, system)
 
 
+def spellings(system: str) -> tuple[str, ...]:
+    """Every address that means this code system, the one asked for first."""
+    address = canonical(system)
+    return tuple(dict.fromkeys((system, address, *_known().get(address, ()))))
+
+
+@cache
+def _known() -> dict[str, list[str]]:
+    known: dict[str, list[str]] = {}
+    for spelling, address in _aliases().items():
+        known.setdefault(address, []).append(spelling)
+    return known
+
+
 @cache
 def _aliases() -> dict[str, str]:
     table = resources.files("ecluse.core.fhir.definitions") / "code_system_alias.json"

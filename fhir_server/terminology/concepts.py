@@ -1,0 +1,104 @@
+"""Concepts of one code system, by code.
+
+Enters: a connection, a code system, codes. Leaves: what the code system says of them.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ecluse.core.db import queries
+from ecluse.core.fhir import json
+from fhir_server.terminology.composition import Json, System
+from mappers.terminology.hierarchy import Interval
+
+SQL = queries.load(__package__, "concepts.sql")
+MOST_CHILDREN = 1000
+_LOWER = str.maketrans({letter: letter.lower() for letter in string.ascii_uppercase})
+
+
+class Found(NamedTuple):
+    """One concept. under: intervals of positions, itself included; parents: positions"""
+
+    position: int
+    code: str
+    display: str
+    definition: str
+    inactive: bool
+    abstract: bool
+    parents: tuple[int, ...]
+    under: tuple[Interval, ...]
+    designations: Sequence[Json]
+    properties: Sequence[Json]
+
+
+def lower(code: str) -> str:
+    """The code as the index has it: letters of ASCII in lower case, as PostgreSQL does in collation C."""
+    return code.translate(_LOWER)
+
+
+async def lookup(conn: Any, system: System, code: str) -> Found | None:
+    """The concept of this code; in another case only where the code system does not tell cases apart."""
+    return (await lookup_all(conn, system, [code])).get(code)
+
+
+async def lookup_all(conn: Any, system: System, codes: Iterable[str]) -> dict[str, Found]:
+    """The concepts of these codes, by the code that was asked for."""
+    asked = list(dict.fromkeys(codes))
+    rows = await conn.fetch(SQL["concepts"], system.pk, list({lower(code) for code in asked}))
+    exact = {row["code"]: row for row in rows}
+    loose = {} if system.case_sensitive else {lower(row["code"]): row for row in rows}
+    found = {code: exact.get(code) or loose.get(lower(code)) for code in asked}
+    return {code: _found(row) for code, row in found.items() if row is not None}
+
+
+async def named(conn: Any, system: System, positions: Sequence[int]) -> list[tuple[str, str]]:
+    """Code and display at these positions."""
+    rows = await conn.fetch(SQL["at"], system.pk, list(positions)) if positions else []
+    return [(row["code"], row["display"] or "") for row in rows]
+
+
+async def children(conn: Any, system: System, found: Found) -> list[tuple[str, str]]:
+    """Code and display of what stands directly below."""
+    extent = found.under[0][0], found.under[-1][1]
+    if extent[0] == extent[1]:
+        return []
+    rows = await conn.fetch(SQL["children"], system.pk, found.position, *extent, MOST_CHILDREN)
+    return [(row["code"], row["display"] or "") for row in rows]
+
+
+async def resembling(conn: Any, system: System, code: str) -> list[str]:
+    """Codes that differ from this one in case and punctuation only: E1140 for E11.40."""
+    letters = re.sub(r"[^a-z0-9]", "", code.lower())
+    if len(letters) < 2:
+        return []
+    return [row["code"] for row in await conn.fetch(SQL["resembling"], system.pk, letters[:2], letters)]
+
+
+def intervals(under: Any) -> tuple[Interval, ...]:
+    """A multirange of the database, as first and last positions."""
+    return tuple((one.lower, one.upper - 1) for one in under)
+
+
+def listed(text: str | None) -> Sequence[Json]:
+    """Designations or properties of a row."""
+    value: Sequence[Json] = json.decode(text.encode()) if text else ()
+    return value
+
+
+def _found(row: Any) -> Found:
+    return Found(
+        row["position"],
+        row["code"],
+        row["display"] or "",
+        row["definition"] or "",
+        row["inactive"],
+        row["abstract"],
+        tuple(row["parents"]),
+        intervals(row["under"]),
+        listed(row["designation"]),
+        listed(row["property"]),
+    )
