@@ -76,7 +76,7 @@ async def code_system(conn: Any, request: Request, parameters: Parameters, url_n
 
     Raises: NotFound (404) when it is not here, BadRequest (400) when it is named twice"""
     given, url = parameters.one("codeSystem"), parameters.text(url_name)
-    instance = _instance(request)
+    instance = instance_of(request)
     if sum(bool(one) for one in (given, url, instance)) > 1:
         raise missing(f"Name one code system: by its instance, by {url_name}, or in codeSystem.")
     version = parameters.text("version") or ""
@@ -120,7 +120,7 @@ async def value_set(planner: Planner, request: Request, parameters: Parameters) 
 
     Raises: NotFound (404) when it is not here, BadRequest (400) when it is named not at all or twice, NotSupported
     (501) for a context"""
-    given, url, instance = parameters.one("valueSet"), parameters.text("url"), _instance(request)
+    given, url, instance = parameters.one("valueSet"), parameters.text("url"), instance_of(request)
     if parameters.text("context"):
         raise NotSupported("A value set cannot be named by context here; give its url.", expression="Parameters")
     if sum(bool(one) for one in (given, url, instance)) != 1:
@@ -133,6 +133,6 @@ async def value_set(planner: Planner, request: Request, parameters: Parameters) 
     return await planner.value_set(url or "", parameters.text("valueSetVersion") or "")
 
 
-def _instance(request: Request) -> str:
+def instance_of(request: Request) -> str:
     """The id of the address, "" at type level."""
     return request.segments[1] if not request.segments[1].startswith("$") else ""

@@ -82,7 +82,7 @@ async def of_id(conn: Any, site: int, kind: str, resource_id: str) -> Definition
 
     Raises: NotFound (404), Gone (410)"""
     stored = await resources.current(conn, site, kind, resource_id)
-    return await _of_resource(conn, site, kind, stored.pk, stored.version)
+    return await read_resource(conn, site, kind, stored.pk, stored.version)
 
 
 async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
@@ -90,7 +90,7 @@ async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
 
     Spec: http://hl7.org/fhir/R4/codesystem-definitions.html#CodeSystem.valueSet"""
     for row in await conn.fetch(SQL["unread"], site, types.number_of["CodeSystem"]):
-        await _of_resource(conn, site, "CodeSystem", row["pk"], row["version"])
+        await read_resource(conn, site, "CodeSystem", row["pk"], row["version"])
     rows = await conn.fetch(SQL["of_value_set"], site, url)
     return chosen(Definition(*row) for row in rows)
 
@@ -107,11 +107,12 @@ def unknown(kind: str, url: str, version: str, found: Sequence[Definition]) -> N
 
 async def _read(conn: Any, site: int, kind: str, row: Any) -> Definition:
     if row["pk"] is None:
-        return await _of_resource(conn, site, kind, row["resource_pk"], row["resource_version"])
+        return await read_resource(conn, site, kind, row["resource_pk"], row["resource_version"])
     return Definition(*row[:7])
 
 
-async def _of_resource(conn: Any, site: int, kind: str, pk: int, version: int) -> Definition:
+async def read_resource(conn: Any, site: int, kind: str, pk: int, version: int) -> Definition:
+    """The definition that one version of a resource holds, read when it was not yet."""
     row = await conn.fetchrow(SQL["of_resource"], pk, version)
     if row is None:
         async with conn.transaction():

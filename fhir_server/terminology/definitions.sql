@@ -95,3 +95,12 @@ WHERE site = 0 AND source <> $1 ORDER BY type, url, version;
 -- $1 site, $2 type
 SELECT DISTINCT url, version FROM terminology.definition
 WHERE type = $2 AND (site = 0 OR site = $1) AND concepts > 0 ORDER BY url, version;
+
+-- name: of_type
+-- Every definition of a type that can be used at a site.
+-- $1 site, $2 type
+SELECT d.pk, d.site, d.url, d.version, d.source, d.concepts, d.body FROM terminology.definition d
+WHERE d.type = $2 AND (d.site = 0 OR EXISTS (
+    SELECT FROM fhir.resource r
+    WHERE r.site = $1 AND r.site = d.site AND r.type = d.type AND r.pk = d.resource_pk AND r.version = d.resource_version
+        AND NOT r.deleted));
