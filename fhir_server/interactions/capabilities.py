@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import parse_qsl
 
 from ecluse.core import clock
 from ecluse.core.fhir import json, types
@@ -16,6 +17,7 @@ from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Level, Operation
 from fhir_server.operations.registry import declared
 from fhir_server.server import Server
+from fhir_server.terminology.capabilities import terminology_capabilities
 from mappers.search.registry import searchable
 
 STARTED = clock.now()
@@ -23,7 +25,9 @@ INTERACTIONS = ("create", "read", "vread", "update", "delete", "history-instance
 
 
 async def capabilities(server: Server, request: Request) -> Answer:
-    """200 with the CapabilityStatement."""
+    """200 with the CapabilityStatement, or with the TerminologyCapabilities when `mode` asks for them."""
+    if "mode=" in request.query and dict(parse_qsl(request.query)).get("mode") == "terminology":
+        return await terminology_capabilities(server, request, _software())
     statement = {
         **_statement(server.settings.conditional_delete),
         "implementation": {"description": "Écluse", "url": request.base},
@@ -38,7 +42,7 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
         "status": "active",
         "date": clock.instant_text(STARTED),
         "kind": "instance",
-        "software": {"name": "Écluse", "version": version("ecluse")},
+        "software": _software(),
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [
@@ -50,6 +54,10 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _software() -> dict[str, str]:
+    return {"name": "Écluse", "version": version("ecluse")}
 
 
 def _resource(resource_type: str, conditional_delete: str) -> dict[str, Any]:

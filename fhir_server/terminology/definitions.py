@@ -89,10 +89,15 @@ async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
     """The code system whose value set of all codes has this address.
 
     Spec: http://hl7.org/fhir/R4/codesystem-definitions.html#CodeSystem.valueSet"""
-    for row in await conn.fetch(SQL["unread"], site, types.number_of["CodeSystem"]):
-        await read_resource(conn, site, "CodeSystem", row["pk"], row["version"])
+    await read_all(conn, site, "CodeSystem")
     rows = await conn.fetch(SQL["of_value_set"], site, url)
     return chosen(Definition(*row) for row in rows)
+
+
+async def read_all(conn: Any, site: int, kind: str) -> None:
+    """Reads every resource of a type that was not read yet, for questions that name none."""
+    for row in await conn.fetch(SQL["unread"], site, types.number_of[kind]):
+        await read_resource(conn, site, kind, row["pk"], row["version"])
 
 
 def unknown(kind: str, url: str, version: str, found: Sequence[Definition]) -> NotFound:

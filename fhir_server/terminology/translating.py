@@ -45,8 +45,7 @@ class Wish:
 async def maps(conn: Any, site: int, wish: Wish) -> list[Definition]:
     """Every map that may be used when the request names none: those between the value sets that it names."""
     await base.settle(conn)
-    for row in await conn.fetch(SQL["unread"], site, types.number_of["ConceptMap"]):
-        await definitions.read_resource(conn, site, "ConceptMap", row["pk"], row["version"])
+    await definitions.read_all(conn, site, "ConceptMap")
     rows = await conn.fetch(SQL["of_type"], site, types.number_of["ConceptMap"])
     by_url: dict[str, list[Definition]] = {}
     for row in rows:
