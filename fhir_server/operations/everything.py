@@ -17,6 +17,7 @@ from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.dates import EARLIEST, LATEST
 from fhir_server.http.request import Answer, Request
+from fhir_server.http.searchset import entry, searchset
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
@@ -119,18 +120,11 @@ def _begin(parameters: Parameters) -> tuple[int, Place]:
 
 
 def _bundle(request: Request, parameters: Parameters, shown: Sequence[tuple[int, Row]], more: bool) -> bytes:
-    """A searchset. Stored bodies are copied into it, never decoded."""
-    head = {"resourceType": "Bundle", "type": "searchset", "link": _links(request, parameters, shown, more)}
-    frame = json.encode(head)
-    if not shown:
-        return frame
-    base = request.base.encode()
-    entries = [
-        b'{"fullUrl":"%b/%b/%b","resource":%b,"search":{"mode":"%b"}}'
-        % (base, types.name_of[row.type].encode(), row.id.encode(), row.body, b"include" if part == 2 else b"match")
+    entries = (
+        entry(request.base, types.name_of[row.type], row.id, row.body, b"include" if part == 2 else b"match")
         for part, row in shown
-    ]
-    return frame[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
+    )
+    return searchset({"link": _links(request, parameters, shown, more)}, entries)
 
 
 def _links(

@@ -24,7 +24,8 @@ class Operation:
     """One operation. Two operations may share a name when their types differ, as Patient and Encounter $everything do.
 
     name: without the $; levels: below which addresses it stands; types: resource types, () for all; parameters: names
-    that it takes; affects_state: it is POST only; body: the parameter that a POSTed resource other than Parameters is
+    that it takes, None when it judges that itself; affects_state: it is POST only; body: the parameter that a POSTed
+    resource other than Parameters is
     """
 
     name: str
@@ -32,7 +33,7 @@ class Operation:
     definition: str
     levels: tuple[Level, ...]
     types: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
+    parameters: tuple[str, ...] | None = ()
     affects_state: bool = False
     body: str = ""
 

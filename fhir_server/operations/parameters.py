@@ -133,18 +133,18 @@ class Parameters:
         return one.value
 
 
-def read(request: Request, names: Sequence[str], body: str = "") -> Parameters:
+def read(request: Request, names: Sequence[str] | None, body: str = "") -> Parameters:
     """The parameters of a request.
 
-    names: those that the operation takes; body: the one that a resource other than Parameters is, "" for none
+    names: those that the operation takes, None for any; body: the one that a resource other than Parameters is, or ""
     Raises: BadRequest (400) for what cannot be read or is not taken, UnsupportedMedia (415)
     """
     found = [Given(name, value) for name, value in parse_qsl(request.query, keep_blank_values=True)]
-    found = [one for one in found if one.name not in CONTROLS or one.name in names]
+    found = [one for one in found if one.name not in CONTROLS or one.name in (names or ())]
     if request.method == "POST" and request.body:
         negotiation.check_content_type(request.headers)
         found += _posted(request.body, body)
-    issues = [_unknown(one, names) for one in found if one.name not in names]
+    issues = [] if names is None else [_unknown(one, names) for one in found if one.name not in names]
     if issues:
         raise BadRequest(issues=issues)
     return Parameters(tuple(found))

@@ -55,6 +55,15 @@ def count(site: int, query: SearchQuery) -> Compiled:
     return f"SELECT {counted}\n{statement.source()}", statement.arguments.values
 
 
+def keys(site: int, query: SearchQuery) -> Compiled:
+    """The keys of all matches, each once, in no order."""
+    statement = _Statement(site, replace(query, cursor=None))
+    return (
+        f"SELECT DISTINCT {'r' if statement.lead is None else 'm'}.pk\n{statement.source()}",
+        statement.arguments.values,
+    )
+
+
 def matches(site: int, query: SearchQuery, most: int = 2) -> Compiled:
     """Up to so many rows of (pk, id, version); two are enough to tell none, one and several apart."""
     statement = _Statement(site, query)

@@ -15,19 +15,19 @@ from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http.request import Request
+from fhir_server.http.searchset import entry, searchset
 from fhir_server.search.query import SearchQuery
 
 
 def bundle(request: Request, query: SearchQuery, rows: Sequence[Any], total: int | None) -> bytes:
     """A searchset; one row more than the page holds means that there is a next page."""
     shown = rows[: query.count]
-    head: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    head: dict[str, Any] = {}
     if total is not None:
         head["total"] = total
     head["link"] = _links(request, query, shown, more=len(rows) > len(shown) > 0)
-    frame = json.encode(head)
-    entries = [*_matches(f"{request.base}/{query.type}/".encode(), shown), *_remarks(query)]
-    return frame[:-1] + b',"entry":[' + b",".join(entries) + b"]}" if entries else frame
+    matches = (entry(request.base, query.type, row["id"], row["body"]) for row in shown)
+    return searchset(head, (*matches, *_remarks(query)))
 
 
 def _links(request: Request, query: SearchQuery, shown: Sequence[Any], *, more: bool) -> list[dict[str, str]]:
@@ -39,12 +39,6 @@ def _links(request: Request, query: SearchQuery, shown: Sequence[Any], *, more: 
         place = query.after(shown[-1]).text
         links.append({"relation": "next", "url": f"{address}?{urlencode([*asked, ('_cursor', place)])}"})
     return links
-
-
-def _matches(address: bytes, rows: Sequence[Any]) -> Iterator[bytes]:
-    for row in rows:
-        full_url = address + row["id"].encode()
-        yield b'{"fullUrl":"%b","resource":%b,"search":{"mode":"match"}}' % (full_url, row["body"])
 
 
 def _remarks(query: SearchQuery) -> Iterator[bytes]:

@@ -43,6 +43,12 @@ async def current(conn: Any, site: int, resource_type: str, resource_id: str) ->
     return _standing(row, resource_type, resource_id)
 
 
+async def current_of_keys(conn: Any, site: int, resource_type: str, keys: Sequence[int]) -> Sequence[Any]:
+    """Rows (pk, id, body) of the current versions, in no order."""
+    rows: Sequence[Any] = await conn.fetch(SQL["current_of_keys"], site, types.number_of[resource_type], keys)
+    return rows
+
+
 async def version(conn: Any, site: int, resource_type: str, resource_id: str, version_id: int) -> Stored:
     """One version.
 

@@ -6,6 +6,15 @@ FROM fhir.resource r
 LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
 WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND r.version > 0;
 
+-- name: current_of_keys
+-- The current versions of resources of one type, those that were deleted meanwhile left out.
+-- $1 site, $2 type, $3 keys
+SELECT r.pk, r.id, v.body
+FROM unnest($3::bigint[]) AS wanted (pk)
+JOIN fhir.resource r ON r.site = $1 AND r.type = $2 AND r.pk = wanted.pk
+JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
+WHERE NOT r.deleted;
+
 -- name: version
 -- One version of one resource.
 -- $1 site, $2 type, $3 id, $4 version
