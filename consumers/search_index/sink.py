@@ -4,7 +4,7 @@ Enters: changes of reports and of Binaries. Leaves: the text of the reports in D
 the index cannot find again by itself.
 
     1  rows     documents and Binaries that wait for each other (apart.py)
-    2  index    old entries out, new ones in, commit
+    2  index    old entries out, new ones in, commit; after an erasure the rest is written again
     3  books    where each touched resource stands, and the commit they belong to; the runner commits PostgreSQL
 
 A crash between 2 and 3 is harmless: the same changes come again and take out what they put in. An index that is of
@@ -104,16 +104,18 @@ class SearchIndexSink:
         """MAPPED for each: the books are written here, since one change may move the standing of another one."""
         settled = await apart.settle(conn, changes)
         keys = {change.event.key for change in changes}
-        await self._write_index(conn, {key for key in keys if "/Binary/" not in key}, settled.documents)
+        erasing = any(change.event.op == "erased" for change in changes)
+        told = {key for key in keys if "/Binary/" not in key}
+        await self._write_index(conn, told, settled.documents, erasing)
         await ledger.settle(conn, self.name, list(_books(settled, keys)))
         return [MAPPED] * len(changes)
 
-    async def _write_index(self, conn: Any, told: set[str], documents: Sequence[Placed]) -> None:
+    async def _write_index(self, conn: Any, told: set[str], documents: Sequence[Placed], erasing: bool) -> None:
         keys = sorted(told | {"/".join(placed.key) for placed in documents})
-        if not keys:
+        if not keys and not erasing:
             return
         entries = [_entry(placed) for placed in documents if placed.standing.text]
-        opstamp = await asyncio.to_thread(_replace, self._index, keys, entries)
+        opstamp = await asyncio.to_thread(_replace, self._index, keys, entries, erasing)
         if await conn.execute(SQL["committed"], self._index.generation, opstamp) != "UPDATE 1":
             raise Fenced("another process writes the text index")
 
@@ -130,15 +132,18 @@ def _lost(index: IndexWriter, known: Any, present: int) -> str:
     return "the database was restored" if known["epoch"] != present else ""
 
 
-def _replace(index: IndexWriter, keys: Iterable[str], entries: Iterable[Entry]) -> int:
+def _replace(index: IndexWriter, keys: Iterable[str], entries: Iterable[Entry], erasing: bool) -> int:
     """The opstamp after old entries went and new ones came; all or nothing.
+
+    erasing: no file may keep what went
 
     Raises: Unavailable (503) when the index cannot be written, Fenced (503) when it has to be opened anew
     """
     try:
         index.delete(keys)
         index.add(entries)
-        return index.commit()
+        opstamp = index.commit()
+        return index.rewrite() if erasing else opstamp
     except BaseException:
         try:
             index.rollback()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from ecluse.bus.event import Event
+from ecluse.bus.event import OPS, Event
 from ecluse.bus.log import UNPLACED, Batch, Record
 from ecluse.core.db import queries
 from ecluse.core.fhir import types
@@ -64,9 +64,15 @@ def _event(row: Any, reason: str) -> Event:
         version=row["version"],
         epoch=row["epoch"],
         seq=0,
-        op="deleted" if row["deleted"] or row["body"] is None else "updated",
+        op=_op(row),
         time=row["updated"],
         patient=row["patient"],
         body=None if row["deleted"] else row["body"],
         reason=reason,
     )
+
+
+def _op(row: Any) -> str:
+    if OPS[row["op"] or 0] == "erased":
+        return "erased"
+    return "deleted" if row["deleted"] or row["body"] is None else "updated"

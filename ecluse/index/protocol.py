@@ -134,6 +134,9 @@ class IndexWriter(Protocol):
     def commit(self) -> int:
         """Makes what was done since the last commit durable and visible; returns the opstamp."""
 
+    def rewrite(self) -> int:
+        """Leaves nothing of removed entries in the files, as far as that takes seconds; returns the opstamp."""
+
     def rollback(self) -> None:
         """Undoes what was done since the last commit."""
 

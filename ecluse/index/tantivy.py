@@ -27,6 +27,8 @@ from ecluse.index.words import fold
 
 HEAP_BYTES = 50_000_000
 MOST_HITS = 10_000
+REWRITTEN = 50_000
+"""Up to so many entries, which take some seconds, are written again when something is erased."""
 MOST_TYPES = 100
 TITLE_BOOST = 3.0
 MUST, SHOULD, MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
@@ -90,6 +92,21 @@ class Writer:
         """Makes what was done durable and visible; returns the opstamp."""
         with _writing():
             self.opstamp = self._writer.commit()
+        return self.opstamp
+
+    def rewrite(self) -> int:
+        """Writes every entry again, so that no file holds what was removed before; an index of many entries is left to
+        its merges. Returns the opstamp."""
+        with _writing():
+            self._index.reload()
+            searcher = self._index.searcher()
+            if 0 < searcher.num_docs <= REWRITTEN:
+                for _, at in searcher.search(tantivy.Query.all_query(), searcher.num_docs).hits:
+                    entry = _stored(searcher, at)
+                    self._writer.delete_documents_by_term("key", entry.key)
+                    self._writer.add_document(_document(entry))
+                self.commit()
+            self._writer.garbage_collect_files()
         return self.opstamp
 
     def rollback(self) -> None:

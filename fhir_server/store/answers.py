@@ -48,8 +48,13 @@ async def keep_answer(conn: Any, request: Request, answer: Answer) -> Answer:
     """The same answer, kept for whoever sends the request again."""
     key = _key(request)
     if key is not None:
-        await conn.execute(SQL["keep_answer"], *key, msgspec.msgpack.encode(answer))
+        await replace(conn, key, answer)
     return answer
+
+
+async def replace(conn: Any, key: tuple[int, str, str], answer: Answer) -> None:
+    """Puts an answer under a key that is taken. key: site, sender, key"""
+    await conn.execute(SQL["keep_answer"], *key, msgspec.msgpack.encode(answer))
 
 
 async def _kept(conn: Any, request: Request, key: tuple[int, str, str], since: datetime) -> Answer | None:

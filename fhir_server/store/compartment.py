@@ -153,7 +153,7 @@ async def referred(conn: Any, reach: Reach, after: Place, limit: int) -> list[Ro
 async def _closure(conn: Any, reach: Reach) -> list[Referred]:
     seen: set[tuple[int, str]] = {(types.number_of[reach.name], own) for own in reach.ids}
     asked: set[tuple[int, str]] = set()
-    async for rows in _all_members(conn, reach):
+    async for rows in all_members(conn, reach):
         seen.update((row.type, row.id) for row in rows)
         asked |= addresses(row.body for row in rows)
     first = await resources.current(conn, reach.site, reach.name, reach.ids[0])
@@ -169,7 +169,8 @@ async def _closure(conn: Any, reach: Reach) -> list[Referred]:
     return found
 
 
-async def _all_members(conn: Any, reach: Reach) -> AsyncIterator[list[Row]]:
+async def all_members(conn: Any, reach: Reach) -> AsyncIterator[list[Row]]:
+    """Every resource in the compartment, some at a time."""
     place = Place()
     while rows := await members(conn, reach, place, SCAN_ROWS, SCAN_BYTES, narrowed=False):
         yield rows

@@ -63,7 +63,7 @@ def _standing(row: Any, resource_type: str, address: str) -> Stored:
         raise NotFound(f"There is no {resource_type}/{address} here.")
     stored = Stored(*row)
     if stored.deleted:
-        text = f"{resource_type}/{address} was deleted in version {stored.version}; its history is still there."
+        text = f"{resource_type}/{address} was deleted in version {stored.version}; its history tells more."
         raise Gone(text, version=stored.version)
     return stored
 

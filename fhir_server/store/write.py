@@ -264,11 +264,11 @@ async def _store(
         await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows)
     if changed:
         await conn.execute(SQL["store_next"], *source, *_next_columns(changed))
-        await _each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])
-        await _each_kind(conn, "add", context.site, [(change.pk, change.rows) for change in changed])
+        await each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])
+        await each_kind(conn, "add", context.site, [(change.pk, change.rows) for change in changed])
 
 
-async def _each_kind(conn: Any, verb: str, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
+async def each_kind(conn: Any, verb: str, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
     """Adds or drops the search rows of each kind that has any; most updates touch one kind or none."""
     for kind, columns in zip(IndexRows._fields, _row_columns(rows), strict=True):
         if columns[0]:

@@ -36,6 +36,7 @@ class Told(NamedTuple):
     site: str = "default"
     patient: str | None = None
     epoch: int = 1
+    gone: str = "deleted"
 
 
 class ByHand:
@@ -112,7 +113,7 @@ def event(told: Told) -> Event:
         version=told.version,
         epoch=told.epoch,
         seq=0,
-        op="deleted" if body is None else "created" if told.version == 1 else "updated",
+        op=told.gone if body is None else "created" if told.version == 1 else "updated",
         time=clock.now(),
         patient=told.patient,
         body=body,

@@ -42,6 +42,8 @@ CREATE TABLE fhir.resource (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 CREATE UNIQUE INDEX resource_pk ON fhir.resource (site, type, pk);
 CREATE INDEX resource_updated ON fhir.resource (site, type, updated, pk);
+-- Whose a resource was that is deleted: it has no search rows, and its history is still the patient's.
+CREATE INDEX resource_deleted_patient ON fhir.resource (site, patient) WHERE deleted AND patient IS NOT NULL;
 
 -- Every version as it is served, id and meta in it; a delete has no body. Bodies up to 8 kB stay in the row, uncompressed.
 CREATE TABLE fhir.version (
