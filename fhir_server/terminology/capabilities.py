@@ -45,7 +45,7 @@ async def terminology_capabilities(server: Server, request: Request, software: J
             "hierarchical": False,
             "paging": True,
             "incomplete": False,
-            "parameter": [{"name": name} for name in expand.parameters],
+            "parameter": [{"name": name} for name in expand.parameters or ()],
             "textFilter": TEXT_FILTER,
         },
         "codeSearch": "all",
