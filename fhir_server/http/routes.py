@@ -17,6 +17,7 @@ from fhir_server.interactions import (
     create,
     delete,
     history,
+    patch,
     read,
     search_type,
     update,
@@ -41,10 +42,17 @@ TYPE: dict[str, Interaction] = {
     "HEAD": search_type.search,
     "POST": create.create,
     "PUT": update.conditional_update,
+    "PATCH": patch.conditional_patch,
     "DELETE": delete.conditional_delete,
 }
 SEARCH: dict[str, Interaction] = {"POST": search_type.search_by_form}
-INSTANCE: dict[str, Interaction] = {"GET": read.read, "HEAD": read.read, "PUT": update.update, "DELETE": delete.delete}
+INSTANCE: dict[str, Interaction] = {
+    "GET": read.read,
+    "HEAD": read.read,
+    "PUT": update.update,
+    "PATCH": patch.patch,
+    "DELETE": delete.delete,
+}
 SYSTEM_HISTORY: dict[str, Interaction] = {"GET": history.system_history, "HEAD": history.system_history}
 TYPE_HISTORY: dict[str, Interaction] = {"GET": history.type_history, "HEAD": history.type_history}
 HISTORY: dict[str, Interaction] = {"GET": history.instance_history, "HEAD": history.instance_history}

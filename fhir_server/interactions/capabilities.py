@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from ecluse.core import clock
 from ecluse.core.fhir import json, types
+from ecluse.core.fhir.patch.registry import FORMATS
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Level, Operation
 from fhir_server.operations.registry import declared
@@ -21,7 +22,17 @@ from fhir_server.terminology.capabilities import terminology_capabilities
 from mappers.search.registry import searchable
 
 STARTED = clock.now()
-INTERACTIONS = ("create", "read", "vread", "update", "delete", "history-instance", "history-type", "search-type")
+INTERACTIONS = (
+    "create",
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "search-type",
+)
 
 
 async def capabilities(server: Server, request: Request) -> Answer:
@@ -45,6 +56,7 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
         "software": _software(),
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": list(FORMATS),
         "rest": [
             {
                 "mode": "server",
