@@ -33,13 +33,15 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One finding: what is wrong, in words that say the fix, where (FHIRPath), and what was found there."""
+    """One finding: what is wrong, in words that say the fix, where (FHIRPath), what was found there, and which profile
+    asks for it."""
 
     text: str
     expression: str = ""
     diagnostics: str = ""
     code: str = ""
     severity: str = "error"
+    profile: str = ""
 
 
 class EcluseError(Exception):

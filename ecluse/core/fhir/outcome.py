@@ -24,8 +24,9 @@ def _issue(issue: Issue, code: str) -> dict[str, Any]:
     told: dict[str, Any] = {"severity": issue.severity, "code": issue.code or code}
     if issue.text:
         told["details"] = {"text": issue.text}
-    if issue.diagnostics:
-        told["diagnostics"] = issue.diagnostics
+    if issue.diagnostics or issue.profile:
+        by = f"profile {issue.profile}" if issue.profile else ""
+        told["diagnostics"] = "; ".join(filter(None, (issue.diagnostics, by)))
     if issue.expression:
         told["expression"] = [issue.expression]
     return told

@@ -1,0 +1,124 @@
+"""The profiles of a library, compiled when first used.
+
+Enters: a library, and what answers for value sets. Leaves: profiles with their checks; whether a value
+conforms to one.
+Spec: http://hl7.org/fhir/R4/profiling.html
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ecluse.core.fhir.definitions.structures import structures
+from ecluse.core.fhir.validation.profiles.checks import any_of
+from ecluse.core.fhir.validation.profiles.compile import NOTHING, Compiler
+from ecluse.core.fhir.validation.profiles.element import Node
+from ecluse.core.fhir.validation.profiles.library import Library, is_base_type
+from ecluse.core.fhir.validation.profiles.run import Check, Item, Run
+from ecluse.core.fhir.validation.profiles.tree import tree_of
+from ecluse.core.fhir.validation.profiles.value_sets import Members, ValueSets
+
+
+class Profile(NamedTuple):
+    """A compiled profile. gaps: what it says and is not checked, as words"""
+
+    url: str
+    type: str
+    checks: tuple[Check, ...]
+    gaps: tuple[str, ...]
+
+
+class Profiles:
+    """All profiles of one library."""
+
+    def __init__(self, library: Library, value_sets: Members | None = None) -> None:
+        self.library = library
+        self.value_sets: Members = value_sets or ValueSets(library)
+        self._trees: dict[str, Node | None] = {}
+        self._profiles: dict[str, Profile | None] = {}
+
+    def type_of(self, canonical: str) -> str:
+        """The type that a profile is for, "" when nobody knows the profile."""
+        return self.library.type_of(canonical)
+
+    def tree(self, canonical: str) -> Node | None:
+        """The tree of a definition, None when there is none.
+
+        Raises: NotLoaded
+        """
+        if canonical not in self._trees:
+            self._trees[canonical] = self._tree(canonical)
+        return self._trees[canonical]
+
+    def _tree(self, canonical: str) -> Node | None:
+        if is_base_type(canonical):
+            return Node(self.type_of(canonical), self.type_of(canonical))
+        definition = self.library.get(canonical)
+        if definition is None or definition.get("resourceType") != "StructureDefinition":
+            return None
+        return tree_of(definition, lambda base: self.tree(base) or Node(definition["type"], definition["type"]))
+
+    def profile(self, canonical: str) -> Profile | None:
+        """A compiled profile, None when there is none.
+
+        Raises: NotLoaded
+        """
+        if canonical not in self._profiles:
+            self._profiles[canonical] = self._compiled(canonical)
+        return self._profiles[canonical]
+
+    def _compiled(self, canonical: str) -> Profile | None:
+        tree, definition = self.tree(canonical), self.library.get(canonical)
+        if tree is None or definition is None:
+            return None
+        url, version, kind = definition["url"], definition.get("version"), definition["type"]
+        compiler = Compiler(self, tree)
+        checks = compiler.item(tree, NOTHING, kind)
+        return Profile(f"{url}|{version}" if version else url, kind, checks, tuple(compiler.gaps))
+
+    def check(self, run: Run, item: Item, canonical: str) -> bool:
+        """Checks an item against a profile; its issues go to the run, under the profile's url. False when nobody knows
+        the profile."""
+        profile = None if is_base_type(canonical) else self.profile(canonical)
+        if profile is None:
+            if not is_base_type(canonical):
+                run.unchecked[f"the profile {canonical}, which is not installed"] = None
+            return is_base_type(canonical)
+        key = (id(item.value), profile.url)
+        if key not in run.busy:
+            root = item.value if item.kind in structures().resources else run.root
+            own = run.under(profile.url, root)
+            own.busy = run.busy | {key}
+            for check in profile.checks:
+                check(own, item)
+            run.unchecked.update(dict.fromkeys(profile.gaps))
+            run.issues.extend(own.issues)
+        return True
+
+    def conforms(self, run: Run, item: Item, canonical: str) -> bool | None:
+        """Whether an item conforms to a profile, None when nobody knows the profile."""
+        if is_base_type(canonical):
+            return item.kind == self.type_of(canonical)
+        own = run.under(canonical)
+        if not self.check(own, item, canonical):
+            return None
+        return not any(issue.severity == "error" for issue in own.issues)
+
+    def conforming(self, kind: str, canonicals: tuple[str, ...]) -> Check:
+        """A check that an item of this type conforms to one of the profiles."""
+        if len(canonicals) == 1:
+
+            def check(run: Run, item: Item) -> None:
+                if item.kind == kind and isinstance(item.value, dict):
+                    self.check(run, item, canonicals[0])
+
+            return check
+
+        def check_any(run: Run, item: Item) -> None:
+            if item.kind != kind or not isinstance(item.value, dict):
+                return
+            if all(self.conforms(run, item, canonical) is False for canonical in canonicals):
+                text = f"Make this {kind} conform to {any_of(canonicals)}: it does to none of them."
+                run.add(item.place, text, "structure")
+
+        return check_any

@@ -1,0 +1,98 @@
+"""Everything that is wrong with a resource by its profiles, at once.
+
+Enters: an accepted resource, the profiles that the caller or the server asks for. Leaves: issues. Which profiles apply:
+those asked for; those that `meta.profile` names, of the resource and of each resource inside it; and of each extension
+the definition of its url.
+Spec: http://hl7.org/fhir/R4/resource.html#Meta.profile
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ecluse.core.errors import Issue
+from ecluse.core.fhir.scan import MOST_ISSUES
+from ecluse.core.fhir.validation.profiles.extensions import extensions
+from ecluse.core.fhir.validation.profiles.library import is_base_type
+from ecluse.core.fhir.validation.profiles.profiles import Profiles
+from ecluse.core.fhir.validation.profiles.run import Item, Run, bundled
+
+
+def profile_issues(
+    profiles: Profiles, resource: dict[str, Any], asked: Sequence[str] = (), place: str = ""
+) -> list[Issue]:
+    """The issues of a resource, errors first.
+
+    asked: canonicals that apply besides those the resource names; place: "Bundle.entry[3].resource"
+    Raises: NotLoaded when the library has to fetch definitions first
+    """
+    kind = resource["resourceType"]
+    run = Run(resource, "", bundled(resource) if kind == "Bundle" else {})
+    place = place or kind
+    for canonical in asked:
+        _apply(profiles, run, Item(resource, None, kind, place), canonical, place)
+    for own, at in _resources(resource, place):
+        _declared(profiles, run, own, at)
+    for extension, at in extensions(resource, place):
+        if profiles.type_of(extension["url"]) == "Extension" and not is_base_type(extension["url"]):
+            profiles.check(run, Item(extension, None, "Extension", at), extension["url"])
+    return _told(run, place)
+
+
+def _resources(resource: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """A resource and those inside it, each with its place."""
+    yield resource, place
+    for index, one in enumerate(resource.get("contained", ())):
+        yield one, f"{place}.contained[{index}]"
+    for name in {"Bundle": ("entry",), "Parameters": ("parameter",)}.get(resource["resourceType"], ()):
+        for index, holder in enumerate(resource.get(name, ())):
+            if isinstance(holder.get("resource"), dict):
+                yield from _resources(holder["resource"], f"{place}.{name}[{index}].resource")
+
+
+def _declared(profiles: Profiles, run: Run, resource: dict[str, Any], place: str) -> None:
+    """The profiles that a resource names itself."""
+    for index, canonical in enumerate(resource.get("meta", {}).get("profile", ())):
+        if isinstance(canonical, str):
+            item = Item(resource, None, resource["resourceType"], place)
+            _apply(profiles, run, item, canonical, f"{place}.meta.profile[{index}]")
+
+
+def _apply(profiles: Profiles, run: Run, item: Item, canonical: str, place: str) -> None:
+    """Checks a resource against one profile. place: where the profile is named"""
+    kind = profiles.type_of(canonical)
+    if not kind:
+        text = (
+            "Nobody installed this profile here, so it was not checked: install its package with `ecluse ig install`."
+        )
+        run.add(place, text, "not-found", f"found {canonical}", "warning")
+    elif kind not in (item.kind, "Resource", "DomainResource"):
+        text = f"Name a profile that is made for {item.kind}: this one is for {kind}."
+        run.add(place, text, "value", f"found {canonical}")
+    else:
+        profiles.check(run, item, canonical)
+
+
+def _told(run: Run, place: str) -> list[Issue]:
+    """Each finding once, errors first, and at the end what was not checked."""
+    once: dict[tuple[str, str, str], Issue] = {}
+    for issue in run.issues:
+        once.setdefault((issue.expression, issue.text, issue.severity), issue)
+    ranked = sorted(once.values(), key=lambda issue: RANK[issue.severity])
+    if len(ranked) > MOST_ISSUES:
+        text = f"Only the first {MOST_ISSUES} problems are listed."
+        ranked = [*ranked[:MOST_ISSUES], Issue(text, place, "", "informational", "information")]
+    if run.unchecked:
+        text = "Parts of the profiles were not checked."
+        ranked.append(Issue(text, place, f"not checked: {'; '.join(run.unchecked)}", "not-supported", "information"))
+    return ranked
+
+
+RANK: Mapping[str, int] = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
+
+
+def placed(issue: Issue, place: str) -> Issue:
+    """The issue of a resource, told from where the resource stands."""
+    return replace(issue, expression=place + issue.expression.removeprefix(issue.expression.partition(".")[0]))
