@@ -16,9 +16,11 @@ from fhir_server.http.body import Disconnected, read_body
 from fhir_server.http.failures import failure
 from fhir_server.http.request import Request
 from fhir_server.http.responses import respond, takes_gzip
+from fhir_server.profiles.validation import HEADER
 from fhir_server.server import Server
 
 LONGEST_REQUEST_ID = 200
+WRITES = frozenset({"POST", "PUT", "PATCH"})
 
 
 class FhirApp:
@@ -47,6 +49,7 @@ class FhirApp:
         site, segments = _place(scope["path"])
         query = scope["query_string"].decode("latin-1")
         negotiation.check_accept(headers, query)
+        validated = scope["method"] in WRITES
         return Request(
             method=scope["method"],
             site=await self.server.site(site),
@@ -57,6 +60,7 @@ class FhirApp:
             body=await read_body(receive, headers, self.server.settings.max_body_bytes),
             request_id=request_id,
             received_at=clock.now(),
+            validation=await self.server.validation(site, headers.get(HEADER)) if validated else None,
         )
 
     def _base(self, scope: Any, headers: Mapping[str, str], site: str) -> str:

@@ -13,8 +13,11 @@ from typing import Any
 
 from ecluse.core.db.databases import Databases
 from ecluse.core.db.pool import commit, translated, undone
-from ecluse.core.errors import NotFound
+from ecluse.core.errors import BadRequest, NotFound
+from ecluse.core.fhir.validation.policy import Depth, read_policy, read_required, read_rule
 from ecluse.core.settings import Settings
+from fhir_server.profiles.guides import Guides
+from fhir_server.profiles.validation import Validation
 from fhir_server.store import resources
 from fhir_server.store.keys import Keys
 from fhir_server.store.resources import Site
@@ -36,6 +39,7 @@ class Server:
     databases: Databases
     committed: Callable[[], None]
     keys: Keys = field(default_factory=Keys)
+    guides: Guides = field(default_factory=Guides)
     _sites: dict[str, Site] = field(default_factory=dict)
     _conn: Any = None
 
@@ -70,6 +74,23 @@ class Server:
                     raise
             await commit(conn)
         self.committed()
+
+    async def validation(self, site: str, asked: str | None) -> Validation | None:
+        """What resources of a request are validated by, None when structure is enough.
+
+        asked: what the request itself asks for
+        Raises: BadRequest (400) when that cannot be read
+        """
+        try:
+            rule = read_rule(asked) if asked is not None else None
+        except ValueError as error:
+            raise BadRequest(f"X-Ecluse-Validation: {error}.") from error
+        policy = read_policy(self.settings.validation)
+        if (policy.deepest() if rule is None else rule.depth) < Depth.PROFILES:
+            return None
+        async with self.connection() as conn:
+            profiles = await self.guides.current(conn)
+        return Validation(site, policy, profiles, read_required(self.settings.profiles), rule)
 
     def within(self, conn: Any) -> Server:
         """The same server, on this connection."""

@@ -10,47 +10,17 @@ import dataclasses
 import json
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 
 from ecluse.cli.hub import hub
+from ecluse.cli.ig.command import ig
+from ecluse.cli.issues import issues
+from ecluse.cli.readable import readable, settings_of
 from ecluse.cli.synth.command import synth
-from ecluse.core import log
 from ecluse.core.collector import settle_collector
-from ecluse.core.errors import EcluseError
-from ecluse.core.settings import Settings
-
-P = ParamSpec("P")
-
-
-def readable(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """The command, run to its end; our errors become one line."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            asyncio.run(command(*args, **kwargs))
-        except EcluseError as error:
-            raise click.ClickException("\n".join(issue.text for issue in error.issues)) from error
-
-    return run
-
-
-def settings_of(**given: Any) -> Settings:
-    """The settings of this process.
-
-    Raises: click.ClickException when one of them is wrong
-    """
-    try:
-        settings = Settings.from_environment(**given)
-    except EcluseError as error:
-        raise click.ClickException(str(error)) from error
-    log.configure(settings.log_level)
-    return settings
 
 
 @click.group()
@@ -244,4 +214,6 @@ async def site_list() -> None:
 
 
 main.add_command(hub)
+main.add_command(ig)
+main.add_command(issues)
 main.add_command(synth)

@@ -30,6 +30,7 @@ from ecluse.core.db.embedded import running
 from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
+from fhir_server.profiles.answers import counts_of, issues_of
 from fhir_server.server import Server
 from fhir_server.store import statistics
 from portal.pages import routes as portal_routes
@@ -121,6 +122,8 @@ def application(settings: Settings) -> Starlette:
             Route("/health", health),
             Route("/metrics", metrics),
             Route("/status.json", status_json),
+            Route("/issues", issues_of(lambda: fhir.server)),
+            Route("/issues/counts", counts_of(lambda: fhir.server)),
             *portal_routes(settings, present),
         ],
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from ecluse.core.errors import EcluseError
+from ecluse.core.fhir.validation.policy import read_policy, read_required
 
 
 class SettingsError(EcluseError):
@@ -85,6 +86,14 @@ class Settings:
     hub_master_key_file: Path = _setting(
         Path(""), "File of the master key for pseudonyms; empty: DATA/hub/master.key, made at first start.", "path"
     )
+    validation: str = _setting(
+        "structure",
+        "How deep resources are checked: structure, base or profiles, with +flag to store what does not pass and its "
+        "issues; then exceptions, as in `base Observation=profiles+flag north/Patient=structure`.",
+    )
+    profiles: str = _setting(
+        "", "Profiles that apply without being named: Type=URL, north/Type=URL for one site, with spaces between."
+    )
     log_level: str = _setting(
         "info", "Least level of the logs: info, warning or error.", choices=("info", "warning", "error")
     )
@@ -95,6 +104,11 @@ class Settings:
             choices, value = setting.metadata["choices"], getattr(self, setting.name)
             if choices and value not in choices:
                 raise SettingsError(f"ECLUSE_{setting.name.upper()}={value!r} is none of {', '.join(choices)}")
+        try:
+            read_policy(self.validation)
+            read_required(self.profiles)
+        except ValueError as error:
+            raise SettingsError(f"ECLUSE_VALIDATION, ECLUSE_PROFILES: {error}") from error
 
     @property
     def url(self) -> str:

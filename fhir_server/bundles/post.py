@@ -8,6 +8,7 @@ Spec: http://hl7.org/fhir/R4/http.html#transaction
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir.bundle import BundleFrame, split_bundle
@@ -18,6 +19,7 @@ from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.routes import dispatch
 from fhir_server.once import kept_since
+from fhir_server.profiles.loading import loading
 from fhir_server.server import Server
 from fhir_server.store.answers import KEY, known_answer
 
@@ -44,7 +46,7 @@ async def post(server: Server, request: Request) -> Answer:
                 async with server.connection() as conn:
                     if repeated := await known_answer(conn, request, kept_since(server, request)):
                         return repeated
-            return await transaction(server, request, frame.entries)
+            return await loading(server, request, partial(transaction, server, request, frame.entries))
         case "batch":
             return Answer(200, response("batch", await batch(server, request, frame.entries)))
         case other:

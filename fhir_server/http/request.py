@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from fhir_server.profiles.validation import Validation
 from fhir_server.store.resources import Site
 from fhir_server.store.write import Context
 
@@ -16,7 +17,8 @@ FHIR_JSON = "application/fhir+json"
 
 
 class Request(NamedTuple):
-    """base: URL of the site's FHIR base, no final slash; segments: the path below it; headers: names in lower case."""
+    """base: URL of the site's FHIR base, no final slash; segments: the path below it; headers: names in lower case;
+    validation: of its resources beyond their structure, when there is any."""
 
     method: str
     site: Site
@@ -27,6 +29,7 @@ class Request(NamedTuple):
     body: bytes
     request_id: str
     received_at: datetime
+    validation: Validation | None = None
 
     @property
     def context(self) -> Context:
@@ -40,6 +43,7 @@ class Request(NamedTuple):
             received_at=self.received_at,
             lane=1 if self.headers.get("x-ecluse-lane") == "bulk" else 0,
             traceparent=self.headers.get("traceparent", ""),
+            findings=self.validation.findings if self.validation else None,
         )
 
 

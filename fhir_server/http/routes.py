@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import partial
 
 from ecluse.core.errors import BadRequest, MethodNotAllowed, NotFound
 from ecluse.core.fhir import types
@@ -25,6 +26,7 @@ from fhir_server.interactions import (
 )
 from fhir_server.operations import registry
 from fhir_server.operations.registry import Interaction
+from fhir_server.profiles.loading import loading
 from fhir_server.server import Server
 
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -68,7 +70,7 @@ async def dispatch(server: Server, request: Request) -> Answer:
     interaction = methods.get(request.method)
     if interaction is None:
         raise MethodNotAllowed(f"{request.method} does not work here; use {', '.join(methods)}.")
-    return await interaction(server, request)
+    return await loading(server, request, partial(interaction, server, request))
 
 
 def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:

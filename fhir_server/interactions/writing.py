@@ -42,23 +42,31 @@ async def standing(conn: Any, request: Request, resource_type: str, resource_id:
 def accepted(request: Request, resource_type: str, body: bytes | msgspec.Raw, expression: str = "") -> dict[str, Any]:
     """The resource of a body, references to this site written without its address, as index and consumers know them.
 
-    Raises: BadRequest (400) with all that is wrong, Unprocessable (422) when a reference leads to another site
+    Raises: BadRequest (400) with all that is wrong, Unprocessable (422) when a reference leads to another site, or when
+    the request is validated and the resource does not pass
     """
     resource = accept(resource_type, body, expression or None)
+    _relative(request, resource, body, expression or resource_type)
+    if request.validation is not None:
+        request.validation.check(resource, expression or resource_type)
+    return resource
+
+
+def _relative(request: Request, resource: dict[str, Any], body: bytes | msgspec.Raw, place: str) -> None:
+    """Takes this site's address from references."""
     server_url = request.base.removesuffix(f"/sites/{request.site.name}/fhir").removesuffix("/fhir")
     if server_url.encode() not in bytes(body):
-        return resource
-    for reference in literal_references(resource_type, resource):
+        return
+    for reference in literal_references(resource["resourceType"], resource):
         target = reference["reference"]
         if target.startswith(f"{request.base}/"):
             reference["reference"] = target.removeprefix(f"{request.base}/")
         elif target.startswith((f"{server_url}/fhir/", f"{server_url}/sites/")):
             raise Unprocessable(
                 "A reference stays within its site, which is one identity domain; leave it out, or write to that site.",
-                expression=expression or resource_type,
+                expression=place,
                 diagnostics=target,
             )
-    return resource
 
 
 def written_answer(request: Request, written: Written) -> Answer:

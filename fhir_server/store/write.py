@@ -21,7 +21,9 @@ from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.slices import in_slices
+from fhir_server.store import flags
 from fhir_server.store.body import same_content, stored_body
+from fhir_server.store.flags import Findings, Flagged
 from fhir_server.store.keys import Keys
 from mappers.search.index import IndexRows, index_rows, patient_of
 
@@ -35,7 +37,8 @@ NO_ROWS = IndexRows([], [], [], [])
 
 
 class Context(NamedTuple):
-    """Where a write comes from; stored once a request and carried by each of its events."""
+    """Where a write comes from; stored once a request and carried by each of its events. findings: what was found of
+    resources that are stored with their issues"""
 
     site: int
     site_name: str
@@ -45,6 +48,7 @@ class Context(NamedTuple):
     received_at: datetime
     lane: int = 0
     traceparent: str = ""
+    findings: Findings | None = None
 
 
 class Intent(NamedTuple):
@@ -123,25 +127,39 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
     outcome: list[Written] = []
     new: list[Change] = []
     changed: list[Change] = []
+    standing: list[tuple[int, Intent, int]] = []
     async for entry, item in in_slices(enumerate(intents)):
         if item.new:
             change = _first(item, next(fresh), entry, context)
             new.append(change)
         else:
+            row = held.get((types.number_of[item.type], item.id))
             try:
-                compared = _compare(item, held.get((types.number_of[item.type], item.id)), entry, context)
+                compared = _compare(item, row, entry, context)
             except EcluseError as error:
                 error.entry = entry
                 raise
             if isinstance(compared, Written):
                 outcome.append(compared)
+                if row is not None:
+                    standing.append((row.pk, item, row.version))
                 continue
             change = compared
             changed.append(change)
         outcome.append(change.written)
     if new or changed:
         await _store(conn, numbers[0], new, changed, len(intents), context)
+    if context.findings:
+        rows = [(change.pk, change.intent, change.written.version) for change in (*new, *changed)]
+        await _flag(conn, context, context.findings, rows + standing)
     return outcome
+
+
+async def _flag(conn: Any, context: Context, findings: Findings, rows: Sequence[tuple[int, Intent, int]]) -> None:
+    """Stores what was found of the resources, also of those that stand unchanged."""
+    found = [(pk, item, version, findings.of(item.resource)) for pk, item, version in rows]
+    flagged = [Flagged(pk, item.type, version, issues) for pk, item, version, issues in found if issues is not None]
+    await flags.replace(conn, context.site, context.sender, context.received_at, flagged)
 
 
 async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> dict[tuple[int, str], Held]:

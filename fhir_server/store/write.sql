@@ -88,6 +88,8 @@ WITH source AS (
 ), superseded AS (
     INSERT INTO fhir.superseded (pk, updated, until, version, site, type)
     SELECT pk, former, updated, version - 1, $4, type FROM next WHERE version > 1
+), unflagged AS (
+    DELETE FROM fhir.flag f USING next WHERE f.pk = next.pk
 )
 INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
 SELECT pk, version, $4, type, op, $5, patient FROM next ORDER BY entry;

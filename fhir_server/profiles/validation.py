@@ -1,0 +1,53 @@
+"""The validation of one request: which rule applies to which of its resources, and what was found.
+
+Enters: accepted resources. Leaves: a refusal with all issues, or, where the rule says so, the issues beside the
+resource until the write stores both in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecluse.core.errors import Issue, Unprocessable
+from ecluse.core.fhir.validation.policy import Depth, Policy, Rule
+from ecluse.core.fhir.validation.profiles.profiles import Profiles
+from ecluse.core.fhir.validation.profiles.validate import placed, profile_issues
+from fhir_server.store.flags import Findings
+
+HEADER = "x-ecluse-validation"
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What is asked of the resources of one request. asked: the rule that the request itself names; required: profiles
+    that apply without being named, by "Type" and "site/Type" """
+
+    site: str
+    policy: Policy
+    profiles: Profiles
+    required: Mapping[str, tuple[str, ...]]
+    asked: Rule | None = None
+    findings: Findings = field(default_factory=Findings)
+
+    def check(self, resource: dict[str, Any], place: str) -> None:
+        """Looks at an accepted resource. place: "Bundle.entry[3].resource", or its type
+
+        Raises: Unprocessable (422) with all issues; NotLoaded when definitions have to be fetched first
+        """
+        kind = resource["resourceType"]
+        rule = self.asked or self.policy.rule(self.site, kind)
+        if rule.depth < Depth.PROFILES:
+            return
+        issues = [issue for issue in self.issues(resource) if issue.severity != "information"]
+        if rule.flag:
+            self.findings.note(resource, issues)
+        elif any(issue.severity == "error" for issue in issues):
+            raise Unprocessable(issues=[placed(issue, place) for issue in issues])
+
+    def issues(self, resource: dict[str, Any]) -> list[Issue]:
+        """What is wrong with a resource by the profiles that apply."""
+        kind = resource["resourceType"]
+        wanted = [*self.required.get(kind, ()), *self.required.get(f"{self.site}/{kind}", ())]
+        return profile_issues(self.profiles, resource, wanted)

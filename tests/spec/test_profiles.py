@@ -1,0 +1,243 @@
+"""Profiles: what does not pass is refused at its exact place, or stored with its issues.
+
+Spec: http://hl7.org/fhir/R4/validation.html, http://hl7.org/fhir/R4/resource.html#Meta.profile"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ecluse.core.fhir import json
+from tests.guides import IPS, examples, package_file
+from tests.integration.guides.test_install import URL, package
+from tests.services.server import Served, serving
+
+REFUSE, FLAG = {"X-Ecluse-Validation": "profiles"}, {"X-Ecluse-Validation": "profiles+flag"}
+GOOD = {"resourceType": "Patient", "meta": {"profile": [URL]}, "birthDate": "1956-03-02"}
+BAD = {"resourceType": "Patient", "meta": {"profile": [URL]}, "gender": "female"}
+UNKNOWN = {"resourceType": "Patient", "meta": {"profile": ["http://hospital.example/fhir/StructureDefinition/none"]}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(served: Served, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A guide with one profile: a Patient has a date of birth."""
+    served.ecluse("ig", "install", package(tmp_path_factory.mktemp("guide"), "born"))
+
+
+@pytest.fixture
+def issues(served: Served) -> Iterator[httpx.Client]:
+    """A client of the issues of stored resources."""
+    with httpx.Client(base_url=served.url, timeout=60) as client:
+        yield client
+
+
+def of(issues: httpx.Client, address: str, **query: str) -> list[dict[str, Any]]:
+    """The stored issues of one resource."""
+    told = issues.get("/issues", params={"_count": "1000", **query})
+    assert told.status_code == 200
+    return [row for row in told.json()["issues"] if row["resource"] == address]
+
+
+def address_of(answer: httpx.Response) -> str:
+    """`Patient/1` of what an answer tells to be written."""
+    return "/".join(answer.headers["location"].split("/")[-4:-2])
+
+
+def test_a_resource_against_its_profile_is_refused_at_the_exact_place(fhir: httpx.Client) -> None:
+    answer = fhir.post("/Patient", json=BAD, headers=REFUSE)
+    (issue,) = answer.json()["issue"]
+    assert answer.status_code == 422
+    assert (issue["severity"], issue["code"], issue["expression"]) == ("error", "required", ["Patient.birthDate"])
+    assert issue["details"]["text"] == "Add birthDate: the profile requires it."
+    assert f"profile {URL}" in issue["diagnostics"] and "found 0" in issue["diagnostics"]
+
+
+def test_a_resource_as_its_profile_asks_is_stored(fhir: httpx.Client) -> None:
+    answer = fhir.post("/Patient", json=GOOD, headers=REFUSE)
+    assert answer.status_code == 201
+    assert fhir.get(f"/{address_of(answer)}").json()["birthDate"] == "1956-03-02"
+
+
+def test_without_being_asked_for_profiles_are_not_checked(fhir: httpx.Client) -> None:
+    assert fhir.post("/Patient", json=BAD).status_code == 201
+
+
+def test_an_update_against_its_profile_is_refused_and_changes_nothing(fhir: httpx.Client) -> None:
+    address = address_of(fhir.post("/Patient", json=GOOD))
+    answer = fhir.put(f"/{address}", json={**BAD, "id": address.split("/")[1]}, headers=REFUSE)
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Patient.birthDate"])
+    assert fhir.get(f"/{address}").json()["meta"]["versionId"] == "1"
+
+
+def test_a_transaction_is_refused_with_every_entry_that_does_not_pass(fhir: httpx.Client) -> None:
+    entries = [{"resource": one, "request": {"method": "POST", "url": "Patient"}} for one in (BAD, GOOD, BAD)]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    answer = fhir.post("/", json=bundle, headers=REFUSE)
+    assert answer.status_code in (400, 422)
+    assert [issue["expression"] for issue in answer.json()["issue"]] == [
+        ["Bundle.entry[0].resource.birthDate"],
+        ["Bundle.entry[2].resource.birthDate"],
+    ]
+
+
+def test_the_entries_of_a_batch_are_judged_each_by_itself(fhir: httpx.Client) -> None:
+    entries = [{"resource": one, "request": {"method": "POST", "url": "Patient"}} for one in (BAD, GOOD)]
+    answer = fhir.post("/", json={"resourceType": "Bundle", "type": "batch", "entry": entries}, headers=REFUSE)
+    told = [entry["response"] for entry in answer.json()["entry"]]
+    assert answer.status_code == 200
+    assert [response["status"][:3] for response in told] == ["422", "201"]
+    assert told[0]["outcome"]["issue"][0]["expression"] == ["Bundle.entry[0].resource.birthDate"]
+
+
+def test_a_flagged_resource_is_stored_and_so_are_its_issues(fhir: httpx.Client, issues: httpx.Client) -> None:
+    answer = fhir.post("/Patient", json=BAD, headers={**FLAG, "X-Ecluse-Sender": "ward-3"})
+    (row,) = of(issues, address_of(answer))
+    assert answer.status_code == 201
+    assert fhir.get(f"/{address_of(answer)}").status_code == 200
+    assert (row["site"], row["profile"], row["severity"]) == ("default", f"{URL}|1.0.0", "error")
+    assert (row["code"], row["expression"], row["version"]) == ("required", "Patient.birthDate", 1)
+    assert (row["sender"], row["text"]) == ("ward-3", "Add birthDate: the profile requires it.")
+
+
+def test_an_update_replaces_the_issues_and_a_delete_removes_them(fhir: httpx.Client, issues: httpx.Client) -> None:
+    address = address_of(fhir.post("/Patient", json=BAD, headers=FLAG))
+    own = {"id": address.split("/")[1]}
+    fhir.put(f"/{address}", json={**BAD, **own, "active": True}, headers=FLAG)
+    assert [row["version"] for row in of(issues, address)] == [2]
+    fhir.put(f"/{address}", json={**GOOD, **own}, headers=FLAG)
+    assert of(issues, address) == []
+    fhir.put(f"/{address}", json={**BAD, **own}, headers=FLAG)
+    assert [row["version"] for row in of(issues, address)] == [4]
+    assert fhir.delete(f"/{address}").status_code == 204
+    assert of(issues, address) == []
+
+
+def test_an_update_that_is_not_checked_leaves_no_issue_of_an_older_version(
+    fhir: httpx.Client, issues: httpx.Client
+) -> None:
+    address = address_of(fhir.post("/Patient", json=BAD, headers=FLAG))
+    fhir.put(f"/{address}", json={**GOOD, "id": address.split("/")[1]})
+    assert of(issues, address) == []
+
+
+def test_the_same_content_again_is_checked_again_without_a_new_version(
+    fhir: httpx.Client, issues: httpx.Client
+) -> None:
+    address = address_of(fhir.post("/Patient", json=BAD))
+    again = fhir.put(f"/{address}", json={**BAD, "id": address.split("/")[1]}, headers=FLAG)
+    assert again.headers["etag"] == 'W/"1"'
+    assert [row["version"] for row in of(issues, address)] == [1]
+
+
+def test_the_issues_of_a_transaction_are_told_from_each_resource(fhir: httpx.Client, issues: httpx.Client) -> None:
+    entries = [{"resource": one, "request": {"method": "POST", "url": "Patient"}} for one in (GOOD, BAD)]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    answer = fhir.post("/", json=bundle, headers=FLAG)
+    written = ["/".join(entry["response"]["location"].split("/")[-4:-2]) for entry in answer.json()["entry"]]
+    assert answer.status_code == 200
+    assert of(issues, written[0]) == []
+    assert [row["expression"] for row in of(issues, written[1])] == ["Patient.birthDate"]
+
+
+def test_a_profile_that_nobody_installed_refuses_nothing_and_is_flagged(
+    fhir: httpx.Client, issues: httpx.Client
+) -> None:
+    assert fhir.post("/Patient", json=UNKNOWN, headers=REFUSE).status_code == 201
+    (row,) = of(issues, address_of(fhir.post("/Patient", json=UNKNOWN, headers=FLAG)))
+    assert (row["severity"], row["code"], row["expression"]) == ("warning", "not-found", "Patient.meta.profile[0]")
+
+
+def test_issues_are_counted_by_site_profile_and_kind(
+    fhir: httpx.Client, other_site: httpx.Client, issues: httpx.Client
+) -> None:
+    for _ in range(3):
+        assert other_site.post("/Patient", json=BAD, headers=FLAG).status_code == 201
+    assert fhir.post("/Patient", json=BAD, headers=FLAG).status_code == 201
+    counts = issues.get("/issues/counts", params={"site": "north", "profile": URL}).json()["counts"]
+    assert counts == [
+        {
+            **{"site": "north", "profile": f"{URL}|1.0.0", "type": "Patient", "severity": "error", "code": "required"},
+            **{"path": "Patient.birthDate", "text": "Add birthDate: the profile requires it."},
+            **{"resources": 3, "issues": 3},
+        }
+    ]
+    sites = {row["site"] for row in issues.get("/issues/counts", params={"path": "Patient.birthDate"}).json()["counts"]}
+    assert sites == {"default", "north"}
+
+
+def test_issues_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
+    for _ in range(3):
+        fhir.post("/Patient", json=BAD, headers=FLAG)
+    every = issues.get("/issues", params={"type": "Patient", "severity": "error"}).json()
+    seen: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"next": ""}
+    while "next" in page:
+        query = {"type": "Patient", "severity": "error", "_count": "2", "after": page["next"]}
+        page = issues.get("/issues", params=query).json()
+        assert len(page["issues"]) <= 2
+        seen.extend(page["issues"])
+    assert "next" not in every
+    assert seen == every["issues"]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("colour=red", "no parameter colour"),
+        ("type=Patients", "no resource type Patients"),
+        ("severity=fatal", "error or warning"),
+        ("_count=0", "whole number"),
+        ("after=x", "`next`"),
+    ],
+)
+def test_a_question_about_issues_that_cannot_be_answered_is_a_400(issues: httpx.Client, query: str, told: str) -> None:
+    answer = issues.get(f"/issues?{query}")
+    assert answer.status_code == 400
+    assert told in answer.json()["error"]
+
+
+def test_a_depth_of_validation_that_does_not_exist_is_a_400(fhir: httpx.Client) -> None:
+    answer = fhir.post("/Patient", json=GOOD, headers={"X-Ecluse-Validation": "deep"})
+    assert answer.status_code == 400
+    assert "structure, base, profiles" in answer.json()["issue"][0]["details"]["text"]
+
+
+def test_the_examples_of_a_guide_are_taken(served: Served, fhir: httpx.Client) -> None:
+    served.ecluse("ig", "install", str(package_file(IPS)), "--allow-missing")
+    taken = 0
+    for name, resource in examples(IPS).items():
+        headers = {**REFUSE, "Content-Type": "application/fhir+json"}
+        answer = fhir.post(f"/{resource['resourceType']}", content=json.encode(resource), headers=headers)
+        assert answer.status_code == 201, (name, answer.text)
+        taken += 1
+    assert taken > 40
+
+
+def test_settings_say_what_is_checked_and_two_processes_agree(
+    tmp_path: Path, empty_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    variables = {
+        "ECLUSE_DATABASE_URL": empty_database,
+        "ECLUSE_WORKERS": "2",
+        "ECLUSE_VALIDATION": "structure Patient=profiles north/*=profiles+flag",
+        "ECLUSE_PROFILES": f"Patient={URL}",
+    }
+    named = {"resourceType": "Patient", "gender": "female"}
+    with serving(tmp_path / "data", **variables) as own:
+        own.ecluse("site", "add", "north")
+        before = {httpx.post(f"{own.url}/fhir/Patient", json=named).status_code for _ in range(8)}
+        own.ecluse("ig", "install", package(tmp_path_factory.mktemp("guide"), "born"))
+        after = {httpx.post(f"{own.url}/fhir/Patient", json=named).status_code for _ in range(8)}
+        assert (before, after) == ({201}, {422})
+        assert httpx.post(f"{own.url}/sites/north/fhir/Patient", json=named).status_code == 422
+        observation = {"resourceType": "Observation", "status": "final", "code": {"text": "a"}, "meta": UNKNOWN["meta"]}
+        assert httpx.post(f"{own.url}/sites/north/fhir/Observation", json=observation).status_code == 201
+        (row,) = httpx.get(f"{own.url}/issues").json()["issues"]
+        assert (row["site"], row["severity"]) == ("north", "warning")
+        assert "1 resources, 1 issues  north  warning  Observation.meta.profile" in own.ecluse("issues", "count")
+        assert "StructureDefinition/none" in own.ecluse("issues", "list", "--site", "north", "--severity", "warning")
+        assert own.ecluse("issues", "list", "--site", "default", "--json") == ""
