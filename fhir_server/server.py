@@ -14,7 +14,7 @@ from typing import Any
 from ecluse.core.db.databases import Databases
 from ecluse.core.db.pool import commit, translated, undone
 from ecluse.core.errors import BadRequest, NotFound
-from ecluse.core.fhir.validation.policy import Depth, read_policy, read_required, read_rule
+from ecluse.core.fhir.validation.policy import Depth, Rule, read_policy, read_required, read_rule
 from ecluse.core.settings import Settings
 from fhir_server.profiles.guides import Guides
 from fhir_server.profiles.validation import Validation
@@ -88,9 +88,14 @@ class Server:
         policy = read_policy(self.settings.validation)
         if (policy.deepest() if rule is None else rule.depth) < Depth.PROFILES:
             return None
+        return await self.profile_validation(site, rule)
+
+    async def profile_validation(self, site: str, asked: Rule | None = None) -> Validation:
+        """The profiles that are installed now, and the rules for a site."""
         async with self.connection() as conn:
             profiles = await self.guides.current(conn)
-        return Validation(site, policy, profiles, read_required(self.settings.profiles), rule)
+        policy, required = read_policy(self.settings.validation), read_required(self.settings.profiles)
+        return Validation(site, policy, profiles, required, asked)
 
     def within(self, conn: Any) -> Server:
         """The same server, on this connection."""

@@ -6,7 +6,7 @@ resource until the write stores both in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ecluse.core.errors import Issue, Unprocessable
 from ecluse.core.fhir.validation.policy import Depth, Policy, Rule
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import placed, profile_issues
+from ecluse.core.fhir.validation.profiles.value_sets import Answers
 from fhir_server.store.flags import Findings
 
 HEADER = "x-ecluse-validation"
@@ -30,11 +31,13 @@ class Validation:
     required: Mapping[str, tuple[str, ...]]
     asked: Rule | None = None
     findings: Findings = field(default_factory=Findings)
+    answers: Answers = field(default_factory=Answers)
 
     def check(self, resource: dict[str, Any], place: str) -> None:
         """Looks at an accepted resource. place: "Bundle.entry[3].resource", or its type
 
-        Raises: Unprocessable (422) with all issues; NotLoaded when definitions have to be fetched first
+        Raises: Unprocessable (422) with all issues; NotLoaded, NotAnswered when something has to be fetched or asked
+        first
         """
         kind = resource["resourceType"]
         rule = self.asked or self.policy.rule(self.site, kind)
@@ -46,8 +49,10 @@ class Validation:
         elif any(issue.severity == "error" for issue in issues):
             raise Unprocessable(issues=[placed(issue, place) for issue in issues])
 
-    def issues(self, resource: dict[str, Any]) -> list[Issue]:
-        """What is wrong with a resource by the profiles that apply."""
+    def issues(self, resource: dict[str, Any], asked: Sequence[str] = (), place: str = "") -> list[Issue]:
+        """What is to be said of a resource by the profiles that apply, and by those asked for.
+
+        Raises: NotLoaded, NotAnswered"""
         kind = resource["resourceType"]
-        wanted = [*self.required.get(kind, ()), *self.required.get(f"{self.site}/{kind}", ())]
-        return profile_issues(self.profiles, resource, wanted)
+        wanted = [*asked, *self.required.get(kind, ()), *self.required.get(f"{self.site}/{kind}", ())]
+        return profile_issues(self.profiles, resource, wanted, place, self.answers)

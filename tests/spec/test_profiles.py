@@ -15,6 +15,7 @@ from ecluse.core.fhir import json
 from tests.guides import IPS, examples, package_file
 from tests.integration.guides.test_install import URL, package
 from tests.services.server import Served, serving
+from tests.unit.core.fhir.test_packages import packed
 
 REFUSE, FLAG = {"X-Ecluse-Validation": "profiles"}, {"X-Ecluse-Validation": "profiles+flag"}
 GOOD = {"resourceType": "Patient", "meta": {"profile": [URL]}, "birthDate": "1956-03-02"}
@@ -114,6 +115,21 @@ def test_an_update_replaces_the_issues_and_a_delete_removes_them(fhir: httpx.Cli
     assert [row["version"] for row in of(issues, address)] == [4]
     assert fhir.delete(f"/{address}").status_code == 204
     assert of(issues, address) == []
+
+
+def test_an_erased_resource_leaves_no_issue(fhir: httpx.Client, issues: httpx.Client) -> None:
+    address = address_of(fhir.post("/Patient", json=BAD, headers=FLAG))
+    assert len(of(issues, address)) == 1
+    assert fhir.post(f"/{address}/$purge").status_code == 200
+    assert of(issues, address) == []
+
+
+def test_a_patch_against_the_profile_is_refused(fhir: httpx.Client) -> None:
+    address = address_of(fhir.post("/Patient", json=GOOD))
+    headers = {**REFUSE, "Content-Type": "application/json-patch+json"}
+    answer = fhir.patch(f"/{address}", json=[{"op": "remove", "path": "/birthDate"}], headers=headers)
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Patient.birthDate"])
+    assert fhir.get(f"/{address}").json()["birthDate"] == "1956-03-02"
 
 
 def test_an_update_that_is_not_checked_leaves_no_issue_of_an_older_version(
@@ -241,3 +257,41 @@ def test_settings_say_what_is_checked_and_two_processes_agree(
         assert "1 resources, 1 issues  north  warning  Observation.meta.profile" in own.ecluse("issues", "count")
         assert "StructureDefinition/none" in own.ecluse("issues", "list", "--site", "north", "--severity", "warning")
         assert own.ecluse("issues", "list", "--site", "default", "--json") == ""
+
+
+def test_a_value_set_that_only_the_site_has_is_asked_for(
+    served: Served, fhir: httpx.Client, other_site: httpx.Client, tmp_path: Path
+) -> None:
+    wards, url = "http://hospital.example/fhir/ValueSet/wards", "http://hospital.example/fhir/StructureDefinition/ward"
+    binding = {"strength": "required", "valueSet": wards}
+    ward = {
+        "resourceType": "StructureDefinition",
+        "url": url,
+        "type": "Observation",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+        "differential": {"element": [{"id": "Observation.code", "path": "Observation.code", "binding": binding}]},
+    }
+    manifest = {"name": "ward", "version": "1.0.0", "fhirVersions": ["4.0.1"]}
+    (tmp_path / "ward.tgz").write_bytes(packed({"package/package.json": manifest, "package/p.json": ward}))
+    served.ecluse("ig", "install", str(tmp_path / "ward.tgz"))
+    system = "http://hospital.example/wards"
+    include = {"system": system, "concept": [{"code": "icu"}]}
+    value_set = {"resourceType": "ValueSet", "url": wards, "status": "active", "compose": {"include": [include]}}
+    assert fhir.post("/ValueSet", json=value_set).status_code == 201
+
+    def observed(code: str) -> dict[str, Any]:
+        coded = {"coding": [{"system": system, "code": code}]}
+        return {"resourceType": "Observation", "status": "final", "meta": {"profile": [url]}, "code": coded}
+
+    refused = fhir.post("/Observation", json=observed("attic"), headers=REFUSE)
+    (issue,) = refused.json()["issue"]
+    assert (refused.status_code, issue["code"], issue["expression"]) == (422, "code-invalid", ["Observation.code"])
+    assert fhir.post("/Observation", json=observed("icu"), headers=REFUSE).status_code == 201
+    assert other_site.post("/Observation", json=observed("attic"), headers=REFUSE).status_code == 201
+    codes = ("icu", "attic", "roof")
+    entries = [{"resource": observed(code), "request": {"method": "POST", "url": "Observation"}} for code in codes]
+    bundle = fhir.post("/", json={"resourceType": "Bundle", "type": "transaction", "entry": entries}, headers=REFUSE)
+    assert [issue["expression"] for issue in bundle.json()["issue"]] == [
+        ["Bundle.entry[1].resource.code"],
+        ["Bundle.entry[2].resource.code"],
+    ]

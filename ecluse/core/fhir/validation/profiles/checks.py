@@ -102,7 +102,7 @@ def _in_set(profiles: Profiles, value_set: str, severity: str) -> Check:
 
     def check(run: Run, item: Item) -> None:
         codes = codes_of(item)
-        answers = [profiles.value_sets(value_set, coded) for coded in codes]
+        answers = [run.is_member(profiles.value_sets, value_set, coded) for coded in codes]
         if any(answers):
             return
         if None in answers:

@@ -60,7 +60,7 @@ def _given(profiles: Profiles, run: Run) -> Given:
         return root(found) if found is not None else None
 
     def member_of(code: Any, value_set: str) -> bool | None:
-        answers = [profiles.value_sets(value_set, one) for one in codes_of(_item(code))]
+        answers = [run.is_member(profiles.value_sets, value_set, one) for one in codes_of(_item(code))]
         return True if any(answers) else None if None in answers else False
 
     def conforms_to(node: Node, canonical: str) -> bool | None:

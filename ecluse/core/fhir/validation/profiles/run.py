@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ecluse.core.errors import Issue
 from ecluse.core.fhir.definitions.structures import structures
+from ecluse.core.fhir.validation.profiles.value_sets import Answers, Coded, Members
 
 _LITERAL = re.compile(
     r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}(?:/_history/[A-Za-z0-9.-]{1,64})?$|^([A-Z][A-Za-z]+)\?"
@@ -34,7 +35,8 @@ Check = Callable[["Run", Item], None]
 @dataclass(slots=True)
 class Run:
     """The state of one check. root: the resource whose contained ones `#id` means; bundle: fullUrl → resource;
-    unchecked: what could not be checked, as words; busy: (resource, profile) pairs that are being checked further up"""
+    unchecked: what could not be checked, as words; busy: (resource, profile) pairs that are being checked further up;
+    answers: of a terminology server, where there is one"""
 
     root: dict[str, Any]
     profile: str
@@ -42,6 +44,7 @@ class Run:
     issues: list[Issue] = field(default_factory=list)
     unchecked: dict[str, None] = field(default_factory=dict)
     busy: frozenset[tuple[int, str]] = frozenset()
+    answers: Answers | None = None
 
     def add(self, place: str, text: str, code: str, diagnostics: str = "", severity: str = "error") -> None:
         """Notes a finding."""
@@ -49,7 +52,12 @@ class Run:
 
     def under(self, profile: str, root: dict[str, Any] | None = None) -> Run:
         """A run of its own for another profile, on the same surroundings."""
-        return Run(root or self.root, profile, self.bundle, [], self.unchecked, self.busy)
+        return Run(root or self.root, profile, self.bundle, [], self.unchecked, self.busy, self.answers)
+
+    def is_member(self, members: Members, value_set: str, coded: Coded) -> bool | None:
+        """Whether a code is in a value set, None when nobody knows."""
+        found = members(value_set, coded)
+        return self.answers.get((value_set, coded)) if found is None and self.answers is not None else found
 
     def target(self, reference: Any) -> dict[str, Any] | None:
         """The resource that a Reference leads to, when it is contained or stands in the same bundle."""

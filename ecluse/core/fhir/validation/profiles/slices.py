@@ -119,7 +119,7 @@ def _test(profiles: Profiles, node: Node) -> Match | None:
     binding = node.binding
     if binding is not None and binding.strength == "required" and not tests:
         value_set = binding.value_set
-        return lambda run, item: _some(profiles.value_sets(value_set, one) for one in codes_of(item))
+        return lambda run, item: _some(run.is_member(profiles.value_sets, value_set, one) for one in codes_of(item))
     return (lambda run, item: every(test(run, item) for test in tests)) if tests else None
 
 

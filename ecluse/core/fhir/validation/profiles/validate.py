@@ -18,18 +18,24 @@ from ecluse.core.fhir.validation.profiles.extensions import extensions
 from ecluse.core.fhir.validation.profiles.library import is_base_type
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.run import Item, Run, bundled
+from ecluse.core.fhir.validation.profiles.value_sets import Answers, NotAnswered
 
 
 def profile_issues(
-    profiles: Profiles, resource: dict[str, Any], asked: Sequence[str] = (), place: str = ""
+    profiles: Profiles,
+    resource: dict[str, Any],
+    asked: Sequence[str] = (),
+    place: str = "",
+    answers: Answers | None = None,
 ) -> list[Issue]:
     """The issues of a resource, errors first.
 
-    asked: canonicals that apply besides those the resource names; place: "Bundle.entry[3].resource"
-    Raises: NotLoaded when the library has to fetch definitions first
+    asked: canonicals that apply besides those the resource names; place: "Bundle.entry[3].resource"; answers: of a
+    terminology server, None when there is none to ask
+    Raises: NotLoaded when the library has to fetch definitions first, NotAnswered when questions have to be asked
     """
     kind = resource["resourceType"]
-    run = Run(resource, "", bundled(resource) if kind == "Bundle" else {})
+    run = Run(resource, "", bundled(resource) if kind == "Bundle" else {}, answers=answers)
     place = place or kind
     for canonical in asked:
         _apply(profiles, run, Item(resource, None, kind, place), canonical, place)
@@ -38,6 +44,8 @@ def profile_issues(
     for extension, at in extensions(resource, place):
         if profiles.type_of(extension["url"]) == "Extension" and not is_base_type(extension["url"]):
             profiles.check(run, Item(extension, None, "Extension", at), extension["url"])
+    if answers is not None and answers.open:
+        raise NotAnswered(frozenset(answers.open))
     return _told(run, place)
 
 

@@ -27,6 +27,30 @@ class Coded(NamedTuple):
 Test = Callable[[Coded], bool | None]
 Members = Callable[[str, Coded], bool | None]
 """Of a value set's canonical and a code: whether it is in."""
+Question = tuple[str, Coded]
+"""A value set and a code that is perhaps in it."""
+
+
+class Answers:
+    """What somebody else, a terminology server, says where packages do not tell. open: what has not been asked yet"""
+
+    def __init__(self) -> None:
+        self.given: dict[Question, bool | None] = {}
+        self.open: set[Question] = set()
+
+    def get(self, question: Question) -> bool | None:
+        """The answer to a question; one that has not been asked is noted."""
+        if question not in self.given:
+            self.open.add(question)
+        return self.given.get(question)
+
+
+class NotAnswered(Exception):
+    """Questions that somebody else has to be asked first."""
+
+    def __init__(self, questions: frozenset[Question]) -> None:
+        self.questions = questions
+        super().__init__(f"{len(questions)} questions")
 
 
 class ValueSets:
