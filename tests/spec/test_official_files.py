@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ REFUSED = {
 }
 OURS = ("versionId", "lastUpdated")
 JSON = {"Content-Type": "application/fhir+json"}
+JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 
 
 def _lexemes(value: Any) -> Any:
@@ -54,3 +56,58 @@ def test_all_official_files_but_the_named_are_stored_and_read_back_as_sent(fhir:
     failed = {path.name: outcome for path, outcome in outcomes.items() if outcome}
     assert len(outcomes) == COUNT
     assert failed.keys() == REFUSED, failed
+
+
+def _one_of_each_type() -> list[Path]:
+    """Of each type the smallest file and the one in the middle."""
+    by_type: dict[str, list[Path]] = {}
+    for path in official_files():
+        if path.name not in REFUSED:
+            by_type.setdefault(json.decode(path.read_bytes())["resourceType"], []).append(path)
+    ranked = [sorted(own, key=_size) for own in by_type.values()]
+    return list(dict.fromkeys(path for own in ranked for path in (own[0], own[len(own) // 2])))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _life(client: httpx.Client, path: Path) -> str:
+    """Empty when the file was put, patched both ways, deleted, and its history has it as it was sent."""
+    sent = json.decode_exactly(path.read_bytes())
+    kind, resource_id = sent["resourceType"], str(uuid.uuid4())
+    address, body = f"/{kind}/{resource_id}", json.encode({**sent, "id": resource_id})
+    english = b'[{"op":"add","path":"/language","value":"en-GB"}]'
+    back = {"op": "replace", "path": "/language", "value": sent["language"]} if "language" in sent else None
+    again = json.encode([back or {"op": "remove", "path": "/language"}])
+    parts = [{"name": "type", "valueCode": "delete"}, {"name": "path", "valueString": f"{kind}.language"}]
+    away = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+    steps = [
+        (client.put(address, content=body, headers=JSON), 201, {}),
+        (client.put(address, content=body, headers=JSON), 200, {}),
+        (client.patch(address, content=english, headers=JSON_PATCH), 200, {"language": "en-GB"}),
+        (client.patch(address, json=away, headers=JSON), 200, {"language": None}),
+        (client.patch(address, content=english, headers=JSON_PATCH), 200, {"language": "en-GB"}),
+        (client.patch(address, content=again, headers=JSON_PATCH), 200, {}),
+        (client.get(address), 200, {}),
+        (client.delete(address), 204, None),
+        (client.get(address), 410, None),
+        (client.get(f"{address}/_history/1"), 200, {}),
+    ]
+    for number, (answer, status, changed) in enumerate(steps):
+        if answer.status_code != status:
+            return f"step {number}: {answer.status_code} {answer.text[:200]}"
+        wanted = {name: member for name, member in {**sent, **(changed or {})}.items() if member is not None}
+        if changed is not None and _content(answer.content) != _content(json.encode(wanted)):
+            return f"step {number} differs"
+    total = client.get(f"{address}/_history?_count=0").json()["total"]
+    return "" if total == 6 else f"{total} versions"
+
+
+def test_of_each_type_files_are_put_patched_and_deleted_and_keep_their_content(fhir: httpx.Client) -> None:
+    files = _one_of_each_type()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        outcomes = dict(zip(files, pool.map(lambda path: _life(fhir, path), files), strict=True))
+    failed = {path.name: outcome for path, outcome in outcomes.items() if outcome}
+    assert len({path.name.split("-")[0] for path in files}) == 140
+    assert not failed
