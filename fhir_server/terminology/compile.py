@@ -52,22 +52,34 @@ Compiled = tuple[str, list[Any]]
 def counts(composed: Composed, sources: Sequence[Rows], wish: Wish) -> Compiled:
     """How many concepts each source gives, in their order."""
     arguments = Arguments()
-    each = [
-        f"SELECT {number} AS source, count(*) AS concepts FROM {_from(rows, arguments)}\n"
-        f"WHERE {_where(composed, rows, wish, arguments)}"
-        for number, rows in enumerate(sources)
-    ]
+    each = [_count(composed, rows, wish, number, arguments) for number, rows in enumerate(sources)]
     return "\nUNION ALL\n".join(each) + "\nORDER BY source", arguments.values
+
+
+def _count(composed: Composed, rows: Rows, wish: Wish, number: int, arguments: Arguments) -> str:
+    where = _where(composed, rows, wish, arguments)
+    if rows.known is not None and not rows.is_list and where == _whole(rows.known.pk):
+        return f"SELECT {number} AS source, {rows.known.size}::bigint AS concepts"
+    return f"SELECT {number} AS source, count(*) AS concepts\nFROM {_from(rows, arguments)}\nWHERE {where}"
+
+
+def _whole(pk: int) -> str:
+    return f"k.system = {pk}"
 
 
 def page(composed: Composed, rows: Rows, wish: Wish, offset: int, limit: int) -> Compiled:
     """Concepts of one source, in their order."""
-    arguments = Arguments()
+    text, arguments = members(composed, rows, wish)
     order = "l.position" if rows.is_list else "k.position"
+    return f"{text}\nORDER BY {order} LIMIT {limit} OFFSET {offset}", arguments
+
+
+def members(composed: Composed, rows: Rows, wish: Wish) -> Compiled:
+    """All concepts of one source, in any order; an unknown limit would have the planner walk in order."""
+    arguments = Arguments()
     return (
         f"SELECT {_code(rows)} AS code, {COLUMNS}\nFROM {_from(rows, arguments)}\n"
-        f"WHERE {_where(composed, rows, wish, arguments)}\n"
-        f"ORDER BY {order} LIMIT {arguments.add(limit)}::bigint OFFSET {arguments.add(offset)}::bigint"
+        f"WHERE {_where(composed, rows, wish, arguments)}"
     ), arguments.values
 
 
@@ -88,16 +100,15 @@ def _from(rows: Rows, arguments: Arguments) -> str:
 
 
 def _where(composed: Composed, rows: Rows, wish: Wish, arguments: Arguments) -> str:
-    found = [_included(composed, rows, arguments)]
-    if not rows.is_list:
-        found.append(f"k.system = {rows.known.pk if rows.known else NOWHERE}")
+    found = [] if rows.is_list else [_whole(rows.known.pk if rows.known else NOWHERE)]
+    found.append(_included(composed, rows, arguments))
     if wish.words and rows.known:
         found.append(f"k.words @@ {arguments.add(tsquery(wish.words))}::text::tsquery")
     if wish.active_only:
         found.append("k.inactive IS NOT TRUE")
     if wish.codes is not None:
         found.append(_one_of(_code(rows), wish.codes, rows.known, arguments))
-    return "\n  AND ".join(found)
+    return "\n  AND ".join(one for one in found if one != "TRUE") or "TRUE"
 
 
 def tsquery(words: Iterable[str]) -> str:
@@ -109,25 +120,26 @@ def tsquery(words: Iterable[str]) -> str:
 def _included(composed: Composed, rows: Rows, arguments: Arguments) -> str:
     """Whether the value set has the concept of a row."""
     parts = [_part(part, rows, arguments) for part in composed.includes]
-    found = [f"({_any(parts)})"]
+    found = [_any(parts)]
     excluded = [_part(part, rows, arguments) for part in composed.excludes]
     if any(one != "FALSE" for one in excluded):
-        found.append(f"({_any(excluded)}) IS NOT TRUE")
+        found.append(f"{_any(excluded)} IS NOT TRUE")
     if composed.active_only:
         found.append("k.inactive IS NOT TRUE")
-    return " AND ".join(found)
+    return " AND ".join(one for one in found if one != "TRUE") or "TRUE"
 
 
 def _any(parts: Sequence[str]) -> str:
     if "TRUE" in parts:
         return "TRUE"
-    return " OR ".join(part for part in parts if part != "FALSE") or "FALSE"
+    left = [part for part in parts if part != "FALSE"]
+    return f"({' OR '.join(left)})" if left else "FALSE"
 
 
 def _part(part: Part, rows: Rows, arguments: Arguments) -> str:
     if part.untold or (part.system and part.system != rows.system):
         return "FALSE"
-    found = [f"({_included(other, rows, arguments)})" for other in part.within]
+    found = [_included(other, rows, arguments) for other in part.within]
     if part.listed is not None:
         found.append(_one_of(_code(rows), tuple(one.code for one in part.listed), part.known, arguments))
     elif part.system:

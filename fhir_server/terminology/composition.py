@@ -18,11 +18,12 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A code system whose concepts are here. header: its CodeSystem without them"""
+    """A code system whose concepts are here. size: how many; header: its CodeSystem without them"""
 
     pk: int
     url: str
     version: str
+    size: int
     header: Mapping[str, Any] = field(compare=False, hash=False)
 
     @property

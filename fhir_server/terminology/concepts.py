@@ -17,6 +17,8 @@ from mappers.terminology.hierarchy import Interval
 
 SQL = queries.load(__package__, "concepts.sql")
 MOST_CHILDREN = 1000
+ALIKE = 3
+"""Letters that come before any punctuation in the codes that people write with and without it."""
 _LOWER = str.maketrans({letter: letter.lower() for letter in string.ascii_uppercase})
 
 
@@ -75,7 +77,7 @@ async def resembling(conn: Any, system: System, code: str) -> list[str]:
     letters = re.sub(r"[^a-z0-9]", "", code.lower())
     if len(letters) < 2:
         return []
-    return [row["code"] for row in await conn.fetch(SQL["resembling"], system.pk, letters[:2], letters)]
+    return [row["code"] for row in await conn.fetch(SQL["resembling"], system.pk, letters[:ALIKE], letters)]
 
 
 def intervals(under: Any) -> tuple[Interval, ...]:

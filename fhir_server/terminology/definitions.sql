@@ -104,3 +104,10 @@ WHERE d.type = $2 AND (d.site = 0 OR EXISTS (
     SELECT FROM fhir.resource r
     WHERE r.site = $1 AND r.site = d.site AND r.type = d.type AND r.pk = d.resource_pk AND r.version = d.resource_version
         AND NOT r.deleted));
+
+-- name: drop
+-- Takes away what was loaded for all sites, and gives its keys.
+-- $1 source of R4's own, which stays; $2 source, or $3 address and $4 version, "" for each
+DELETE FROM terminology.definition
+WHERE site = 0 AND source <> $1 AND (source = $2 OR (url = $3 AND $4 IN ('', version)))
+RETURNING pk;

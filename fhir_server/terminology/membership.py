@@ -69,7 +69,7 @@ async def _found(conn: Any, composed: Composed, rows: Rows, codes: Sequence[str]
     if rows.is_list:
         wanted = {lower(code) for code in codes}
         rows = replace(rows, named=tuple(one for one in rows.named if lower(one.code) in wanted))
-    text, arguments = sql.page(composed, rows, Wish(codes=tuple(dict.fromkeys(codes))), 0, 4 * len(codes))
+    text, arguments = sql.members(composed, rows, Wish(codes=tuple(dict.fromkeys(codes))))
     found = {row["code"]: _member(rows, row) for row in await conn.fetch(text, *arguments)}
     if loose:
         found |= {code: one for code in codes for other, one in list(found.items()) if lower(other) == lower(code)}

@@ -157,7 +157,7 @@ class Planner:
 
 def system_of(definition: Definition) -> System:
     """A definition as a code system to ask."""
-    return System(definition.pk, definition.url, definition.version, definition.resource)
+    return System(definition.pk, definition.url, definition.version, definition.concepts, definition.resource)
 
 
 def _listed(concepts: list[Json]) -> list[Listed]:

@@ -69,9 +69,10 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
 async def _member(planner: Planner, member: Member, coding: Coding, manner: Manner) -> Verdict:
     system = await _system(planner, member.system or coding.system, coding.version)
     if not member.result:
-        unknown = await _unknown(planner.conn, system, coding) if system and not member.system else ""
-        has = unknown and await concepts.lookup(planner.conn, system, coding.code) if system else None
-        return Verdict(False, " ".join(part for part in (member.reason, "" if has else unknown) if part))
+        hint = ""
+        if system is not None and await concepts.lookup(planner.conn, system, coding.code) is None:
+            hint = await _unknown(planner.conn, system, coding)
+        return Verdict(False, " ".join(part for part in (member.reason, hint) if part))
     if system is not None:
         found = await concepts.lookup(planner.conn, system, coding.code)
         if found is not None:
