@@ -33,8 +33,7 @@ async def settle(conn: Any) -> int:
         return int(generation)
     async with conn.transaction():
         if await conn.fetchval(SQL["lock_state"]) < EDITION:
-            gone = await conn.fetch("DELETE FROM terminology.definition WHERE source = $1 RETURNING pk", SOURCE)
-            await loading.drop(conn, [row["pk"] for row in gone])
+            await conn.execute(SQL["set_aside"], SOURCE)
             await loading.load_many(conn, Origin(SOURCE), _definitions())
             await conn.execute(SQL["next_state"], EDITION)
     return int((await conn.fetchrow(SQL["state"]))["generation"])

@@ -58,17 +58,25 @@ SELECT body FROM fhir.version WHERE pk = $1 AND version = $2;
 SELECT pg_advisory_xact_lock($1, ($2::bigint % 1024)::int);
 
 -- name: replaced
--- Takes away the definitions that a new one replaces, and gives their keys.
+-- Sets aside the definitions that a new one replaces: nobody finds them any more, whoever reads them may end.
 -- $1 type, $2 address, $3 version, $4 resource; without one, the definition is for all sites
-DELETE FROM terminology.definition
-WHERE CASE WHEN $4::bigint IS NULL THEN site = 0 AND type = $1 AND url = $2 AND version = $3 ELSE resource_pk = $4 END
-RETURNING pk;
+UPDATE terminology.definition SET site = -1, resource_pk = NULL, resource_version = NULL, loaded_at = now()
+WHERE CASE WHEN $4::bigint IS NULL THEN site = 0 AND type = $1 AND url = $2 AND version = $3 ELSE resource_pk = $4 END;
 
 -- name: forgotten
--- Takes away definitions of resources that are deleted, and gives their keys.
-DELETE FROM terminology.definition d USING fhir.resource r
-WHERE d.resource_pk IS NOT NULL AND r.site = d.site AND r.type = d.type AND r.pk = d.resource_pk AND r.deleted
-RETURNING d.pk;
+-- Sets aside the definitions of resources that are deleted.
+UPDATE terminology.definition d SET site = -1, resource_pk = NULL, resource_version = NULL, loaded_at = now()
+FROM fhir.resource r
+WHERE d.resource_pk IS NOT NULL AND r.site = d.site AND r.type = d.type AND r.pk = d.resource_pk AND r.deleted;
+
+-- name: set_aside
+-- Sets aside everything of a source.
+-- $1 source
+UPDATE terminology.definition SET site = -1, loaded_at = now() WHERE site = 0 AND source = $1;
+
+-- name: swept
+-- Takes away what was set aside longer ago than any request takes, and gives its keys.
+DELETE FROM terminology.definition WHERE site = -1 AND loaded_at < now() - interval '5 minutes' RETURNING pk;
 
 -- name: drop_concepts
 -- $1 code systems
@@ -106,8 +114,8 @@ WHERE d.type = $2 AND (d.site = 0 OR EXISTS (
         AND NOT r.deleted));
 
 -- name: drop
--- Takes away what was loaded for all sites, and gives its keys.
+-- Sets aside what was loaded for all sites, and gives its keys.
 -- $1 source of R4's own, which stays; $2 source, or $3 address and $4 version, "" for each
-DELETE FROM terminology.definition
+UPDATE terminology.definition SET site = -1, loaded_at = now()
 WHERE site = 0 AND source <> $1 AND (source = $2 OR (url = $3 AND $4 IN ('', version)))
 RETURNING pk;

@@ -63,8 +63,7 @@ async def drop(conn: Any, name: str) -> int:
     Raises: NotFound when nothing was"""
     url, _, version = name.partition("|")
     async with _alone(conn):
-        gone = [row["pk"] for row in await conn.fetch(SQL["drop"], base.SOURCE, name, url, version)]
-        await loading.drop(conn, gone)
+        gone = await conn.fetch(SQL["drop"], base.SOURCE, name, url, version)
     if not gone:
         raise NotFound(f"Nothing is loaded as {name}; see `ecluse terminology list`.")
     return len(gone)

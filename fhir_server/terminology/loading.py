@@ -112,17 +112,19 @@ def digest(resource: Json) -> bytes:
     return hashlib.sha256(json.encode(resource)).digest()
 
 
-async def drop(conn: Any, keys: list[int]) -> None:
-    """Takes away the concepts of definitions that are gone."""
+async def sweep(conn: Any) -> None:
+    """Takes away what was set aside a while ago. A request that found a definition reads it in several statements, so
+    that its concepts may not go at once."""
+    keys = [row["pk"] for row in await conn.fetch(SQL["swept"])]
     if keys:
         await conn.execute(SQL["drop_concepts"], keys)
 
 
 async def _replace(conn: Any, origin: Origin, resource: Json) -> None:
     told = types.number_of[resource["resourceType"]], resource.get("url", ""), resource.get("version", "")
-    gone = await conn.fetch(SQL["replaced"], *told, origin.resource_pk)
-    gone += await conn.fetch(SQL["forgotten"])
-    await drop(conn, [row["pk"] for row in gone])
+    await conn.execute(SQL["replaced"], *told, origin.resource_pk)
+    await conn.execute(SQL["forgotten"])
+    await sweep(conn)
 
 
 async def _keys(conn: Any, count: int) -> list[int]:
