@@ -8,6 +8,7 @@ condition, so that a page costs what it skips and not what the set holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -47,13 +48,14 @@ class Wish(NamedTuple):
 
 
 Compiled = tuple[str, list[Any]]
+_MARK = re.compile(r"\$(\d+)")
 
 
 def counts(composed: Composed, sources: Sequence[Rows], wish: Wish) -> Compiled:
     """How many concepts each source gives, in their order."""
     arguments = Arguments()
     each = [_count(composed, rows, wish, number, arguments) for number, rows in enumerate(sources)]
-    return "\nUNION ALL\n".join(each) + "\nORDER BY source", arguments.values
+    return _finished("\nUNION ALL\n".join(each) + "\nORDER BY source", arguments)
 
 
 def _count(composed: Composed, rows: Rows, wish: Wish, number: int, arguments: Arguments) -> str:
@@ -77,10 +79,15 @@ def page(composed: Composed, rows: Rows, wish: Wish, offset: int, limit: int) ->
 def members(composed: Composed, rows: Rows, wish: Wish) -> Compiled:
     """All concepts of one source, in any order; an unknown limit would have the planner walk in order."""
     arguments = Arguments()
-    return (
-        f"SELECT {_code(rows)} AS code, {COLUMNS}\nFROM {_from(rows, arguments)}\n"
-        f"WHERE {_where(composed, rows, wish, arguments)}"
-    ), arguments.values
+    text = f"SELECT {_code(rows)} AS code, {COLUMNS}\nFROM {_from(rows, arguments)}\n"
+    return _finished(f"{text}WHERE {_where(composed, rows, wish, arguments)}", arguments)
+
+
+def _finished(text: str, arguments: Arguments) -> Compiled:
+    """The statement with the arguments that stand in it; those of parts that others made needless are left out."""
+    used = list(dict.fromkeys(map(int, _MARK.findall(text))))
+    number = {old: new for new, old in enumerate(used, 1)}
+    return _MARK.sub(lambda mark: f"${number[int(mark[1])]}", text), [arguments.values[old - 1] for old in used]
 
 
 def _code(rows: Rows) -> str:

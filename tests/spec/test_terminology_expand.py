@@ -150,6 +150,17 @@ def test_includes_are_united_and_excludes_taken_away(fhir: httpx.Client, fauna: 
     assert codes(_expanded(fhir, value_set(*includes, exclude=exclude))) == ["mammal", "dog", "swimmer"]
 
 
+def test_parts_that_others_make_needless_change_nothing(fhir: httpx.Client, fauna: str) -> None:
+    dog, fish = {"code": "dog", "display": "Good dog"}, {"code": "fish"}
+    whole, listed, other = {"system": ANIMALS}, _include(concept=[dog]), _include(concept=[fish])
+    for resource in (value_set(listed, whole), value_set(whole, listed, other)):
+        expanded = _expanded(fhir, resource)
+        assert (codes(expanded), expanded["expansion"]["total"]) == (ALL, 7)
+        assert {one["code"]: one["display"] for one in expanded["expansion"]["contains"]}["dog"] == "Good dog"
+    assert codes(_expanded(fhir, value_set(listed, other), {"name": "count", "valueInteger": 1})) == ["dog"]
+    assert codes(_expanded(fhir, value_set(listed, exclude=[listed, whole]))) == []
+
+
 def test_imported_value_sets_are_intersected_within_an_include_and_united_between(
     fhir: httpx.Client, fauna: str
 ) -> None:
