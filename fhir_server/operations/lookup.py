@@ -81,8 +81,8 @@ async def _properties(conn: Any, system: System, found: Found, wanted: Sequence[
         for code, display in await concepts.children(conn, system, found):
             yield _property("child", "valueCode", code, display)
     for one in found.properties:
-        if one["code"] not in NAMED_APART | {"inactive"} and (not wanted or one["code"] in asked):
-            kind = next(name for name in one if name.startswith("value"))
+        kind = next((name for name in one if name.startswith("value")), "")
+        if kind and one["code"] not in NAMED_APART | {"inactive"} and (not wanted or one["code"] in asked):
             yield _property(one["code"], kind, one[kind])
 
 

@@ -122,6 +122,10 @@ class Planner:
     async def _followed(self, part: Json, chain: tuple[str, ...], place: str) -> Part:
         within = tuple([await self.value_set(url, chain=chain) for url in part.get("valueSet", ())])
         url = part.get("system", "")
+        if not url and not within:
+            raise _refused("An include names a system, or value sets.", place)
+        if "concept" in part and "filter" in part:
+            raise _refused("An include has either concepts or filters, not both.", place)
         if not url:
             return Part(within=within)
         known = await self.system(url, part.get("version", ""))
@@ -183,6 +187,10 @@ def _contentless(url: str, place: str) -> Unprocessable:
         "its concepts."
     )
     return Unprocessable(issues=[Issue(text, place, url, "not-found")])
+
+
+def _refused(text: str, place: str) -> Unprocessable:
+    return Unprocessable(issues=[Issue(text, place, code="invalid")])
 
 
 def _raise(error: EcluseError) -> Any:

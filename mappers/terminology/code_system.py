@@ -66,9 +66,10 @@ def _walk(concepts: Any, parents: tuple[str, ...], meaning: _Meaning) -> Iterato
         item = next(own, None)
         if item is None:
             stack.pop()
-        else:
+            continue
+        if item.get("code"):
             yield _concept(item, above, meaning)
-            stack.append((iter(item.get("concept") or ()), (item["code"],)))
+        stack.append((iter(item.get("concept") or ()), (item["code"],) if item.get("code") else above))
 
 
 def _concept(item: Json, above: tuple[str, ...], meaning: _Meaning) -> Concept:
