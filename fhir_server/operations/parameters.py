@@ -23,6 +23,7 @@ from ecluse.core.fhir.acceptance import REFUSED, accept, decoded
 from ecluse.core.fhir.bundle import without
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
+from fhir_server.search.parse import CONTROL_SIGN
 
 CONTROLS = ("_format", "_pretty", "_summary", "_elements")
 """Query parameters that say how to write the answer; whoever writes it obeys them."""
@@ -141,6 +142,8 @@ def read(request: Request, names: Sequence[str] | None, body: str = "") -> Param
     """
     found = [Given(name, value) for name, value in parse_qsl(request.query, keep_blank_values=True)]
     found = [one for one in found if one.name not in CONTROLS or one.name in (names or ())]
+    if any(CONTROL_SIGN.search(f"{one.name}{one.value}") for one in found):
+        raise BadRequest("A parameter takes no control characters.")
     if request.method == "POST" and request.body:
         negotiation.check_content_type(request.headers)
         found += _posted(request.body, body)

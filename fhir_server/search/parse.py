@@ -28,7 +28,7 @@ from mappers.search.registry import reason_against, served
 
 LONGEST_LIST = 1000
 MOST_PARAMETERS = 100
-_CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 READERS: dict[str, Callable[[str, Question], list[Value]]] = {
     "_id": identity.asked,
@@ -94,7 +94,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         found = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise BadRequest(f"A search takes at most {MOST_PARAMETERS} parameters.") from None
-    if any(_CONTROL_SIGN.search(part) for pair in found for part in pair):
+    if any(CONTROL_SIGN.search(part) for pair in found for part in pair):
         raise BadRequest("A search takes no control characters.")
     return found
 

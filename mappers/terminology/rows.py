@@ -7,7 +7,6 @@ the sign NUL, which PostgreSQL does not hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
 from typing import Any
 
 from ecluse.core.errors import Unprocessable
