@@ -41,15 +41,14 @@ async def translate(server: Server, request: Request, parameters: Parameters) ->
         parameters.text("targetsystem") or "",
         parameters.boolean("reverse"),
     )
-    asked = Asked(wish, _dependencies(parameters))
+    dependencies = _dependencies(parameters)
     async with server.connection() as conn:
         await base.settle(conn)
         given = await _maps(conn, request, parameters, wish)
-        found = [
-            match
-            for coding in codings
-            for match in await translating.matches(conn, request.site.number, given, coding, asked)
-        ]
+        found: list[Match] = []
+        for coding in codings:
+            asked = Asked(coding, wish, dependencies)
+            found += await translating.matches(conn, request.site.number, given, asked)
     return _answer(found, codings, given)
 
 

@@ -59,8 +59,10 @@ async def condition(conn: Any, system: System, asked: Json, place: str) -> Condi
         await _check_regex(conn, value, place)
     if op in ("is-a", "descendent-of", "is-not-a", "generalizes"):
         return _hierarchical(op, await _concept(conn, system, value, place))
+    if name in ("parent", "child") and op in ("=", "in"):
+        return await _neighbours(conn, system, name, values, place)
     if name in ("parent", "child"):
-        return await _neighbours(conn, system, name, op, values, place)
+        raise _refused(f"{name} is compared with = or in.", place, op)
     if name in CONCEPT or name in ("display", "definition"):
         return Text("code" if name in CONCEPT else name, op, values)
     return _of_property(system, name, op, values, place)
@@ -86,9 +88,7 @@ def without(intervals: tuple[tuple[int, int], ...], position: int) -> tuple[tupl
     return tuple(kept)
 
 
-async def _neighbours(conn: Any, system: System, name: str, op: str, values: tuple[str, ...], place: str) -> Condition:
-    if op not in ("=", "in"):
-        raise _refused(f"{name} is compared with = or in.", place, op)
+async def _neighbours(conn: Any, system: System, name: str, values: tuple[str, ...], place: str) -> Condition:
     found = [await _concept(conn, system, value, place) for value in values]
     if name == "parent":
         return Beside(tuple(one.position for one in found))

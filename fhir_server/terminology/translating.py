@@ -42,6 +42,15 @@ class Wish:
     reverse: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be translated, and how. dependencies: what other elements have"""
+
+    coding: Coding
+    wish: Wish
+    dependencies: Dependencies
+
+
 async def maps(conn: Any, site: int, wish: Wish) -> list[Definition]:
     """Every map that may be used when the request names none: those between the value sets that it names."""
     await base.settle(conn)
@@ -55,38 +64,26 @@ async def maps(conn: Any, site: int, wish: Wish) -> list[Definition]:
     return [one for one in latest if one is not None and _fits(one, wish)]
 
 
-async def matches(conn: Any, site: int, given: Iterable[Definition], coding: Coding, asked: Asked) -> list[Match]:
+async def matches(conn: Any, site: int, given: Iterable[Definition], asked: Asked) -> list[Match]:
     """What the maps say of one coding."""
     found: list[Match] = []
     for definition in given:
-        found += await _of_map(conn, site, definition, coding, asked, MOST_HOPS)
+        found += await _of_map(conn, site, definition, asked, MOST_HOPS)
     if asked.wish.system:
         wanted = canonical(asked.wish.system)
         found = [one for one in found if canonical(one.target.system) == wanted or not one.target.code]
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A translation. dependencies: what other elements have"""
-
-    wish: Wish
-    dependencies: Dependencies
-
-
-async def _of_map(
-    conn: Any, site: int, definition: Definition, coding: Coding, asked: Asked, hops: int
-) -> Sequence[Match]:
-    own = _table(definition.body)
-    address = definition.canonical
+async def _of_map(conn: Any, site: int, definition: Definition, asked: Asked, hops: int) -> Sequence[Match]:
+    own, address = _table(definition.body), definition.canonical
+    coding = asked.coding
     if asked.wish.reverse:
         return [Match(one, address) for one in translated_back(own, coding.system, coding.code)]
     found = [Match(one, address) for one in translated(own, coding.system, coding.code, asked.dependencies)]
     other = "" if found or not hops else other_map(own, coding.system)
     following = await definitions.find(conn, site, "ConceptMap", other) if other else None
-    if following is not None:
-        return await _of_map(conn, site, following, coding, asked, hops - 1)
-    return found
+    return found if following is None else await _of_map(conn, site, following, asked, hops - 1)
 
 
 @lru_cache(maxsize=REMEMBERED)
