@@ -20,6 +20,7 @@ from ecluse.cli.ig.command import ig
 from ecluse.cli.issues import issues
 from ecluse.cli.readable import readable, settings_of
 from ecluse.cli.synth.command import synth
+from ecluse.cli.terminology.command import terminology
 from ecluse.core.collector import settle_collector
 
 
@@ -217,3 +218,4 @@ main.add_command(hub)
 main.add_command(ig)
 main.add_command(issues)
 main.add_command(synth)
+main.add_command(terminology)

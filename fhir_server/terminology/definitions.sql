@@ -74,6 +74,12 @@ WHERE d.resource_pk IS NOT NULL AND r.site = d.site AND r.type = d.type AND r.pk
 -- $1 source
 UPDATE terminology.definition SET site = -1, loaded_at = now() WHERE site = 0 AND source = $1;
 
+-- name: set_aside_one
+-- Sets aside one definition of a source.
+-- $1 source, $2 type, $3 address, $4 version
+UPDATE terminology.definition SET site = -1, loaded_at = now()
+WHERE site = 0 AND source = $1 AND type = $2 AND url = $3 AND version = $4;
+
 -- name: swept
 -- Takes away what was set aside longer ago than any request takes, and gives its keys.
 DELETE FROM terminology.definition WHERE site = -1 AND loaded_at < now() - interval '5 minutes' RETURNING pk;

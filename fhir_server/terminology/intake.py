@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
 from ecluse.core.errors import NotFound
-from ecluse.core.fhir import types
+from ecluse.core.fhir import json, types
+from ecluse.core.fhir.packages import Package
 from fhir_server.terminology import base, loading
 from fhir_server.terminology.loading import Loaded, Origin
 from mappers.terminology.concept import Json, Source
@@ -34,18 +35,37 @@ class Held(NamedTuple):
 
 
 async def take(conn: Any, source: str, resources: Iterable[Json]) -> list[Loaded]:
-    """Takes in the CodeSystems, ValueSets and ConceptMaps of a package. Returns: those that were not there yet
+    """Takes in the CodeSystems, ValueSets and ConceptMaps of a source, in the place of what it had. Returns: those that
+    were not there yet
 
     source: what they are taken from, `hl7.fhir.uv.ips#1.1.0`"""
     async with _alone(conn):
-        there = {tuple(row[:3]): row["digest"] for row in await conn.fetch(SQL["digests"], source)}
+        left = {tuple(row[:3]): row["digest"] for row in await conn.fetch(SQL["digests"], source)}
         taken: list[Loaded] = []
         for resource in resources:
             if resource.get("resourceType") in KINDS and resource.get("url"):
                 key = types.number_of[resource["resourceType"]], resource["url"], resource.get("version", "")
-                if there.get(key) != loading.digest(resource):
+                if left.pop(key, None) != loading.digest(resource):
                     taken.append(await loading.load(conn, Origin(source), resource))
+        for key in left:
+            await conn.execute(SQL["set_aside_one"], source, *key)
     return taken
+
+
+async def take_package(conn: Any, package: Package) -> list[Loaded]:
+    """Takes in what a FHIR package defines. Returns: those that were not there yet"""
+    resources = (json.decode(one.body) for one in package.definitions if one.type in KINDS)
+    return await take(conn, _source(package.name, package.version), resources)
+
+
+async def drop_package(conn: Any, name: str, version: str) -> None:
+    """Takes away what a FHIR package defines, if anything."""
+    async with _alone(conn):
+        await conn.execute(SQL["set_aside"], _source(name, version))
+
+
+def _source(name: str, version: str) -> str:
+    return f"{name}#{version}"
 
 
 async def take_system(conn: Any, source: str, system: Source, digest: bytes) -> Loaded | None:

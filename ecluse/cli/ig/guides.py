@@ -13,6 +13,7 @@ from ecluse.core.errors import Conflict, NotFound
 from ecluse.core.settings import Settings
 from fhir_server.store import guides
 from fhir_server.store.guides import Installed
+from fhir_server.terminology import intake
 
 
 async def install(settings: Settings, wanted: Sequence[str], *, allow_missing: bool) -> None:
@@ -28,6 +29,8 @@ async def install(settings: Settings, wanted: Sequence[str], *, allow_missing: b
         gathered = await gather(wanted, there, allow_missing=allow_missing)
         async with conn.transaction():
             await guides.install(conn, gathered.packages.values())
+            for package in gathered.packages.values():
+                await intake.take_package(conn, package)
     for package in gathered.packages.values():
         profiles = sum(one.describes not in ("", "Extension") for one in package.definitions)
         console.print(f"{package.id}: {len(package.definitions)} definitions, {profiles} profiles", highlight=False)
@@ -66,6 +69,7 @@ async def remove(settings: Settings, name: str, *, force: bool) -> None:
         if needed and not force:
             raise Conflict(f"{', '.join(needed)} depends on {going[0].id}; remove that first, or use --force.")
         await guides.remove(conn, going[0].name, going[0].version)
+        await intake.drop_package(conn, going[0].name, going[0].version)
     Console().print(f"{going[0].id} is removed", highlight=False)
 
 
