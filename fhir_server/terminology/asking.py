@@ -24,6 +24,7 @@ from fhir_server.terminology.composition import Composed, System
 from fhir_server.terminology.definitions import Definition
 from fhir_server.terminology.loading import Origin
 from fhir_server.terminology.planning import Planner, Versions, system_of
+from fhir_server.terminology.savepoint import atomic
 
 GIVEN = Origin("given in the request")
 
@@ -63,12 +64,8 @@ async def connected(server: Server, parameters: Parameters, *given: str) -> Asyn
         if not any(parameters.one(name) for name in given):
             yield conn
             return
-        transaction = conn.transaction()
-        await transaction.start()
-        try:
+        async with atomic(conn, undone=True):
             yield conn
-        finally:
-            await transaction.rollback()
 
 
 async def code_system(conn: Any, request: Request, parameters: Parameters, url_name: str = "url") -> System | None:

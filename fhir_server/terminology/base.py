@@ -18,6 +18,7 @@ from ecluse.core.fhir import definitions as data
 from ecluse.core.fhir import json
 from fhir_server.terminology import loading
 from fhir_server.terminology.loading import Origin
+from fhir_server.terminology.savepoint import atomic
 from mappers.terminology.concept import Json
 
 SQL = queries.load(__package__, "definitions.sql")
@@ -31,7 +32,7 @@ async def settle(conn: Any) -> int:
     generation, edition = await conn.fetchrow(SQL["state"])
     if edition >= EDITION:
         return int(generation)
-    async with conn.transaction():
+    async with atomic(conn):
         if await conn.fetchval(SQL["lock_state"]) < EDITION:
             await conn.execute(SQL["set_aside"], SOURCE)
             await loading.load_many(conn, Origin(SOURCE), _definitions())

@@ -20,6 +20,7 @@ from ecluse.core.fhir.definitions.search_parameters import paths_of
 from fhir_server.store import resources
 from fhir_server.terminology import base, loading
 from fhir_server.terminology.loading import Origin
+from fhir_server.terminology.savepoint import atomic
 from mappers.search import uri
 
 SQL = queries.load(__package__, "definitions.sql")
@@ -120,7 +121,7 @@ async def read_resource(conn: Any, site: int, kind: str, pk: int, version: int) 
     """The definition that one version of a resource holds, read when it was not yet."""
     row = await conn.fetchrow(SQL["of_resource"], pk, version)
     if row is None:
-        async with conn.transaction():
+        async with atomic(conn):
             await conn.execute(SQL["lock_resource"], LOCK, pk)
             row = await conn.fetchrow(SQL["of_resource"], pk, version)
             if row is None:

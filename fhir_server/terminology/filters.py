@@ -26,6 +26,7 @@ from fhir_server.terminology.composition import (
     Under,
 )
 from fhir_server.terminology.concepts import Found
+from fhir_server.terminology.savepoint import atomic
 from mappers.terminology.code_system import PROPERTIES
 
 OPERATORS = ("=", "is-a", "descendent-of", "is-not-a", "regex", "in", "not-in", "generalizes", "exists")
@@ -127,7 +128,7 @@ async def _check_regex(conn: Any, pattern: str, place: str) -> None:
     if len(pattern) > LONGEST_REGEX:
         raise _refused(f"A regular expression has at most {LONGEST_REGEX} characters.", place, pattern)
     try:
-        async with conn.transaction():
+        async with atomic(conn):
             await conn.fetchval("SELECT '' ~ $1", f"^(?:{pattern})$")
     except asyncpg.InvalidRegularExpressionError:
         raise _refused("This regular expression cannot be read.", place, pattern) from None

@@ -17,6 +17,7 @@ from ecluse.core.fhir import json, types
 from ecluse.core.fhir.packages import Package
 from fhir_server.terminology import base, loading
 from fhir_server.terminology.loading import Loaded, Origin
+from fhir_server.terminology.savepoint import atomic
 from mappers.terminology.concept import Json, Source
 
 SQL = queries.load(__package__, "definitions.sql")
@@ -98,7 +99,7 @@ async def held(conn: Any) -> Sequence[Held]:
 @asynccontextmanager
 async def _alone(conn: Any) -> AsyncIterator[None]:
     """A transaction in which nobody else loads; it may take as long as it takes."""
-    async with conn.transaction():
+    async with atomic(conn):
         await conn.execute("SET LOCAL statement_timeout = 0")
         await conn.fetchval(SQL["lock_state"])
         yield

@@ -174,3 +174,37 @@ def test_a_circle_of_parents_is_cut_and_answers(fhir: httpx.Client) -> None:
     stored(fhir, animals(url, property=[{"code": "parent", "uri": parent, "type": "code"}], concept=concepts))
     told = values(asked(fhir, SUBSUMES, system=url, codeA="a", codeB="b"))
     assert told["outcome"] in ("subsumes", "subsumed-by")
+
+
+def test_a_bundle_asks_too_and_sees_what_it_wrote_itself(fhir: httpx.Client) -> None:
+    url = "http://example.org/CodeSystem/of-a-bundle"
+    create = {"request": {"method": "POST", "url": "CodeSystem"}, "resource": animals(url)}
+    ask = {"request": {"method": "GET", "url": f"CodeSystem/$lookup?system={url}&code=dog"}}
+    for kind in ("transaction", "batch"):
+        bundle = {"resourceType": "Bundle", "type": kind, "entry": [create, ask] if kind == "transaction" else [ask]}
+        answer = fhir.post("", json=bundle)
+        assert answer.status_code == 200, answer.text
+        told = answer.json()["entry"][-1]
+        assert told["response"]["status"].startswith("200")
+        assert values(told["resource"])["display"] == "Dog"
+
+
+def test_a_bundle_may_bring_its_code_system_too(fhir: httpx.Client) -> None:
+    given = {"name": "codeSystem", "resource": animals("http://example.org/CodeSystem/brought-along")}
+    parameters = {"resourceType": "Parameters", "parameter": [given, {"name": "code", "valueCode": "dog"}]}
+    ask = {"request": {"method": "POST", "url": VALIDATE[1:]}, "resource": parameters}
+    answer = fhir.post("", json={"resourceType": "Bundle", "type": "batch", "entry": [ask, ask]})
+    assert [values(one["resource"])["result"] for one in answer.json()["entry"]] == [True, True]
+
+
+def test_what_a_failed_transaction_wrote_is_not_remembered(fhir: httpx.Client) -> None:
+    url = "http://example.org/CodeSystem/undone"
+    create = {"request": {"method": "POST", "url": "CodeSystem"}, "resource": animals(url)}
+    ask = {"request": {"method": "GET", "url": f"CodeSystem/$lookup?system={url}&code=dog"}}
+    wrong = {
+        "request": {"method": "PUT", "url": "Patient/p", "ifMatch": 'W/"7"'},
+        "resource": {"resourceType": "Patient", "id": "p"},
+    }
+    answer = fhir.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [create, wrong, ask]})
+    assert answer.status_code == 412
+    assert outcome(asked(fhir, LOOKUP, status=404, system=url, code="dog"))[0] == "not-found"
