@@ -19,9 +19,11 @@ from fhir_server.bundles.entry import READS, address, check_request, placed, ref
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
 from fhir_server.http.routes import check_id, check_type
+from fhir_server.interactions.conditional import Target
 from fhir_server.interactions.update import check_same_id
 from fhir_server.interactions.writing import accepted
 from fhir_server.slices import in_slices
+from fhir_server.store.write import Intent
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 RESTFUL = re.compile(r"(https?://.+)/([A-Z][A-Za-z]+/([A-Za-z0-9.-]{1,64}))")
@@ -32,7 +34,8 @@ class Step:
     """What one entry wants. A step without a type is a request that runs after the writes: a read, a search, an
     operation.
 
-    id: of the server's making for POST; criteria: of a conditional create"""
+    id: of the server's making for POST, "" while a condition has to find it; criteria: of a conditional interaction;
+    if_match: the version that must stand; target: where a condition leads; deletes: what a conditional delete takes"""
 
     index: int
     entry: BundleEntry
@@ -42,6 +45,8 @@ class Step:
     resource: dict[str, Any] | None = None
     criteria: str = ""
     if_match: int | None = None
+    target: Target | None = None
+    deletes: list[Intent] | None = None
 
     @property
     def full_url(self) -> str:
@@ -78,8 +83,8 @@ def _step(request: Request, entry: BundleEntry, index: int) -> Step:
     if entry.method in READS or (segments and segments[-1].startswith("$")):
         return step
     step.type, step.id = _written(segments, query, entry, place)
-    step.if_match = negotiation.if_match(entry.if_match or None)
-    step.criteria = entry.if_none_exist
+    step.if_match = negotiation.version_condition(_conditions(entry))
+    step.criteria = query or entry.if_none_exist
     if entry.method != "DELETE":
         step.resource = _resource(request, entry, step, place)
         if entry.full_url:
@@ -87,15 +92,23 @@ def _step(request: Request, entry: BundleEntry, index: int) -> Step:
     return step
 
 
+def _conditions(entry: BundleEntry) -> dict[str, str]:
+    """The version conditions of an entry as the headers they stand for."""
+    said = {"if-match": entry.if_match, "if-none-match": entry.if_none_match}
+    return {name: value for name, value in said.items() if value}
+
+
 def _written(segments: Sequence[str], query: str, entry: BundleEntry, place: str) -> tuple[str, str]:
-    """Type and id of what is written."""
+    """Type and id of what is written; the id is "" when a condition has to find it."""
     post = entry.method == "POST"
-    if query or len(segments) != (1 if post else 2):
-        text = f"A {entry.method} entry has a url like {'Patient' if post else 'Patient/123'}."
-        refuse(text, f"{place}.request.url", "not-supported", entry.url)
+    if (post and query) or len(segments) != (1 if post or query else 2):
+        example = "Patient" if post else "Patient/123 or Patient?identifier=system|value"
+        refuse(f"A {entry.method} entry has a url like {example}.", f"{place}.request.url", "invalid", entry.url)
     check_type(segments[0])
     if post:
         return segments[0], clock.new_id()
+    if query:
+        return segments[0], ""
     check_id(segments[1])
     return segments[0], segments[1]
 
@@ -104,7 +117,7 @@ def _resource(request: Request, entry: BundleEntry, step: Step, place: str) -> d
     if entry.resource is None:
         refuse(f"A {step.method} entry carries a resource.", f"{place}.resource", "required")
     resource = accepted(request, step.type, entry.resource, f"{place}.resource")
-    if step.method == "PUT":
+    if step.method == "PUT" and step.id:
         check_same_id(resource.get("id"), step.type, step.id, f"{place}.resource")
     return resource
 
@@ -119,9 +132,9 @@ def _check_full_url(full_url: str, resource_id: object, place: str) -> None:
         refuse(text, f"{place}.fullUrl", diagnostics=f"{full_url}, id {resource_id}")
 
 
-def _clashes(steps: Iterable[Step]) -> list[Issue]:
+def _clashes(steps: Sequence[Step]) -> list[Issue]:
     """A transaction names each resource, and each fullUrl, once."""
-    issues = overlaps(steps)
+    issues = overlaps((step, step.type, step.id) for step in steps if step.id)
     urls = Counter(step.full_url for step in steps if step.full_url and step.resource)
     text = "This fullUrl stands twice; give each entry its own."
     return issues + [
@@ -131,17 +144,16 @@ def _clashes(steps: Iterable[Step]) -> list[Issue]:
     ]
 
 
-def overlaps(steps: Iterable[Step]) -> list[Issue]:
-    """An issue for each entry that writes the same resource as another one."""
-    written = Counter((step.type, step.id) for step in steps if step.id)
+def overlaps(written: Iterable[tuple[Step, str, str]]) -> list[Issue]:
+    """An issue for each entry that writes a resource, (type, id), which another entry writes too."""
+    by_identity: dict[tuple[str, str], list[Step]] = {}
+    for step, *identity in written:
+        by_identity.setdefault((identity[0], identity[1]), []).append(step)
     return [
-        Issue(
-            f"{step.type}/{step.id} stands twice in this transaction; keep one.",
-            f"Bundle.entry[{step.index}]",
-            code="invalid",
-        )
+        Issue(f"{name}/{id_} stands twice in this transaction; keep one.", f"Bundle.entry[{step.index}]", "", "invalid")
+        for (name, id_), steps in by_identity.items()
+        if len(steps) > 1
         for step in steps
-        if step.id and written[step.type, step.id] > 1
     ]
 
 

@@ -1,15 +1,16 @@
-"""Who refers to whom: conditional creates, conditional references and references between entries, made final.
+"""Who refers to whom: conditional references and references between entries, made final.
 
-Enters: the steps of a transaction, in its database transaction. Leaves: the same steps with every reference rewritten,
-and which of them stand already. Locks come before searches, so that a search sees what the other holders of the lock
-committed. A conditional reference is one more name for a resource, so one walk rewrites all.
+Enters: the steps of a transaction, in its database transaction, their conditions settled. Leaves: the same steps with
+every reference rewritten. A conditional reference is one more name for a resource, so one walk rewrites all. The
+specification resolves conditional references last, among all that the transaction wrote; that is done only for those
+whose matches the transaction may have changed: the writes are tried, searched, and undone.
 Spec: http://hl7.org/fhir/R4/http.html#trules
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ecluse.core.errors import Issue, PreconditionFailed
@@ -23,17 +24,29 @@ from fhir_server.store import conditions
 _CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*")')
 
 
-async def resolve(conn: Any, request: Request, steps: Sequence[Step]) -> dict[int, str]:
-    """Index of entry → id of the conditional creates whose resource stands already; rewrites references in place.
+Trial = Callable[[], Awaitable[None]]
 
-    Raises: PreconditionFailed (412) when a condition has several matches, or a conditional reference none
+
+async def resolve(conn: Any, request: Request, steps: Sequence[Step], found: Mapping[int, str], trial: Trial) -> None:
+    """Rewrites the references of the steps, in place.
+
+    found: index of entry → id of the conditional creates whose resource stands already; trial: writes the steps as
+    they are
+    Raises: PreconditionFailed (412) with every conditional reference that has no match, or several
     """
-    found = await _conditional_creates(conn, request.site.number, steps)
-    names = Names(request.base, steps, found, await _conditional_targets(conn, request.site.number, steps))
-    async for step in in_slices(steps):
-        if step.resource is not None and step.index not in found:
-            rewrite(step.type, step.resource, names.seen_from(step))
-    return found
+    wanted = await _conditional_targets(steps)
+    late = [target for target in wanted if _is_late(target, steps)]
+    names = Names(request.base, steps, found, await _matches(conn, request, [t for t in wanted if t not in late]))
+    await _rewrite(steps, found, names)
+    if late:
+        await conn.execute("SAVEPOINT late")
+        await trial()
+        matched = await _matches(conn, request, late)
+        await conn.execute("ROLLBACK TO SAVEPOINT late")
+        await _rewrite(steps, found, Names(request.base, (), found, matched))
+        names.targets |= matched
+    if missing := [target for target in wanted if target not in names.targets]:
+        _refuse_unmatched(steps, missing)
 
 
 class Names:
@@ -43,8 +56,9 @@ class Names:
     entry of http://a/fhir and another one in an entry of http://b/fhir; without such a fullUrl it is the server's.
     Spec: http://hl7.org/fhir/R4/bundle.html#references"""
 
-    def __init__(self, base: str, steps: Sequence[Step], found: Mapping[int, str], targets: Mapping[str, str]) -> None:
+    def __init__(self, base: str, steps: Sequence[Step], found: Mapping[int, str], targets: dict[str, str]) -> None:
         """targets: conditional references and what they mean."""
+        self.targets = targets
         self._base = base
         self._absolute = dict(targets)
         relative: dict[str, dict[str, str]] = {}
@@ -66,44 +80,44 @@ class Names:
         return self._by_base.get(restful[1] if restful else self._base, self._absolute)
 
 
-async def _conditional_creates(conn: Any, site: int, steps: Sequence[Step]) -> dict[int, str]:
-    wanted = [step for step in steps if step.method == "POST" and step.criteria]
-    if not wanted:
-        return {}
-    await conditions.lock_conditions(conn, site, [(step.type, step.criteria) for step in wanted])
-    found: dict[int, str] = {}
-    first: dict[str, Step] = {}
-    for step in wanted:
-        twin = first.setdefault(f"{step.type}?{step.criteria}", step)
-        if twin is not step:
-            text = "Two entries create on the same condition; keep one."
-            raise PreconditionFailed(text, expression=f"Bundle.entry[{step.index}]", diagnostics=step.criteria)
-        match = await conditions.only_match(conn, site, step.type, step.criteria)
-        if match is not None:
-            found[step.index] = match
-    return found
-
-
-async def _conditional_targets(conn: Any, site: int, steps: Sequence[Step]) -> dict[str, str]:
-    """Conditional reference → literal one, each searched once.
-
-    Raises: PreconditionFailed (412) with every reference that has no match, or several
-    """
-    targets: dict[str, str] = {}
-    missing: list[str] = []
+async def _rewrite(steps: Sequence[Step], found: Mapping[int, str], names: Names) -> None:
     async for step in in_slices(steps):
-        for text in dict.fromkeys(_CONDITIONAL.findall(step.entry.resource or b"")):
-            target: str = json.decode(text)
-            if target not in targets and target not in missing:
-                resource_type, _, criteria = target.partition("?")
-                match = await conditions.only_match(conn, site, resource_type, criteria)
-                if match is None:
-                    missing.append(target)
-                else:
-                    targets[target] = f"{resource_type}/{match}"
-    if missing and (issues := [issue for step in steps for issue in _unmatched(step, missing)]):
+        if step.resource is not None and step.index not in found:
+            rewrite(step.type, step.resource, names.seen_from(step))
+
+
+async def _conditional_targets(steps: Sequence[Step]) -> list[str]:
+    """The texts that may be conditional references, each once."""
+    found: dict[bytes, None] = {}
+    async for step in in_slices(steps):
+        if step.entry.resource is not None:
+            found.update(dict.fromkeys(_CONDITIONAL.findall(step.entry.resource)))
+    return [json.decode(text) for text in found]
+
+
+def _is_late(target: str, steps: Sequence[Step]) -> bool:
+    """Whether what this transaction writes can change what the reference matches: it is then searched among what was
+    written. Chains and reverse chains may lead to any type."""
+    resource_type, _, criteria = target.partition("?")
+    chained = any("." in part.partition("=")[0] or part.startswith("_has") for part in criteria.split("&"))
+    return any(step.type and (chained or step.type == resource_type) for step in steps)
+
+
+async def _matches(conn: Any, request: Request, targets: Sequence[str]) -> dict[str, str]:
+    """Conditional reference → literal one, of those that have a match."""
+    matched: dict[str, str] = {}
+    for target in targets:
+        resource_type, _, criteria = target.partition("?")
+        match = await conditions.only_match(conn, request.site.number, resource_type, criteria)
+        if match is not None:
+            matched[target] = f"{resource_type}/{match}"
+    return matched
+
+
+def _refuse_unmatched(steps: Sequence[Step], missing: Sequence[str]) -> None:
+    """Raises: PreconditionFailed (412) when a reference, and no other text, has no match"""
+    if issues := [issue for step in steps for issue in _unmatched(step, missing)]:
         raise PreconditionFailed(issues=issues)
-    return targets
 
 
 def _unmatched(step: Step, missing: Sequence[str]) -> list[Issue]:

@@ -4,7 +4,7 @@ Enters: the entries of a Bundle. Leaves: one answer an entry, in their order. Wh
 their order: deletes come first, then creates, then updates, then what only reads.
 
     1 plan      every entry accepted, in slices; what is wrong in all of them is told at once
-    2 resolve   conditional creates under their locks, conditional references, references between the entries
+    2 resolve   conditions under their locks, conditional references, references between the entries
     3 write     through the one door
     4 read      what the GET entries and the operations ask for
 
@@ -18,11 +18,14 @@ from typing import Any
 
 from ecluse.core.errors import EcluseError, Unprocessable
 from ecluse.core.fhir.bundle import BundleEntry
+from fhir_server.bundles.conditions import settle
 from fhir_server.bundles.entry import placed, request_of, response, status, told
 from fhir_server.bundles.plan import Step, plan
 from fhir_server.bundles.resolve import resolve
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.routes import dispatch
+from fhir_server.interactions.conditional import update_intent
+from fhir_server.interactions.delete import conditional_answer, delete_answer
 from fhir_server.interactions.writing import standing, written_answer
 from fhir_server.once import once
 from fhir_server.server import Server
@@ -50,31 +53,54 @@ async def transaction(server: Server, request: Request, entries: Sequence[Bundle
     return await once(server, request, work)
 
 
-async def _written(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, Written]:
+async def _written(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, list[Written]]:
     """Index of entry → what came of it."""
-    found = await resolve(conn, request, steps)
+    found = await settle(conn, server, request, steps)
     wanted = sorted((s for s in steps if s.type and s.index not in found), key=lambda step: RANK[step.method])
-    intents = [_intent(step) async for step in in_slices(wanted)]
+    written: dict[int, list[Written]] = {}
+
+    async def write_all() -> None:
+        written.update(await _write(conn, server, request, wanted))
+
+    await resolve(conn, request, steps, found, write_all)
+    await write_all()
+    for index, resource_id in found.items():
+        written[index] = [await standing(conn, request, steps[index].type, resource_id)]
+    return written
+
+
+async def _write(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, list[Written]]:
+    """Through the one door, all at once."""
+    intents: list[Intent] = []
+    indices: list[int] = []
+    async for step in in_slices(steps):
+        intents += _intents(step)
+        indices += [step.index] * (len(intents) - len(indices))
     try:
         outcome = await write(conn, server.keys, intents, request.context)
     except EcluseError as error:
         if error.entry is not None:
-            placed(error, wanted[error.entry].index)
+            placed(error, indices[error.entry])
         raise
-    written = dict(zip((step.index for step in wanted), outcome, strict=True))
-    for index, resource_id in found.items():
-        written[index] = await standing(conn, request, steps[index].type, resource_id)
+    written: dict[int, list[Written]] = {step.index: [] for step in steps}
+    for index, one in zip(indices, outcome, strict=True):
+        written[index].append(one)
     return written
 
 
-def _intent(step: Step) -> Intent:
+def _intents(step: Step) -> list[Intent]:
+    """One for an entry, any number for a conditional delete."""
+    if step.deletes is not None:
+        return [wish._replace(if_match=step.if_match) for wish in step.deletes]
     if step.resource is None:
-        return Intent(step.type, step.id, None, if_match=step.if_match)
-    return intent(step.resource, step.id, new=step.method == "POST", if_match=step.if_match)
+        return [Intent(step.type, step.id, None, if_match=step.if_match)]
+    if step.target is not None:
+        return [update_intent(step.resource, step.target, step.if_match)]
+    return [intent(step.resource, step.id, new=step.method == "POST", if_match=step.if_match)]
 
 
 async def _answers(
-    conn: Any, server: Server, request: Request, steps: Sequence[Step], written: Mapping[int, Written]
+    conn: Any, server: Server, request: Request, steps: Sequence[Step], written: Mapping[int, list[Written]]
 ) -> list[dict[str, Any]]:
     if any(not step.type for step in steps):
         await conn.execute(PLAN_FOR_VALUES)
@@ -89,16 +115,16 @@ async def _answers(
     return answers
 
 
-def _written_entry(request: Request, step: Step, written: Written) -> dict[str, Any]:
+def _written_entry(request: Request, step: Step, written: Sequence[Written]) -> dict[str, Any]:
     """The answer of an entry that writes."""
-    answer = written_answer(request, written)
-    if written.body is None:
-        answer = answer._replace(status=204, body=b"", location=answer.location if written.version else "")
-    if not written.version:
-        answer = answer._replace(version=None, updated=None)
-    own = request._replace(method=step.method, segments=(written.type, written.id))
-    entry = told(own, answer)
-    return {"fullUrl": f"{request.base}/{written.type}/{written.id}", **entry} if written.version else entry
+    own = request._replace(method=step.method)
+    if step.deletes is not None:
+        return told(own, conditional_answer(own, step.type, written))
+    (one,) = written
+    if step.method == "DELETE":
+        return told(own, delete_answer(own, one))
+    entry = told(own, written_answer(request, one))
+    return {"fullUrl": f"{request.base}/{one.type}/{one.id}", **entry}
 
 
 async def _read_entry(server: Server, request: Request, step: Step) -> dict[str, Any]:

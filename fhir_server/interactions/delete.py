@@ -31,7 +31,7 @@ async def delete(server: Server, request: Request) -> Answer:
     """
     resource_type, resource_id = request.segments
     wish = Intent(resource_type, resource_id, None, if_match=negotiation.version_condition(request.headers))
-    return await write_once(server, request, wish, _deleted_answer)
+    return await write_once(server, request, wish, delete_answer)
 
 
 async def conditional_delete(server: Server, request: Request) -> Answer:
@@ -50,8 +50,8 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
             return await write(conn, server.keys, wishes[:most], request.context), len(wishes) > (most or 1)
 
         written, more = await until_settled(attempt)
-        if most is None and not _wants_outcome(request):
-            return Answer(204, version=written[0].version if written else None)
+        if most is None:
+            return conditional_answer(request, resource_type, written)
         return _told(_counted(resource_type, written, more=more))
 
     return await once(server, request, work)
@@ -76,7 +76,15 @@ def _told(text: str) -> Answer:
     return Answer(200, json.encode(operation_outcome([issue])))
 
 
-def _deleted_answer(request: Request, written: Written) -> Answer:
+def conditional_answer(request: Request, resource_type: str, written: Sequence[Written]) -> Answer:
+    """What came of a delete by condition, which found any number of resources."""
+    if _wants_outcome(request):
+        return _told(_counted(resource_type, written, more=False))
+    return Answer(204, version=written[0].version if len(written) == 1 else None)
+
+
+def delete_answer(request: Request, written: Written) -> Answer:
+    """What came of a delete by id."""
     answer = _told(_deleted(written)) if _wants_outcome(request) else Answer(204)
     return answer._replace(version=written.version or None)
 

@@ -317,3 +317,109 @@ def test_a_transaction_is_repeated_under_its_identifier(fhir: httpx.Client) -> N
     body["entry"].append(post({"resourceType": "Device"}))
     assert fhir.post("/", json=body).status_code == 409
     assert fhir.post("/", json=body, headers={"X-Ecluse-Sender": "another"}).status_code == 200
+
+
+def person(kind: str, value: str, **more: Any) -> dict[str, Any]:
+    return {"resourceType": kind, "identifier": [{"system": "urn:t", "value": value}], **more}
+
+
+def asked(method: str, url: str, resource: dict[str, Any] | None = None, **request: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"resource": resource} if resource else {}
+    return {**entry, "request": {"method": method, "url": url, **request}}
+
+
+def test_conditional_updates_and_deletes_find_their_resources(fhir: httpx.Client) -> None:
+    known, gone, new, never = (str(uuid.uuid4()) for _ in range(4))
+    known_id, gone_id = (fhir.post("/Patient", json=person("Patient", v)).json()["id"] for v in (known, gone))
+    name = f"urn:uuid:{uuid.uuid4()}"
+    entries = [
+        asked("PUT", f"Patient?identifier=urn:t|{known}", person("Patient", known, active=True)) | {"fullUrl": name},
+        asked("PUT", f"Patient?identifier=urn:t|{new}", person("Patient", new)),
+        asked("DELETE", f"Patient?identifier=urn:t|{gone}"),
+        asked("DELETE", f"Patient?identifier=urn:t|{never}"),
+        post(observation(name)),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert answer.status_code == 200, answer.text
+    answers = answer.json()["entry"]
+    assert [e["response"]["status"][:3] for e in answers] == ["200", "201", "204", "204", "201"]
+    assert answers[0]["response"]["location"] == f"Patient/{known_id}/_history/2"
+    assert answers[4]["resource"]["subject"]["reference"] == f"Patient/{known_id}"
+    assert fhir.get(f"/Patient/{gone_id}").status_code == 410
+    assert len(hits(fhir, f"/Patient?identifier=urn:t|{new}")) == 1
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_two_entries_that_mean_the_same_resource_are_refused(fhir: httpx.Client, plain: bool) -> None:
+    one, other = (str(uuid.uuid4()) for _ in range(2))
+    patient = person("Patient", one)
+    patient["identifier"].append({"system": "urn:t", "value": other})
+    resource_id = fhir.post("/Patient", json=patient).json()["id"]
+    entries = [
+        asked("PUT", f"Patient?identifier=urn:t|{one}", {**patient, "active": True}),
+        put({**patient, "id": resource_id}) if plain else post(patient, ifNoneExist=f"identifier=urn:t|{other}"),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert answer.status_code == 412
+    places = [issue["expression"][0] for issue in answer.json()["issue"]]
+    assert places == ["Bundle.entry[0]", "Bundle.entry[1]"]
+    assert fhir.get(f"/Patient/{resource_id}").headers["etag"] == 'W/"1"'
+
+
+def test_a_condition_with_several_matches_fails_the_whole_and_names_its_entry(fhir: httpx.Client) -> None:
+    value = str(uuid.uuid4())
+    for _ in range(2):
+        fhir.post("/Patient", json=person("Patient", value))
+    again = asked("PUT", f"Patient?identifier=urn:t|{value}", person("Patient", value))
+    answer = fhir.post("/", json=bundle(post({"resourceType": "Device"}), again))
+    assert answer.status_code == 412
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+
+
+def test_what_a_transaction_deletes_is_created_again_by_its_conditional_create(fhir: httpx.Client) -> None:
+    value = str(uuid.uuid4())
+    resource_id = fhir.post("/Patient", json=person("Patient", value)).json()["id"]
+    entries = [
+        post(person("Patient", value), ifNoneExist=f"identifier=urn:t|{value}"),
+        asked("DELETE", f"Patient/{resource_id}"),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert [e["response"]["status"] for e in answer.json()["entry"]] == ["201 Created", "204 No Content"]
+    assert hits(fhir, f"/Patient?identifier=urn:t|{value}") not in ([], [resource_id])
+
+
+def test_a_conditional_reference_finds_what_its_own_transaction_writes(fhir: httpx.Client) -> None:
+    value, gone = str(uuid.uuid4()), str(uuid.uuid4())
+    fhir.put(f"/Practitioner/{gone}", json=person("Practitioner", value, id=gone))
+    wanted = {"reference": f"Practitioner?identifier=urn:t|{value}"}
+    entries = [
+        post(observation("Patient/x", performer=[wanted])),
+        post(person("Practitioner", value)),
+        asked("DELETE", f"Practitioner/{gone}"),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert answer.status_code == 200, answer.text
+    made, practitioner, _ = answer.json()["entry"]
+    assert f"{made['resource']['performer'][0]['reference']}/_history/1" == practitioner["response"]["location"]
+    assert made["resource"]["meta"]["versionId"] == "1"
+    found = hits(fhir, f"/Observation?performer=Practitioner/{practitioner['resource']['id']}")
+    assert found == [made["resource"]["id"]]
+
+
+def test_a_conditional_reference_to_one_that_stands_and_one_that_is_written_is_refused(fhir: httpx.Client) -> None:
+    value = str(uuid.uuid4())
+    fhir.post("/Practitioner", json=person("Practitioner", value))
+    wanted = {"reference": f"Practitioner?identifier=urn:t|{value}"}
+    entries = [post(observation("Patient/x", performer=[wanted])), post(person("Practitioner", value))]
+    assert fhir.post("/", json=bundle(*entries)).status_code == 412
+    assert len(hits(fhir, f"/Practitioner?identifier=urn:t|{value}")) == 1
+
+
+def test_if_none_match_star_creates_only(fhir: httpx.Client) -> None:
+    patient = {"resourceType": "Patient", "id": str(uuid.uuid4())}
+    entry = put(patient)
+    entry["request"]["ifNoneMatch"] = "*"
+    assert fhir.post("/", json=bundle(entry)).status_code == 200
+    answer = fhir.post("/", json=bundle(entry))
+    assert answer.status_code == 412
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0]"]
