@@ -5,6 +5,7 @@ interaction → answer; whatever is raised on the way becomes an OperationOutcom
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,10 +17,12 @@ from fhir_server.http.body import Disconnected, read_body
 from fhir_server.http.failures import failure
 from fhir_server.http.request import Request
 from fhir_server.http.responses import respond, takes_gzip
+from fhir_server.intake.refusals import Refusals, refusal
 from fhir_server.profiles.validation import HEADER
 from fhir_server.server import Server
 
 LONGEST_REQUEST_ID = 200
+UNPRINTABLE = re.compile(r"[^ -~]")
 WRITES = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -29,11 +32,13 @@ class FhirApp:
     def __init__(self) -> None:
         self.server: Server
         """Set when the databases are open, before the first request."""
+        self.refusals = Refusals()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request, answered."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        request_id = headers.get("x-request-id", "")[:LONGEST_REQUEST_ID] or clock.new_id()
+        request_id = UNPRINTABLE.sub("", headers.get("x-request-id", ""))[:LONGEST_REQUEST_ID] or clock.new_id()
+        received_at = clock.now()
         gzip = False
         try:
             request = await self._request(scope, receive, headers, request_id)
@@ -43,6 +48,7 @@ class FhirApp:
             return
         except Exception as error:
             answer = failure(error, request_id)
+            self.refusals.add(refusal(self.server, scope, headers, request_id, error), received_at)
         await respond(send, answer, request_id, gzip=gzip, head=scope["method"] == "HEAD")
 
     async def _request(self, scope: Any, receive: Any, headers: Mapping[str, str], request_id: str) -> Request:

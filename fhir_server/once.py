@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from ecluse.core.errors import Overtaken, Undone
+from ecluse.core.errors import Overtaken, Unavailable, Uncertain, Undone
 from fhir_server.http.request import Answer, Request
 from fhir_server.server import Server
+from fhir_server.store import intake
 from fhir_server.store.answers import first_answer, keep_answer
 
 Work = Callable[[Any], Awaitable[Answer]]
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.01
+LOOKS, LOOK_EVERY_S = 20, 0.1
 
 
 async def once(server: Server, request: Request, work: Work) -> Answer:
@@ -38,11 +41,40 @@ async def once(server: Server, request: Request, work: Work) -> Answer:
 
 
 async def _attempt(server: Server, request: Request, work: Work) -> Answer:
-    async with server.transaction() as conn:
-        repeated = await first_answer(conn, request, kept_since(server, request))
-        if repeated is not None:
-            return repeated
-        return await keep_answer(conn, request, await work(conn))
+    answer: Answer | None = None
+    try:
+        async with server.transaction() as conn:
+            answer = await _answered(conn, server, request, work)
+    except Uncertain:
+        if answer is None or not await _stands(server, request):
+            raise
+        server.committed()
+    return answer
+
+
+async def _stands(server: Server, request: Request) -> bool:
+    """Whether the write turned out to be committed. A row that is not there proves nothing yet: its transaction may
+    still be ending, so it is looked for a while."""
+    for _ in range(LOOKS):
+        with suppress(Unavailable):
+            async with server.connection() as conn:
+                if await intake.stands(conn, request.context):
+                    return True
+        await asyncio.sleep(LOOK_EVERY_S)
+    return False
+
+
+async def _answered(conn: Any, server: Server, request: Request, work: Work) -> Answer:
+    repeated = await first_answer(conn, request, kept_since(server, request))
+    if repeated is not None:
+        return await noted(conn, server, request, repeated)
+    return await keep_answer(conn, request, await work(conn))
+
+
+async def noted(conn: Any, server: Server, request: Request, repeated: Answer) -> Answer:
+    """The same answer; the intake says that it was given again."""
+    await intake.note(conn, server.keys, [intake.note_of(request.context, repeated.status, intake.REPEATED)])
+    return repeated
 
 
 def kept_since(server: Server, request: Request) -> datetime:

@@ -101,6 +101,10 @@ class Server:
         """The same server, on this connection."""
         return replace(self, _conn=conn)
 
+    def known_site(self, name: str) -> Site | None:
+        """The site of this name, when a request has named it before."""
+        return self._sites.get(name)
+
     async def site(self, name: str) -> Site:
         """The site of this name.
 

@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 
 from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
-from ecluse.cli import status
+from ecluse.cli import intake, status
 from ecluse.cli.workers import Workers
 from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
@@ -32,7 +32,7 @@ from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.profiles.answers import counts_of, issues_of
 from fhir_server.server import Server
-from fhir_server.store import statistics
+from fhir_server.store import retention, statistics
 from portal.pages import routes as portal_routes
 
 BACKLOG = 2048
@@ -90,11 +90,17 @@ def application(settings: Settings) -> Starlette:
             async with databases.store.acquire() as conn:
                 await epoch.settle(conn)
             fhir.server = Server(settings, databases, notifier.touch)
-            looking = asyncio.create_task(statistics.keep(databases.store))
+            upkeep = {
+                asyncio.create_task(statistics.keep(databases.store)),
+                asyncio.create_task(retention.keep(databases.store, settings)),
+                asyncio.create_task(fhir.refusals.keep(fhir.server)),
+            }
             settle_collector()
             yield
-            looking.cancel()
-            await asyncio.wait({looking})
+            for task in upkeep:
+                task.cancel()
+            await asyncio.wait(upkeep)
+            await fhir.refusals.flush(fhir.server)
 
     async def present() -> dict[str, Any]:
         return await status.present(settings, fhir.server.databases)
@@ -110,6 +116,13 @@ def application(settings: Settings) -> Starlette:
     async def status_json(_: Request) -> Response:
         return JSONResponse(await present())
 
+    async def intake_json(request: Request) -> Response:
+        try:
+            async with fhir.server.connection() as conn:
+                return JSONResponse(await intake.listed(conn, request.query_params))
+        except EcluseError as error:
+            return JSONResponse({"error": "; ".join(issue.text for issue in error.issues)}, error.status)
+
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(status.prometheus(await present()), media_type="text/plain; version=0.0.4")
 
@@ -124,6 +137,7 @@ def application(settings: Settings) -> Starlette:
             Route("/status.json", status_json),
             Route("/issues", issues_of(lambda: fhir.server)),
             Route("/issues/counts", counts_of(lambda: fhir.server)),
+            Route("/intake.json", intake_json),
             *portal_routes(settings, present),
         ],
     )

@@ -68,6 +68,7 @@ class Settings:
     pool_size: int = _setting(8, "Database connections of one process.")
     max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes")
     idempotency_days: int = _setting(7, "How long an Idempotency-Key gets its first answer again.", "days")
+    intake_days: int = _setting(90, "How long the intake keeps requests that wrote nothing, refused ones too.", "days")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
     conditional_delete: str = _setting(
         "single",

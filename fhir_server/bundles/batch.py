@@ -10,30 +10,35 @@ Spec: http://hl7.org/fhir/R4/http.html#brules
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from ecluse.core.errors import EcluseError
 from ecluse.core.fhir.bundle import BundleEntry
 from fhir_server.bundles.entry import READS, placed, request_of, told
 from fhir_server.http.failures import failure
 from fhir_server.http.request import Request
 from fhir_server.http.routes import dispatch
+from fhir_server.intake.issues import MOST_ISSUES, kept
 from fhir_server.server import Server
+from fhir_server.store import intake
 
 Numbered = tuple[int, BundleEntry]
 
 
 async def batch(server: Server, request: Request, entries: Sequence[BundleEntry]) -> list[dict[str, Any]]:
     """The answers, in the order of the entries."""
-    answers: list[dict[str, Any]] = [{}] * len(entries)
-    at_once = max(1, server.settings.pool_size // 2)
+    running = Batch(server, request, len(entries))
     for _, kind in groupby(enumerate(entries), key=lambda numbered: numbered[1].method in READS):
         rows = iter(_rows(kind))
         async with asyncio.TaskGroup() as group:
-            for _ in range(at_once):
-                group.create_task(_work(server, request, rows, answers))
-    return answers
+            for _ in range(max(1, server.settings.pool_size // 2)):
+                group.create_task(running.work(rows))
+    if any(entry.method not in READS for entry in entries):
+        await running.note()
+    return running.answers
 
 
 def _rows(entries: Iterator[Numbered]) -> list[list[Numbered]]:
@@ -45,20 +50,41 @@ def _rows(entries: Iterator[Numbered]) -> list[list[Numbered]]:
     return list(rows.values())
 
 
-async def _work(
-    server: Server, request: Request, rows: Iterator[list[Numbered]], answers: list[dict[str, Any]]
-) -> None:
-    for row in rows:
-        for index, entry in row:
-            answers[index] = await _alone(server, request, entry, index)
+class Batch:
+    """A batch while it runs."""
 
+    def __init__(self, server: Server, request: Request, entries: int) -> None:
+        self.answers: list[dict[str, Any]] = [{}] * entries
+        self._server = server
+        self._request = request
+        self._refused: dict[int, EcluseError] = {}
 
-async def _alone(server: Server, request: Request, entry: BundleEntry, index: int) -> dict[str, Any]:
-    """The answer of one entry, whatever became of it."""
-    own = request._replace(method=entry.method)
-    try:
-        own = request_of(request, entry, index)
-        answer = await dispatch(server, own)
-    except Exception as error:
-        answer = failure(placed(error, index), request.request_id)
-    return told(own, answer)
+    async def work(self, rows: Iterator[list[Numbered]]) -> None:
+        """Takes rows, as others do, until there are none."""
+        for row in rows:
+            for index, entry in row:
+                self.answers[index] = await self._alone(entry, index)
+
+    async def _alone(self, entry: BundleEntry, index: int) -> dict[str, Any]:
+        """The answer of one entry, whatever became of it."""
+        own = self._request._replace(method=entry.method)
+        try:
+            own = request_of(self._request, entry, index)._replace(part=index)
+            answer = await dispatch(self._server, own)
+        except Exception as error:
+            answer = failure(placed(error, index), self._request.request_id)
+            self._refused[index] = error if isinstance(error, EcluseError) else EcluseError()
+        return told(own, answer)
+
+    async def note(self) -> None:
+        """The batch as one row of the intake: what became of its entries, and why some were refused."""
+        statuses = Counter(answer["response"]["status"][:3] for answer in self.answers)
+        note = intake.note_of(self._request.context, 200, "")
+        note.entries, note.refused = len(self.answers), len(self._refused)
+        note.created, note.deleted = statuses["201"], statuses["204"]
+        if self._refused:
+            errors = [self._refused[index] for index in sorted(self._refused)]
+            note.reason = errors[0].issues[0].code or errors[0].code
+            note.issues = [issue for error in errors for issue in kept(error.issues, error.code)][:MOST_ISSUES]
+        async with self._server.connection() as conn:
+            await intake.note(conn, self._server.keys, [note])

@@ -18,7 +18,7 @@ from fhir_server.bundles.transaction import transaction
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.routes import dispatch
-from fhir_server.once import kept_since
+from fhir_server.once import kept_since, noted
 from fhir_server.profiles.loading import loading
 from fhir_server.server import Server
 from fhir_server.store.answers import KEY, known_answer
@@ -45,7 +45,7 @@ async def post(server: Server, request: Request) -> Answer:
             if KEY in request.headers:
                 async with server.connection() as conn:
                     if repeated := await known_answer(conn, request, kept_since(server, request)):
-                        return repeated
+                        return await noted(conn, server, request, repeated)
             return await loading(server, request, partial(transaction, server, request, frame.entries))
         case "batch":
             return Answer(200, response("batch", await batch(server, request, frame.entries)))

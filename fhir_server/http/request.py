@@ -5,20 +5,22 @@ says. A bundle's entries are requests of the same form, so that each interaction
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ecluse.core.fhir import types
 from fhir_server.profiles.validation import Validation
 from fhir_server.store.resources import Site
 from fhir_server.store.write import Context
 
 FHIR_JSON = "application/fhir+json"
+LONGEST_TARGET = 100
 
 
 class Request(NamedTuple):
     """base: URL of the site's FHIR base, no final slash; segments: the path below it; headers: names in lower case;
-    validation: of its resources beyond their structure, when there is any."""
+    validation: of its resources beyond their structure, when there is any; part: the entry of a batch that it is."""
 
     method: str
     site: Site
@@ -30,6 +32,7 @@ class Request(NamedTuple):
     request_id: str
     received_at: datetime
     validation: Validation | None = None
+    part: int | None = None
 
     @property
     def context(self) -> Context:
@@ -44,7 +47,17 @@ class Request(NamedTuple):
             lane=1 if self.headers.get("x-ecluse-lane") == "bulk" else 0,
             traceparent=self.headers.get("traceparent", ""),
             findings=self.validation.findings if self.validation else None,
+            method=self.method,
+            target=target_of(self.segments),
+            body_bytes=len(self.body),
+            part=self.part,
         )
+
+
+def target_of(segments: Sequence[str]) -> str:
+    """What a request is about, without any id: a resource type, `Bundle` for the base, `Patient/$merge`."""
+    kinds = [part for part in segments if part in types.number_of or part.startswith("$")]
+    return "/".join(kinds)[:LONGEST_TARGET] if segments else "Bundle"
 
 
 class Answer(NamedTuple):

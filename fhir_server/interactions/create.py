@@ -13,7 +13,7 @@ from fhir_server.http.request import Answer, Request
 from fhir_server.interactions.writing import accepted, standing, written_answer
 from fhir_server.once import once
 from fhir_server.server import Server
-from fhir_server.store import conditions
+from fhir_server.store import conditions, intake
 from fhir_server.store.write import Intent, Written, intent, write
 
 
@@ -41,6 +41,7 @@ async def _written(conn: Any, server: Server, request: Request, wish: Intent) ->
         await conditions.lock_conditions(conn, request.site.number, [(wish.type, criteria)])
         found = await conditions.only_match(conn, request.site.number, wish.type, criteria)
         if found is not None:
+            await intake.note(conn, server.keys, [intake.note_of(request.context, 200, intake.UNCHANGED)])
             return await standing(conn, request, wish.type, found)
     (written,) = await write(conn, server.keys, [wish], request.context)
     return written

@@ -22,4 +22,4 @@ UPDATE fhir.answered SET answer = $4 WHERE site = $1 AND sender = $2 AND key = $
 -- name: forget_answers
 -- Removes some of the answers whose time is over.
 -- $1 older than this, $2 so many at most
-DELETE FROM fhir.answered WHERE ctid IN (SELECT ctid FROM fhir.answered WHERE answered_at < $1 LIMIT $2);
+DELETE FROM fhir.answered WHERE ctid = ANY (ARRAY(SELECT ctid FROM fhir.answered WHERE answered_at < $1 LIMIT $2));

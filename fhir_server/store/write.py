@@ -21,10 +21,12 @@ from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.slices import in_slices
-from fhir_server.store import flags
+from fhir_server.store import flags, intake
 from fhir_server.store.body import same_content, stored_body
 from fhir_server.store.flags import Findings, Flagged
 from fhir_server.store.keys import Keys
+from fhir_server.store.written import Context as Context
+from fhir_server.store.written import Written as Written
 from mappers.search.index import IndexRows, index_rows, patient_of
 
 SQL = queries.load(__package__, "write.sql")
@@ -34,21 +36,6 @@ NO_VERSION, ANY_VERSION = 0, -1
 MOST_AT_ONCE = 1000
 """New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
 NO_ROWS = IndexRows([], [], [], [])
-
-
-class Context(NamedTuple):
-    """Where a write comes from; stored once a request and carried by each of its events. findings: what was found of
-    resources that are stored with their issues"""
-
-    site: int
-    site_name: str
-    sender: str
-    request_id: str
-    source_format: str
-    received_at: datetime
-    lane: int = 0
-    traceparent: str = ""
-    findings: Findings | None = None
 
 
 class Intent(NamedTuple):
@@ -66,18 +53,6 @@ class Intent(NamedTuple):
     if_match: int | None = None
     change: Callable[[dict[str, Any]], Intent] | None = None
     seen: int | None = None
-
-
-class Written(NamedTuple):
-    """One write that took place. A delete has no body; `unchanged` made no version and no event."""
-
-    type: str
-    id: str
-    version: int
-    updated: datetime
-    body: bytes | None
-    created: bool = False
-    unchanged: bool = False
 
 
 class Held(NamedTuple):
@@ -149,6 +124,9 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
         outcome.append(change.written)
     if new or changed:
         await _store(conn, numbers[0], new, changed, len(intents), context)
+    else:
+        status = 204 if context.method == "DELETE" else 200
+        await intake.note(conn, keys, [intake.note_of(context, status, intake.UNCHANGED)])
     if context.findings:
         rows = [(change.pk, change.intent, change.written.version) for change in (*new, *changed)]
         await _flag(conn, context, context.findings, rows + standing)
@@ -276,12 +254,13 @@ async def _store(
         context.source_format,
         context.traceparent,
     )
+    effect = intake.effect(context, [change.written for change in chain(new, changed)])
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
         rows = chain(*_row_columns([(change.pk, change.rows) for change in part]))
-        await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows)
+        await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows, *effect)
     if changed:
-        await conn.execute(SQL["store_next"], *source, *_next_columns(changed))
+        await conn.execute(SQL["store_next"], *source, *_next_columns(changed), *effect)
         await each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])
         await each_kind(conn, "add", context.site, [(change.pk, change.rows) for change in changed])
 

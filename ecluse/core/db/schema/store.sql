@@ -15,18 +15,34 @@ INSERT INTO fhir.site (name, title) VALUES ('default', 'Default site');
 -- Keys are taken in blocks, so that a process asks once for many.
 CREATE SEQUENCE fhir.key_block AS bigint;
 
--- One request that wrote: its context, stored once and pointed to by each version it made.
+-- One request that wanted to write, and what became of it, without content. Its context is stored once and pointed to by
+-- each version it made; a row to which none points says `nothing` and is removed in time.
 CREATE TABLE fhir.write (
     write_id bigint PRIMARY KEY,
     received_at timestamptz NOT NULL,
     entries integer NOT NULL,
-    site smallint NOT NULL,
+    site smallint,
     lane smallint NOT NULL,
     sender text NOT NULL,
     request_id text NOT NULL,
     source_format text NOT NULL,
-    traceparent text NOT NULL
+    traceparent text NOT NULL,
+    method text NOT NULL DEFAULT '',
+    target text NOT NULL DEFAULT '',
+    status smallint NOT NULL DEFAULT 200,
+    bytes integer NOT NULL DEFAULT 0,
+    took_ms integer NOT NULL DEFAULT 0,
+    created integer NOT NULL DEFAULT 0,
+    updated integer NOT NULL DEFAULT 0,
+    deleted integer NOT NULL DEFAULT 0,
+    refused integer NOT NULL DEFAULT 0,
+    part integer,
+    nothing boolean NOT NULL DEFAULT false,
+    reason text NOT NULL DEFAULT '',
+    issues jsonb
 );
+CREATE INDEX write_received ON fhir.write USING brin (received_at) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX write_nothing ON fhir.write (received_at) WHERE nothing;
 
 -- One resource, without content. It survives erasure, so that version numbers never restart.
 CREATE TABLE fhir.resource (
@@ -121,6 +137,7 @@ CREATE TABLE fhir.answered (
     answer bytea,
     PRIMARY KEY (site, sender, key)
 );
+CREATE INDEX answered_at ON fhir.answered (answered_at);
 
 -- The bus, outbox side: what was written and still has to travel.
 CREATE SCHEMA IF NOT EXISTS bus;

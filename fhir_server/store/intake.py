@@ -1,0 +1,137 @@
+"""What arrived, what was refused, and why: a row for each request that wanted to write, never its content.
+
+Enters: contexts and what was written, or notes of requests that wrote nothing. Leaves: rows of `fhir.write`. A write's
+row is made by the statement that stores its versions, so that it stands or falls with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ecluse.core import clock
+from ecluse.core.db import queries
+from ecluse.core.fhir import json
+from fhir_server.store.keys import Keys
+from fhir_server.store.written import Context, Written
+
+SQL = queries.load(__package__, "intake.sql")
+REPEATED = "repeated"
+UNCHANGED = "unchanged"
+
+
+@dataclass(slots=True)
+class Note:
+    """One request that wrote nothing itself, or the sums of a batch; names are those of the columns.
+
+    part: the entry of a batch; reason: issue code of the first refusal, "repeated" or "unchanged"; issues: what may be
+    kept of an OperationOutcome (fhir_server/intake/issues.py)"""
+
+    received_at: datetime
+    site: int | None
+    sender: str
+    request_id: str
+    method: str
+    target: str
+    status: int
+    bytes: int = 0
+    took_ms: int = 0
+    entries: int = 1
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    refused: int = 0
+    part: int | None = None
+    lane: int = 0
+    source_format: str = ""
+    traceparent: str = ""
+    reason: str = ""
+    issues: list[dict[str, Any]] | None = None
+
+
+class Arrival(NamedTuple):
+    """One row, as it is shown. issues: JSON text"""
+
+    received_at: datetime
+    site: str | None
+    sender: str
+    request_id: str
+    method: str
+    target: str
+    status: int
+    reason: str
+    entries: int
+    created: int
+    updated: int
+    deleted: int
+    refused: int
+    part: int | None
+    bytes: int
+    took_ms: int
+    issues: str | None
+
+
+class Wanted(NamedTuple):
+    """Which rows somebody wants to see; status: lowest and highest; parts: entries of batches too."""
+
+    since: datetime
+    before: datetime
+    site: str | None = None
+    sender: str | None = None
+    reason: str | None = None
+    request_id: str | None = None
+    status: tuple[int, int] = (0, 999)
+    parts: bool = False
+    most: int = 100
+
+
+def effect(context: Context, written: Sequence[Written]) -> tuple[str, str, list[int | None]]:
+    """The columns of a write's row that say what it did: method, target, and numbers."""
+    deleted = sum(one.body is None for one in written)
+    created = sum(one.created for one in written)
+    took_ms = (clock.now() - context.received_at) // timedelta(milliseconds=1)
+    status = 200 if context.target == "Bundle" or len(written) > 1 else 204 if deleted else 201 if created else 200
+    counts = [created, len(written) - created - deleted, deleted]
+    return context.method, context.target, [status, context.body_bytes, took_ms, *counts, context.part]
+
+
+def note_of(context: Context, status: int, reason: str) -> Note:
+    """The note of a request that was done and wrote nothing."""
+    return Note(
+        context.received_at,
+        context.site,
+        context.sender,
+        context.request_id,
+        context.method,
+        context.target,
+        status,
+        context.body_bytes,
+        (clock.now() - context.received_at) // timedelta(milliseconds=1),
+        part=context.part,
+        lane=context.lane,
+        source_format=context.source_format,
+        traceparent=context.traceparent,
+        reason=reason,
+    )
+
+
+async def note(conn: Any, keys: Keys, notes: Sequence[Note]) -> None:
+    """Stores notes, all at once."""
+    numbers = await keys.take(conn, len(notes))
+    rows = [{"write_id": number, **asdict(one)} for number, one in zip(numbers, notes, strict=True)]
+    await conn.execute(SQL["note"], json.encode(rows).decode())
+
+
+async def arrivals(conn: Any, wanted: Wanted) -> list[Arrival]:
+    """Rows, the newest first."""
+    since, before, site, sender, reason, request_id, (low, high), parts, most = wanted
+    rows = await conn.fetch(SQL["list"], since, before, site, sender, reason, request_id, low, high, parts, most)
+    return [Arrival(*row) for row in rows]
+
+
+async def stands(conn: Any, context: Context) -> bool:
+    """Whether the write of this request was committed."""
+    found: bool = await conn.fetchval(SQL["stands"], context.received_at, context.request_id, context.part)
+    return found

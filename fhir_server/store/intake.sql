@@ -1,0 +1,40 @@
+-- name: note
+-- Requests that wrote nothing themselves: refused, repeated, without effect; and the sums of batches.
+-- $1 columns of fhir.write, as JSON, one object a request
+INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent, method,
+    target, status, bytes, took_ms, created, updated, deleted, refused, part, nothing, reason, issues)
+SELECT write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent, method,
+    target, status, bytes, took_ms, created, updated, deleted, refused, part, true, reason, issues
+FROM jsonb_populate_recordset(NULL::fhir.write, $1::jsonb);
+
+-- name: list
+-- Requests, the newest first, without their content.
+-- $1 since, $2 before, $3 site or NULL, $4 sender or NULL, $5 reason or NULL, $6 request id or NULL, $7 lowest and
+-- $8 highest status, $9 entries of batches too, $10 most
+SELECT w.received_at, s.name AS site, w.sender, w.request_id, w.method, w.target, w.status, w.reason, w.entries, w.created,
+    w.updated, w.deleted, w.refused, w.part, w.bytes, w.took_ms, w.issues::text AS issues
+FROM fhir.write w
+LEFT JOIN fhir.site s ON s.site = w.site
+WHERE w.received_at >= $1 AND w.received_at < $2 AND ($3::text IS NULL OR s.name = $3)
+    AND ($4::text IS NULL OR w.sender = $4) AND ($5::text IS NULL OR w.reason = $5)
+    AND ($6::text IS NULL OR w.request_id = $6) AND w.status BETWEEN $7 AND $8 AND ($9 OR w.part IS NULL)
+ORDER BY w.received_at DESC, w.write_id DESC
+LIMIT $10;
+
+-- name: stands
+-- Whether a request's write was committed.
+-- $1 received, $2 request id, $3 entry of its batch or NULL
+SELECT EXISTS (
+    SELECT FROM fhir.write WHERE received_at = $1 AND request_id = $2 AND part IS NOT DISTINCT FROM $3::int AND status < 400
+);
+
+-- name: forget
+-- Removes some of the old rows to which no version points.
+-- $1 older than this, $2 so many at most
+DELETE FROM fhir.write
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM fhir.write WHERE nothing AND received_at < $1 LIMIT $2));
+
+-- name: only_one
+-- True for the one process that removes now; the right ends with the transaction.
+-- $1 lock
+SELECT pg_try_advisory_xact_lock($1);

@@ -1,0 +1,58 @@
+"""What is kept for a time only: first answers to Idempotency-Keys, and rows of the intake to which no version points.
+
+Enters: the store's pool and the times. Leaves: nothing older. A look removes a bounded number of rows in transactions
+of their own; one process at a time does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from ecluse.core import clock
+from ecluse.core.db.pool import translated
+from ecluse.core.errors import Unavailable
+from ecluse.core.settings import Settings
+from fhir_server.store import answers, intake
+
+EVERY_S = 60.0
+LOCK = 0x5245_5441
+MOST_AT_ONCE = 2000
+MOST_ROUNDS = 50
+
+
+async def keep(pool: Any, settings: Settings) -> None:
+    """Looks every minute until cancelled; a database that is away is looked at again later."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            with translated():
+                await remove(pool, settings)
+        except Unavailable:
+            continue
+
+
+async def remove(pool: Any, settings: Settings) -> int:
+    """How many rows were removed."""
+    now = clock.now()
+    kept = {
+        answers.SQL["forget_answers"]: now - timedelta(days=settings.idempotency_days),
+        intake.SQL["forget"]: now - timedelta(days=settings.intake_days),
+    }
+    removed = 0
+    for statement, before in kept.items():
+        for _ in range(MOST_ROUNDS):
+            count = await _some(pool, statement, before)
+            removed += count
+            if count < MOST_AT_ONCE:
+                break
+    return removed
+
+
+async def _some(pool: Any, statement: str, before: Any) -> int:
+    async with pool.acquire() as conn, conn.transaction():
+        if not await conn.fetchval(intake.SQL["only_one"], LOCK):
+            return 0
+        told: str = await conn.execute(statement, before, MOST_AT_ONCE)
+        return int(told.split()[-1])

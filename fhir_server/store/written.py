@@ -1,0 +1,41 @@
+"""A write as data: where it comes from, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from fhir_server.store.flags import Findings
+
+
+class Context(NamedTuple):
+    """Where a write comes from; stored once a request and carried by each of its events.
+
+    findings: what was found of resources that are stored with their issues; target: resource type, "Bundle" for a
+    transaction, "Patient/$merge"; part: entry of a batch"""
+
+    site: int
+    site_name: str
+    sender: str
+    request_id: str
+    source_format: str
+    received_at: datetime
+    lane: int = 0
+    traceparent: str = ""
+    findings: Findings | None = None
+    method: str = ""
+    target: str = ""
+    body_bytes: int = 0
+    part: int | None = None
+
+
+class Written(NamedTuple):
+    """One write that took place. A delete has no body; `unchanged` made no version and no event."""
+
+    type: str
+    id: str
+    version: int
+    updated: datetime
+    body: bytes | None
+    created: bool = False
+    unchanged: bool = False
