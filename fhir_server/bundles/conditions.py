@@ -15,12 +15,12 @@ from ecluse.core.errors import EcluseError, Issue, PreconditionFailed
 from fhir_server.bundles.entry import placed
 from fhir_server.bundles.plan import Step, overlaps
 from fhir_server.http.request import Request
-from fhir_server.interactions.conditional import delete_intents, update_target
+from fhir_server.interactions.conditional import delete_intents, patch_target, update_target
 from fhir_server.interactions.delete import bound
 from fhir_server.server import Server
 from fhir_server.store.conditions import lock_conditions, only_match, several
 
-ORDER = {"DELETE": 0, "PUT": 1, "POST": 2}
+ORDER = {"DELETE": 0, "PUT": 1, "PATCH": 1, "POST": 2}
 """Deletes first: a conditional create does not find what its own transaction deletes."""
 
 
@@ -57,8 +57,10 @@ async def _settle(conn: Any, server: Server, request: Request, step: Step) -> st
         if most is not None and len(step.deletes) > most:
             raise several(step.type, step.criteria)
         return None
-    assert step.resource is not None
-    step.target = await update_target(conn, site, step.type, step.criteria, step.resource.get("id"))
+    if step.resource is None:
+        step.target = await patch_target(conn, site, step.type, step.criteria)
+    else:
+        step.target = await update_target(conn, site, step.type, step.criteria, step.resource.get("id"))
     step.id = step.target.id
     return None
 

@@ -7,6 +7,7 @@ Spec: http://hl7.org/fhir/R4/http.html#transaction-response
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ import msgspec
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, EcluseError, Issue
 from ecluse.core.fhir import json
+from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.bundle import BundleEntry
 from fhir_server.http import negotiation
 from fhir_server.http.request import FHIR_JSON, Answer, Request
@@ -41,16 +43,30 @@ def request_of(request: Request, entry: BundleEntry, index: int) -> Request:
     }
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     headers |= {name: value for name, value in conditions.items() if value}
-    headers |= {"content-type": FHIR_JSON, "accept": FHIR_JSON}
+    media, body = FHIR_JSON, bytes(entry.resource) if entry.resource is not None else b""
+    if entry.method == "PATCH":
+        media, body = patch_of(entry, index)
+    headers |= {"content-type": media, "accept": FHIR_JSON}
     if KEY in request.headers:
         headers[KEY] = f"{request.headers[KEY]}#{index}"
-    return request._replace(
-        method=entry.method,
-        segments=segments,
-        query=query,
-        headers=headers,
-        body=bytes(entry.resource) if entry.resource is not None else b"",
-    )
+    return request._replace(method=entry.method, segments=segments, query=query, headers=headers, body=body)
+
+
+def patch_of(entry: BundleEntry, index: int) -> tuple[str, bytes]:
+    """Media type and text of the patch that an entry carries: Parameters as they are, or what is in a Binary.
+
+    Raises: BadRequest (400) when it is neither
+    Spec: http://hl7.org/fhir/R4/http.html#patch"""
+    place = f"Bundle.entry[{index}].resource"
+    if entry.resource is None:
+        refuse("A PATCH entry carries a patch: Parameters, or a Binary with a JSON Patch.", place, "required")
+    carried = accept(None, entry.resource, place)
+    if carried["resourceType"] == "Parameters":
+        return FHIR_JSON, bytes(entry.resource)
+    if carried["resourceType"] != "Binary":
+        refuse("A patch in a bundle is Parameters (FHIRPath Patch), or a Binary (JSON Patch, merge patch).", place)
+    media: str = carried["contentType"].partition(";")[0].strip().lower()
+    return media, b64decode("".join(carried.get("data", "").split()))
 
 
 def check_request(entry: BundleEntry, index: int) -> None:

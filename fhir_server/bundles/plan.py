@@ -15,7 +15,9 @@ from typing import Any
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, EcluseError, Issue
 from ecluse.core.fhir.bundle import BundleEntry
-from fhir_server.bundles.entry import READS, address, check_request, placed, refuse
+from ecluse.core.fhir.patch.registry import Change
+from ecluse.core.fhir.patch.registry import read as read_patch
+from fhir_server.bundles.entry import READS, address, check_request, patch_of, placed, refuse
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
 from fhir_server.http.routes import check_id, check_type
@@ -25,7 +27,7 @@ from fhir_server.interactions.writing import accepted
 from fhir_server.slices import in_slices
 from fhir_server.store.write import Intent
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RESTFUL = re.compile(r"(https?://.+)/([A-Z][A-Za-z]+/([A-Za-z0-9.-]{1,64}))")
 
 
@@ -35,7 +37,8 @@ class Step:
     operation.
 
     id: of the server's making for POST, "" while a condition has to find it; criteria: of a conditional interaction;
-    if_match: the version that must stand; target: where a condition leads; deletes: what a conditional delete takes"""
+    change: of a patch; if_match: the version that must stand; target: where a condition leads; deletes: what a
+    conditional delete takes"""
 
     index: int
     entry: BundleEntry
@@ -43,6 +46,7 @@ class Step:
     type: str = ""
     id: str = ""
     resource: dict[str, Any] | None = None
+    change: Change | None = None
     criteria: str = ""
     if_match: int | None = None
     target: Target | None = None
@@ -85,7 +89,9 @@ def _step(request: Request, entry: BundleEntry, index: int) -> Step:
     step.type, step.id = _written(segments, query, entry, place)
     step.if_match = negotiation.version_condition(_conditions(entry))
     step.criteria = query or entry.if_none_exist
-    if entry.method != "DELETE":
+    if entry.method == "PATCH":
+        step.change = read_patch(*patch_of(entry, index))
+    elif entry.method != "DELETE":
         step.resource = _resource(request, entry, step, place)
         if entry.full_url:
             _check_full_url(entry.full_url, step.resource.get("id"), place)

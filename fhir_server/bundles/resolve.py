@@ -15,6 +15,7 @@ from typing import Any
 
 from ecluse.core.errors import Issue, PreconditionFailed
 from ecluse.core.fhir import json
+from ecluse.core.fhir.patch.registry import Change
 from ecluse.core.fhir.references import conditional_references, rewrite
 from fhir_server.bundles.plan import RESTFUL, Step
 from fhir_server.http.request import Request
@@ -63,7 +64,7 @@ class Names:
         self._absolute = dict(targets)
         relative: dict[str, dict[str, str]] = {}
         for step in steps:
-            if step.resource is None or not step.full_url:
+            if not step.full_url or (step.resource is None and step.change is None):
                 continue
             final = f"{step.type}/{found.get(step.index, step.id)}"
             self._absolute[step.full_url] = final
@@ -84,6 +85,19 @@ async def _rewrite(steps: Sequence[Step], found: Mapping[int, str], names: Names
     async for step in in_slices(steps):
         if step.resource is not None and step.index not in found:
             rewrite(step.type, step.resource, names.seen_from(step))
+        elif step.change is not None:
+            step.change = _rewritten(step.type, step.change, names.seen_from(step))
+
+
+def _rewritten(resource_type: str, change: Change, names: Mapping[str, str]) -> Change:
+    """The same change, the references of its result rewritten."""
+
+    def made(resource: dict[str, Any]) -> dict[str, Any]:
+        patched = change(resource)
+        rewrite(resource_type, patched, names)
+        return patched
+
+    return made
 
 
 async def _conditional_targets(steps: Sequence[Step]) -> list[str]:

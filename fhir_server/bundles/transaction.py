@@ -26,13 +26,14 @@ from fhir_server.http.request import Answer, Request
 from fhir_server.http.routes import dispatch
 from fhir_server.interactions.conditional import update_intent
 from fhir_server.interactions.delete import conditional_answer, delete_answer
+from fhir_server.interactions.patch import patch_intent
 from fhir_server.interactions.writing import standing, written_answer
 from fhir_server.once import once
 from fhir_server.server import Server
 from fhir_server.slices import in_slices
 from fhir_server.store.write import Intent, Written, intent, write
 
-RANK = {"DELETE": 0, "POST": 1, "PUT": 2}
+RANK = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 PLAN_FOR_VALUES = "SET LOCAL plan_cache_mode = auto"
 """Searches are planned for their values; the plans that writes use are not (fhir_server/server.py)."""
 
@@ -74,7 +75,7 @@ async def _write(conn: Any, server: Server, request: Request, steps: Sequence[St
     intents: list[Intent] = []
     indices: list[int] = []
     async for step in in_slices(steps):
-        intents += _intents(step)
+        intents += _intents(request, step)
         indices += [step.index] * (len(intents) - len(indices))
     try:
         outcome = await write(conn, server.keys, intents, request.context)
@@ -88,10 +89,13 @@ async def _write(conn: Any, server: Server, request: Request, steps: Sequence[St
     return written
 
 
-def _intents(step: Step) -> list[Intent]:
+def _intents(request: Request, step: Step) -> list[Intent]:
     """One for an entry, any number for a conditional delete."""
     if step.deletes is not None:
         return [wish._replace(if_match=step.if_match) for wish in step.deletes]
+    if step.change is not None:
+        wish = patch_intent(request, step.type, step.id, step.change)
+        return [wish._replace(if_match=step.if_match, seen=step.target and step.target.seen)]
     if step.resource is None:
         return [Intent(step.type, step.id, None, if_match=step.if_match)]
     if step.target is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import concurrent.futures
+import json
 import uuid
 from typing import Any
 
@@ -423,3 +425,68 @@ def test_if_none_match_star_creates_only(fhir: httpx.Client) -> None:
     answer = fhir.post("/", json=bundle(entry))
     assert answer.status_code == 412
     assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0]"]
+
+
+def json_patch(*operations: dict[str, Any]) -> dict[str, Any]:
+    data = base64.b64encode(json.dumps(operations).encode()).decode()
+    return {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
+
+
+def fhirpath_patch(kind: str, path: str, name: str, **value: Any) -> dict[str, Any]:
+    parts = [{"name": "type", "valueCode": kind}, {"name": "path", "valueString": path}]
+    parts += [{"name": "name", "valueString": name}, {"name": "value", **value}]
+    return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_patches_are_a_binary_or_parameters(fhir: httpx.Client, kind: str) -> None:
+    ids = [fhir.post("/Patient", json=person("Patient", str(uuid.uuid4()))).json()["id"] for _ in range(2)]
+    entries = [
+        asked("PATCH", f"Patient/{ids[0]}", json_patch({"op": "add", "path": "/active", "value": True})),
+        asked("PATCH", f"Patient/{ids[1]}", fhirpath_patch("add", "Patient", "active", valueBoolean=True)),
+    ]
+    answer = fhir.post("/", json=bundle(*entries, kind=kind))
+    assert answer.status_code == 200, answer.text
+    assert [e["response"]["status"] for e in answer.json()["entry"]] == ["200 OK", "200 OK"]
+    assert [fhir.get(f"/Patient/{one}").json()["active"] for one in ids] == [True, True]
+
+
+def test_a_conditional_patch_may_refer_to_what_its_transaction_creates(fhir: httpx.Client) -> None:
+    value, name = str(uuid.uuid4()), f"urn:uuid:{uuid.uuid4()}"
+    patient_id = fhir.post("/Patient", json=person("Patient", value)).json()["id"]
+    reference = {"valueReference": {"reference": name}}
+    entries = [
+        asked(
+            "PATCH",
+            f"Patient?identifier=urn:t|{value}",
+            fhirpath_patch("add", "Patient", "managingOrganization", **reference),
+        ),
+        post({"resourceType": "Organization", "name": "x"}, name),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert answer.status_code == 200, answer.text
+    patched, organization = answer.json()["entry"]
+    assert patched["response"]["location"] == f"Patient/{patient_id}/_history/2"
+    stored = fhir.get(f"/Patient/{patient_id}").json()["managingOrganization"]["reference"]
+    assert stored == f"Organization/{organization['resource']['id']}"
+
+
+@pytest.mark.parametrize(
+    ("patch", "status"),
+    [
+        (json_patch({"op": "test", "path": "/active", "value": False}), 422),
+        ({"resourceType": "Patient"}, 400),
+        ({"resourceType": "Binary", "contentType": "text/plain", "data": "AAAA"}, 400),
+    ],
+)
+def test_a_patch_that_cannot_be_made_fails_the_whole_and_names_its_entry(
+    fhir: httpx.Client, patch: dict[str, Any], status: int
+) -> None:
+    marker = str(uuid.uuid4())
+    patient_id = fhir.post("/Patient", json=person("Patient", str(uuid.uuid4()))).json()["id"]
+    answer = fhir.post(
+        "/", json=bundle(post(person("Patient", marker)), asked("PATCH", f"Patient/{patient_id}", patch))
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.json()["issue"][0]["expression"][0].startswith("Bundle.entry[1]")
+    assert hits(fhir, f"/Patient?identifier={marker}") == []
