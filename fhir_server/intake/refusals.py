@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ecluse.core import clock
@@ -28,7 +28,6 @@ MOST_WAITING = 10_000
 MOST_AT_ONCE = 500
 EVERY_S = 0.2
 LOST = "not-noted"
-LARGEST = 2**31 - 1
 READING = ("_search", "$validate")
 
 
@@ -43,7 +42,7 @@ class Refusals:
         """Takes a note, if there is one; costs next to nothing."""
         if note is None:
             return
-        note.received_at, note.took_ms = received_at, (clock.now() - received_at) // timedelta(milliseconds=1)
+        note.received_at, note.took_ms = received_at, intake.took_ms(received_at)
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(note)
         else:
@@ -119,4 +118,4 @@ def _address(path: str) -> tuple[str, list[str]]:
 def _length(headers: Mapping[str, str]) -> int:
     """What the client said of the body's length."""
     said = headers.get("content-length", "")
-    return min(int(said), LARGEST) if said.isdecimal() and said.isascii() else 0
+    return min(int(said), intake.LARGEST) if said.isascii() and said.isdigit() and len(said) < 12 else 0

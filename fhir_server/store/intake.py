@@ -20,6 +20,7 @@ from fhir_server.store.written import Context, Written
 SQL = queries.load(__package__, "intake.sql")
 REPEATED = "repeated"
 UNCHANGED = "unchanged"
+LARGEST = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -87,14 +88,22 @@ class Wanted(NamedTuple):
     most: int = 100
 
 
+def took_ms(received_at: datetime) -> int:
+    """How long ago that was; a clock that is set anew in between must not fail a write."""
+    return max(0, min((clock.now() - received_at) // timedelta(milliseconds=1), LARGEST))
+
+
 def effect(context: Context, written: Sequence[Written]) -> tuple[str, str, list[int | None]]:
     """The columns of a write's row that say what it did: method, target, and numbers."""
     deleted = sum(one.body is None for one in written)
     created = sum(one.created for one in written)
-    took_ms = (clock.now() - context.received_at) // timedelta(milliseconds=1)
     status = 200 if context.target == "Bundle" or len(written) > 1 else 204 if deleted else 201 if created else 200
     counts = [created, len(written) - created - deleted, deleted]
-    return context.method, context.target, [status, context.body_bytes, took_ms, *counts, context.part]
+    return (
+        context.method,
+        context.target,
+        [status, min(context.body_bytes, LARGEST), took_ms(context.received_at), *counts, context.part],
+    )
 
 
 def note_of(context: Context, status: int, reason: str) -> Note:
@@ -107,8 +116,8 @@ def note_of(context: Context, status: int, reason: str) -> Note:
         context.method,
         context.target,
         status,
-        context.body_bytes,
-        (clock.now() - context.received_at) // timedelta(milliseconds=1),
+        min(context.body_bytes, LARGEST),
+        took_ms(context.received_at),
         part=context.part,
         lane=context.lane,
         source_format=context.source_format,
