@@ -93,16 +93,23 @@ def took_ms(received_at: datetime) -> int:
     return max(0, min((clock.now() - received_at) // timedelta(milliseconds=1), LARGEST))
 
 
-def effect(context: Context, written: Sequence[Written]) -> tuple[str, str, list[int | None]]:
-    """The columns of a write's row that say what it did: method, target, and numbers."""
+def effect(context: Context, written: Sequence[Written]) -> tuple[str | int | None, ...]:
+    """The columns of a write's row that say what it did: method, target, status, bytes, milliseconds, created, updated,
+    deleted, entry of a batch."""
     deleted = sum(one.body is None for one in written)
     created = sum(one.created for one in written)
-    status = 200 if context.target == "Bundle" or len(written) > 1 else 204 if deleted else 201 if created else 200
-    counts = [created, len(written) - created - deleted, deleted]
+    alone = len(written) == 1 and context.target != "Bundle"
+    status = 200 if not alone else 204 if deleted else 201 if created else 200
+    sizes = (min(context.body_bytes, LARGEST), took_ms(context.received_at))
     return (
         context.method,
         context.target,
-        [status, min(context.body_bytes, LARGEST), took_ms(context.received_at), *counts, context.part],
+        status,
+        *sizes,
+        created,
+        len(written) - created - deleted,
+        deleted,
+        context.part,
     )
 
 

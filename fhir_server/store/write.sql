@@ -31,13 +31,13 @@ CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER
 -- $10 keys, $11 types, $12 ids, $13 patients, $14 bodies, $15 entries,
 -- tokens: $16 keys, $17 paths, $18 systems, $19 codes; references: $20 keys, $21 paths, $22 target types, $23 target ids;
 -- strings: $24 keys, $25 paths, $26 folded, $27 exact; dates: $28 keys, $29 paths, $30 lows, $31 highs;
--- $32 method, $33 target, $34 status, bytes, ms, created, updated, deleted, entry of a batch
+-- $32 method, $33 target, $34 status, $35 bytes, $36 ms, $37 created, $38 updated, $39 deleted,
+-- $40 entry of a batch
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
         method, target, status, bytes, took_ms, created, updated, deleted, part)
     VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9,
-        $32, $33, ($34::int[])[1], ($34::int[])[2], ($34::int[])[3], ($34::int[])[4], ($34::int[])[5],
-        ($34::int[])[6], ($34::int[])[7])
+        $32, $33, $34::smallint, $35, $36, $37, $38, $39, $40)
     ON CONFLICT DO NOTHING
 ), first AS (
     SELECT pk, type, id, patient, body, entry
@@ -73,13 +73,13 @@ SELECT pk, 1, $4, type, 1, $5, patient FROM first ORDER BY entry;
 -- Next versions of locked rows, and their events.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 patients, $13 bodies, $14 entries, $15 versions, $16 instants, $17 operations, $18 instants of the versions before,
--- $19 method, $20 target, $21 status, bytes, ms, created, updated, deleted, entry of a batch
+-- $19 method, $20 target, $21 status, $22 bytes, $23 ms, $24 created, $25 updated, $26 deleted,
+-- $27 entry of a batch
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
         method, target, status, bytes, took_ms, created, updated, deleted, part)
     VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9,
-        $19, $20, ($21::int[])[1], ($21::int[])[2], ($21::int[])[3], ($21::int[])[4], ($21::int[])[5],
-        ($21::int[])[6], ($21::int[])[7])
+        $19, $20, $21::smallint, $22, $23, $24, $25, $26, $27)
     ON CONFLICT DO NOTHING
 ), next AS (
     SELECT pk, type, patient, body, entry, version, updated, op, former
