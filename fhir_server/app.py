@@ -39,7 +39,7 @@ class FhirApp:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = UNPRINTABLE.sub("", headers.get("x-request-id", ""))[:LONGEST_REQUEST_ID] or clock.new_id()
         received_at = clock.now()
-        gzip = False
+        gzip, refused = False, None
         try:
             request = await self._request(scope, receive, headers, request_id)
             gzip = takes_gzip(request)
@@ -47,9 +47,10 @@ class FhirApp:
         except Disconnected:
             return
         except Exception as error:
-            answer = failure(error, request_id)
-            self.refusals.add(refusal(self.server, scope, headers, request_id, error), received_at)
+            refused, answer = error, failure(error, request_id)
         await respond(send, answer, request_id, gzip=gzip, head=scope["method"] == "HEAD")
+        if refused is not None:
+            self.refusals.add(refusal(self.server, scope, headers, request_id, refused), received_at)
 
     async def _request(self, scope: Any, receive: Any, headers: Mapping[str, str], request_id: str) -> Request:
         site, segments = _place(scope["path"])
