@@ -18,7 +18,7 @@ LEFT JOIN fhir.site s ON s.site = w.site
 WHERE w.received_at >= $1 AND w.received_at < $2 AND ($3::text IS NULL OR s.name = $3)
     AND ($4::text IS NULL OR w.sender = $4) AND ($5::text IS NULL OR w.reason = $5)
     AND ($6::text IS NULL OR w.request_id = $6) AND w.status BETWEEN $7 AND $8 AND ($9 OR w.part IS NULL)
-ORDER BY w.received_at DESC, w.write_id DESC
+ORDER BY w.received_at DESC, w.part DESC NULLS FIRST, w.write_id DESC
 LIMIT $10;
 
 -- name: stands
