@@ -65,7 +65,7 @@ class _Walk:
             text = f'Add "resourceType": "{wanted or "..."}": every resource names its type.'
             return self.add(f"{place}.resourceType".removeprefix("."), text, code="required")
         if not isinstance(name, str) or name not in structures().resources:
-            text = f"No FHIR R4 resource type has this name.{_nearest_type(name)}"
+            text = f"No FHIR R4 resource type has this name.{nearest_type(name)}"
             return self.add(f"{place}.resourceType".removeprefix("."), text, name, "value")
         if wanted and name != wanted:
             text = f"A {wanted} is expected here: send a {name} to its own address."
@@ -94,7 +94,7 @@ class _Walk:
                 if key[1:] not in value:
                     self.member(*found, key[1:], None, value, place)
             else:
-                self.add(f"{place}.{step(key)}", _unknown(type_name, key), member)
+                self.add(f"{place}.{step(key)}", unknown_element(type_name, key), member)
         for element in structures().types[type_name]:
             if element.required or element.choice:
                 self.count(element, value, place)
@@ -205,7 +205,7 @@ def _names(type_name: str) -> tuple[str, ...]:
     return tuple(members(type_name))
 
 
-def _unknown(type_name: str, key: str) -> str:
+def unknown_element(type_name: str, key: str) -> str:
     choice = [
         name for element in structures().types[type_name] if element.choice == key for name, _ in element.members()
     ]
@@ -218,6 +218,6 @@ def _unknown(type_name: str, key: str) -> str:
     return f"{type_name} has no element {step(key)}. Its elements are {names}."
 
 
-def _nearest_type(name: Any) -> str:
+def nearest_type(name: Any) -> str:
     near = get_close_matches(name[:SHOWN], structures().resources, 1) if isinstance(name, str) else []
     return f" Did you mean {near[0]}?" if near else ""
