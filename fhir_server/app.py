@@ -1,7 +1,8 @@
 """The FHIR server as an ASGI application; it only composes.
 
-Enters: HTTP below `/fhir` and `/sites/{site}/fhir`. Leaves: answers. The way of a request: site → body → headers →
-interaction → answer; whatever is raised on the way becomes an OperationOutcome in one place (http/failures.py)."""
+Enters: HTTP below `/fhir` and `/sites/{site}/fhir`. Leaves: answers. The way of a request: address → site → body → JSON
+→ interaction → answer → the client's format; whatever is raised on the way becomes an OperationOutcome in one place
+(http/failures.py)."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecluse.core import clock
-from ecluse.core.errors import NotFound
+from ecluse.core.errors import BadRequest, Unprocessable
 from fhir_server.bundles import post
-from fhir_server.http import negotiation
+from fhir_server.http import address, binary, formats
 from fhir_server.http.body import Disconnected, read_body
 from fhir_server.http.failures import failure
-from fhir_server.http.request import Request
+from fhir_server.http.formats import Format
+from fhir_server.http.presentation import locate, presented, received
+from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import respond, takes_gzip
 from fhir_server.intake.refusals import Refusals, refusal
 from fhir_server.profiles.validation import HEADER
@@ -36,33 +39,46 @@ class FhirApp:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request, answered."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         request_id = UNPRINTABLE.sub("", headers.get("x-request-id", ""))[:LONGEST_REQUEST_ID] or clock.new_id()
         received_at = clock.now()
+        wanted = formats.wanted(headers, scope["query_string"].decode("latin-1"))
         gzip, refused = False, None
         try:
-            request = await self._request(scope, receive, headers, request_id)
-            gzip = takes_gzip(request)
-            answer = await post.answer(self.server, request)
+            came = await self._request(scope, receive, headers, request_id)
+            gzip = takes_gzip(came)
+            request = await received(came)
+            wanted = formats.wanted(headers, request.query)
+            answer = await presented(await self._answer(came, request, wanted), wanted)
         except Disconnected:
             return
         except Exception as error:
-            refused, answer = error, failure(error, request_id)
+            refused, answer = error, await presented(failure(error, request_id), wanted)
         await respond(send, answer, request_id, gzip=gzip, head=scope["method"] == "HEAD")
         if refused is not None:
             self.refusals.add(refusal(self.server, scope, headers, request_id, refused), received_at)
 
+    async def _answer(self, came: Request, request: Request, wanted: Format) -> Answer:
+        """What the interaction answers. came: the request in its own format"""
+        if not binary.has_content(request):
+            formats.check_served(wanted)
+        try:
+            answer = await post.answer(self.server, request)
+        except (BadRequest, Unprocessable) as error:
+            if request.source_format == "fhir+xml":
+                locate(error, came.body)
+            raise
+        return binary.as_content(request, answer, wanted)
+
     async def _request(self, scope: Any, receive: Any, headers: Mapping[str, str], request_id: str) -> Request:
-        site, segments = _place(scope["path"])
-        query = scope["query_string"].decode("latin-1")
-        negotiation.check_accept(headers, query)
+        site, segments = address.place(scope)
         validated = scope["method"] in WRITES
         return Request(
             method=scope["method"],
             site=await self.server.site(site),
             base=self._base(scope, headers, site),
             segments=segments,
-            query=query,
+            query=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=await read_body(receive, headers, self.server.settings.max_body_bytes),
             request_id=request_id,
@@ -72,15 +88,16 @@ class FhirApp:
 
     def _base(self, scope: Any, headers: Mapping[str, str], site: str) -> str:
         """The site's base as this client reaches it, unless an address is set."""
-        address = self.server.settings.base_url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
-        return f"{address}/fhir" if site == "default" else f"{address}/sites/{site}/fhir"
+        server = self.server.settings.base_url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
+        return f"{server}/fhir" if site == "default" else f"{server}/sites/{site}/fhir"
 
 
-def _place(path: str) -> tuple[str, tuple[str, ...]]:
-    """Site and segments below its base."""
-    parts = path.strip("/").split("/")
-    if parts[0] == "fhir":
-        return "default", tuple(parts[1:])
-    if len(parts) >= 3 and parts[0] == "sites" and parts[2] == "fhir":
-        return parts[1], tuple(parts[3:])
-    raise NotFound("The FHIR base is /fhir, or /sites/{site}/fhir for another site.")
+def _headers(scope: Any) -> dict[str, str]:
+    """Headers by their names; the lines of one name are one list, as RFC 9110 reads them."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if len(headers) < len(scope["headers"]):
+        lines: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        headers = {name: ", ".join(values) for name, values in lines.items()}
+    return headers

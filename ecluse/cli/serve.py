@@ -18,7 +18,8 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
@@ -30,6 +31,9 @@ from ecluse.core.db.embedded import running
 from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
+from fhir_server.http.address import ROOTS
+from fhir_server.http.origins import allowing_origins
+from fhir_server.http.protocol import Protocol
 from fhir_server.profiles.answers import counts_of, issues_of
 from fhir_server.server import Server
 from fhir_server.store import retention, statistics
@@ -76,12 +80,12 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 
 def _config(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        application(settings), http="httptools", access_log=False, log_level="warning", server_header=False
+        application(settings), http=Protocol, access_log=False, log_level="warning", server_header=False
     )
 
 
-def application(settings: Settings) -> Starlette:
-    """The application; its databases are open while it runs."""
+def application(settings: Settings) -> ASGIApp:
+    """The application; its databases are open while it runs. All below the FHIR bases is FHIR's to answer."""
     fhir = FhirApp()
 
     @asynccontextmanager
@@ -126,12 +130,9 @@ def application(settings: Settings) -> Starlette:
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(status.prometheus(await present()), media_type="text/plain; version=0.0.4")
 
-    return Starlette(
+    others = Starlette(
         lifespan=lifespan,
         routes=[
-            Route("/fhir", fhir),
-            Mount("/fhir", fhir),
-            Mount("/sites", fhir),
             Route("/health", health),
             Route("/metrics", metrics),
             Route("/status.json", status_json),
@@ -141,6 +142,13 @@ def application(settings: Settings) -> Starlette:
             *portal_routes(settings, present),
         ],
     )
+    answering = allowing_origins(fhir, settings.cors_origins)
+
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        is_fhir = scope["type"] == "http" and f"{scope['path']}/".startswith(ROOTS)
+        await (answering if is_fhir else others)(scope, receive, send)
+
+    return asked
 
 
 @asynccontextmanager

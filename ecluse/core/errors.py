@@ -10,6 +10,7 @@
     ├── Overtaken           409  another writer changed what a condition had found: search again
     ├── PreconditionFailed  412  If-Match, or a condition that matches several
     ├── TooLarge            413
+    ├── UriTooLong          414
     ├── UnsupportedMedia    415
     ├── Unprocessable       422  FHIR, but against a rule of the server
     ├── NotSupported        501
@@ -91,6 +92,11 @@ class MethodNotAllowed(EcluseError):
     status = 405
     code = "not-supported"
 
+    def __init__(self, text: str, allowed: Sequence[str]) -> None:
+        """allowed: the methods that it takes, for the answer's Allow."""
+        super().__init__(text)
+        self.allowed = tuple(allowed)
+
 
 class NotAcceptable(EcluseError):
     """None of the formats in Accept can be produced."""
@@ -132,6 +138,13 @@ class TooLarge(EcluseError):
     """The body is larger than this server takes."""
 
     status = 413
+    code = "too-long"
+
+
+class UriTooLong(EcluseError):
+    """The address is longer than this server takes."""
+
+    status = 414
     code = "too-long"
 
 

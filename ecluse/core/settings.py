@@ -95,6 +95,10 @@ class Settings:
     profiles: str = _setting(
         "", "Profiles that apply without being named: Type=URL, north/Type=URL for one site, with spaces between."
     )
+    cors_origins: str = _setting(
+        "",
+        "Web pages that may call the FHIR API: https://app.example,https://other.example, or *; empty: none.",
+    )
     log_level: str = _setting(
         "info", "Least level of the logs: info, warning or error.", choices=("info", "warning", "error")
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 
-from ecluse.core.errors import EcluseError, Issue, Unavailable
+from ecluse.core.errors import EcluseError, Issue, MethodNotAllowed, Unavailable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.log import Log
@@ -20,6 +20,8 @@ def failure(error: Exception, request_id: str) -> Answer:
     """The answer to a request that failed."""
     if isinstance(error, EcluseError):
         headers = (("Retry-After", "5"),) if isinstance(error, Unavailable) else ()
+        if isinstance(error, MethodNotAllowed):
+            headers = (("Allow", ", ".join(error.allowed)),)
         return Answer(error.status, outcome_body(error), error.version, headers=headers)
     log.error("request failed", error=_place(error), request_id=request_id)
     issue = Issue(f"The server failed. Its log has the reason under {request_id}.", code="exception", severity="fatal")

@@ -8,45 +8,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
-from ecluse.core.errors import BadRequest, NotAcceptable, UnsupportedMedia
+from ecluse.core.errors import BadRequest, UnsupportedMedia
+from fhir_server.http.formats import JSON_TYPES, VERSIONS
 from fhir_server.store.write import ANY_VERSION, NO_VERSION
 
-JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
-ANY = frozenset({"*/*", "application/*"})
+FORM = frozenset({"application/x-www-form-urlencoded"})
+_CHARSET = re.compile(r"""charset\s*=\s*"?([\w-]+)""", re.IGNORECASE)
+_VERSION = re.compile(r"""fhirversion\s*=\s*"?([\w.-]+)""", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"|([1-9][0-9]{0,9})')
 
 
-def check_accept(headers: Mapping[str, str], query: str) -> None:
-    """Nothing, when the client takes JSON.
-
-    Raises: NotAcceptable (406) when Accept or `_format` leave no format that the server writes
-    """
-    wanted = dict(parse_qsl(query)).get("_format") if "_format" in query else None
-    accept = wanted.replace(" ", "+") if wanted else headers.get("accept", "*/*")
-    offers = {part.split(";")[0].strip().lower() for part in accept.split(",")}
-    if not offers & (JSON_TYPES | ANY):
-        raise NotAcceptable(
-            "This server writes application/fhir+json; ask for it in Accept or with _format=json.", diagnostics=accept
-        )
+def media_type(headers: Mapping[str, str]) -> str:
+    """The media type of the body, without its parameters; "" when none is given."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def check_content_type(headers: Mapping[str, str], allowed: frozenset[str] = JSON_TYPES) -> None:
-    """Nothing, when the body's media type is one of those allowed.
+    """Nothing, when the body's media type is one of those allowed, in UTF-8 and of FHIR 4.0.
 
     Raises: UnsupportedMedia (415)
     """
     given = headers.get("content-type", "")
-    media, _, parameters = given.partition(";")
-    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters)
-    if media.strip().lower() not in allowed:
+    if media_type(headers) not in allowed:
+        understood = "application/fhir+json or application/fhir+xml" if allowed is JSON_TYPES else sorted(allowed)[0]
         raise UnsupportedMedia(
-            f"Send the body as {sorted(allowed)[0]} in Content-Type.",
-            diagnostics=f"Content-Type was {given or 'missing'}",
+            f"Send the body as {understood} in Content-Type.", diagnostics=f"Content-Type was {given or 'missing'}"
         )
+    if ";" not in given:
+        return
+    charset, version = _CHARSET.search(given), _VERSION.search(given)
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMedia("Send the body in UTF-8.", diagnostics=f"charset was {charset[1]}")
+    if version and version[1] not in VERSIONS:
+        raise UnsupportedMedia("This server reads FHIR 4.0.", diagnostics=f"fhirVersion was {version[1]}")
 
 
 def preferred_return(headers: Mapping[str, str]) -> str:

@@ -20,7 +20,8 @@ LONGEST_TARGET = 100
 
 class Request(NamedTuple):
     """base: URL of the site's FHIR base, no final slash; segments: the path below it; headers: names in lower case;
-    validation: of its resources beyond their structure, when there is any; part: the entry of a batch that it is."""
+    validation: of its resources beyond their structure, when there is any; source_format: what the body was before it
+    was JSON, `fhir+json`, `fhir+xml` or `native`; part: the entry of a batch that it is."""
 
     method: str
     site: Site
@@ -32,6 +33,7 @@ class Request(NamedTuple):
     request_id: str
     received_at: datetime
     validation: Validation | None = None
+    source_format: str = "fhir+json"
     part: int | None = None
 
     @property
@@ -42,7 +44,7 @@ class Request(NamedTuple):
             site_name=self.site.name,
             sender=self.headers.get("x-ecluse-sender", ""),
             request_id=self.request_id,
-            source_format="fhir+json",
+            source_format=self.source_format,
             received_at=self.received_at,
             lane=1 if self.headers.get("x-ecluse-lane") == "bulk" else 0,
             traceparent=self.headers.get("traceparent", ""),
@@ -62,7 +64,7 @@ def target_of(segments: Sequence[str]) -> str:
 
 class Answer(NamedTuple):
     """status: HTTP; body: JSON; version and updated become ETag and Last-Modified; location: URL of the version
-    written."""
+    written; media: of a body that is no FHIR JSON."""
 
     status: int
     body: bytes = b""
@@ -70,3 +72,4 @@ class Answer(NamedTuple):
     updated: datetime | None = None
     location: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    media: str = ""

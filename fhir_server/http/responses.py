@@ -5,6 +5,7 @@ client takes gzip and the body is worth it."""
 
 from __future__ import annotations
 
+import re
 import zlib
 from email.utils import format_datetime
 from typing import Any
@@ -13,6 +14,8 @@ from fhir_server.http.request import FHIR_JSON, Answer, Request
 
 WORTH_COMPRESSING_BYTES = 1024
 CONTENT_TYPE = f"{FHIR_JSON}; charset=utf-8".encode()
+VARY = (b"vary", b"accept, accept-encoding")
+_NO_GZIP = re.compile(r"gzip\s*;\s*q=0(?:\.0*)?\s*(?:,|$)")
 
 
 async def respond(send: Any, answer: Answer, request_id: str, *, gzip: bool = False, head: bool = False) -> None:
@@ -21,11 +24,11 @@ async def respond(send: Any, answer: Answer, request_id: str, *, gzip: bool = Fa
     headers = [(b"x-request-id", request_id.encode("latin-1", "replace")), *_entity_headers(answer)]
     headers.extend((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers)
     if body:
-        headers.append((b"content-type", CONTENT_TYPE))
+        headers += [(b"content-type", answer.media.encode() or CONTENT_TYPE), VARY]
         if gzip and len(body) >= WORTH_COMPRESSING_BYTES:
             body = _compressed(body)
-            headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
-    if answer.status != 204:
+            headers.append((b"content-encoding", b"gzip"))
+    if answer.status not in (204, 304):
         headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else body})
@@ -33,7 +36,8 @@ async def respond(send: Any, answer: Answer, request_id: str, *, gzip: bool = Fa
 
 def takes_gzip(request: Request) -> bool:
     """Whether the client accepts a compressed body."""
-    return "gzip" in request.headers.get("accept-encoding", "")
+    accepted = request.headers.get("accept-encoding", "")
+    return "gzip" in accepted and not _NO_GZIP.search(accepted)
 
 
 def entity_tag(version: int) -> str:

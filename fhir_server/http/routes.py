@@ -12,7 +12,9 @@ from functools import partial
 
 from ecluse.core.errors import BadRequest, MethodNotAllowed, NotFound
 from ecluse.core.fhir import types
+from fhir_server.http.freshness import fresh
 from fhir_server.http.request import Answer, Request
+from fhir_server.http.subset import shortened
 from fhir_server.interactions import (
     capabilities,
     create,
@@ -29,6 +31,7 @@ from fhir_server.operations.registry import Interaction
 from fhir_server.profiles.loading import loading
 from fhir_server.server import Server
 
+READS = ("GET", "HEAD")
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
@@ -38,10 +41,9 @@ async def _nested(server: Server, request: Request) -> Answer:
 
 
 SYSTEM: dict[str, Interaction] = {"POST": _nested}
-METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities, "HEAD": capabilities.capabilities}
+METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities}
 TYPE: dict[str, Interaction] = {
     "GET": search_type.search,
-    "HEAD": search_type.search,
     "POST": create.create,
     "PUT": update.conditional_update,
     "PATCH": patch.conditional_patch,
@@ -50,15 +52,14 @@ TYPE: dict[str, Interaction] = {
 SEARCH: dict[str, Interaction] = {"POST": search_type.search_by_form}
 INSTANCE: dict[str, Interaction] = {
     "GET": read.read,
-    "HEAD": read.read,
     "PUT": update.update,
     "PATCH": patch.patch,
     "DELETE": delete.delete,
 }
-SYSTEM_HISTORY: dict[str, Interaction] = {"GET": history.system_history, "HEAD": history.system_history}
-TYPE_HISTORY: dict[str, Interaction] = {"GET": history.type_history, "HEAD": history.type_history}
-HISTORY: dict[str, Interaction] = {"GET": history.instance_history, "HEAD": history.instance_history}
-VERSION: dict[str, Interaction] = {"GET": vread.vread, "HEAD": vread.vread}
+SYSTEM_HISTORY: dict[str, Interaction] = {"GET": history.system_history}
+TYPE_HISTORY: dict[str, Interaction] = {"GET": history.type_history}
+HISTORY: dict[str, Interaction] = {"GET": history.instance_history}
+VERSION: dict[str, Interaction] = {"GET": vread.vread}
 
 
 async def dispatch(server: Server, request: Request) -> Answer:
@@ -67,10 +68,30 @@ async def dispatch(server: Server, request: Request) -> Answer:
     Raises: NotFound (404) for an address that means nothing, MethodNotAllowed (405), and what the interaction raises
     """
     methods = _methods(request.segments)
-    interaction = methods.get(request.method)
+    if request.method == "OPTIONS":
+        return await _options(server, request, methods)
+    interaction = methods.get("GET" if request.method == "HEAD" else request.method)
     if interaction is None:
-        raise MethodNotAllowed(f"{request.method} does not work here; use {', '.join(methods)}.")
-    return await loading(server, request, partial(interaction, server, request))
+        allowed = _allowed(methods)
+        raise MethodNotAllowed(f"{request.method} does not work here; use {', '.join(allowed)}.", allowed)
+    answer = await loading(server, request, partial(interaction, server, request))
+    if request.method in READS or request.segments[-1:] == ("_search",):
+        return shortened(request, fresh(request, answer))
+    return answer
+
+
+async def _options(server: Server, request: Request, methods: dict[str, Interaction]) -> Answer:
+    """What the address takes, in Allow; at the base and at metadata with the CapabilityStatement."""
+    allow = ("Allow", ", ".join(_allowed(methods)))
+    if request.segments in ((), ("metadata",)):
+        return (await capabilities.capabilities(server, request))._replace(headers=(allow,))
+    return Answer(204, headers=(allow,))
+
+
+def _allowed(methods: dict[str, Interaction]) -> list[str]:
+    """HEAD goes wherever GET does, OPTIONS everywhere."""
+    found = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    return [method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") if method in found]
 
 
 def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:

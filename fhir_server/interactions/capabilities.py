@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.patch.registry import FORMATS
-from fhir_server.http.request import Answer, Request
+from fhir_server.http.formats import FHIR_XML
+from fhir_server.http.request import FHIR_JSON, Answer, Request
 from fhir_server.operations.operation import Level, Operation
 from fhir_server.operations.registry import declared
 from fhir_server.server import Server
@@ -55,7 +56,7 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
         "kind": "instance",
         "software": _software(),
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": [FHIR_JSON, "json", FHIR_XML, "xml"],
         "patchFormat": list(FORMATS),
         "rest": [
             {
@@ -80,7 +81,7 @@ def _resource(resource_type: str, conditional_delete: str) -> dict[str, Any]:
         "readHistory": True,
         "updateCreate": True,
         "conditionalCreate": True,
-        "conditionalRead": "not-supported",
+        "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "conditionalDelete": conditional_delete,
         "referencePolicy": ["literal", "logical", "local"],

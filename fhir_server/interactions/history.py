@@ -19,6 +19,7 @@ from ecluse.core.errors import BadRequest, EcluseError, NotFound
 from ecluse.core.fhir import dates, json, types
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import entity_tag
+from fhir_server.http.subset import SUMMARIES
 from fhir_server.server import Server
 from fhir_server.store import history as store
 from fhir_server.store.history import Past, Place, Window
@@ -89,7 +90,7 @@ def _asked(query: str) -> Asked:
     return Asked(
         window=Window(read.get("_since", Window().since), high, low),
         place=read.get("_cursor", Place()),
-        count=read.get("_count", DEFAULT_COUNT),
+        count=0 if read.get("_summary") == "count" else read.get("_count", DEFAULT_COUNT),
         total=values.get("_total", "none") != "none",
         link=tuple(pair for pair in given if pair[0] != "_cursor"),
     )
@@ -140,13 +141,16 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "_at": _moment,
     "_count": _count,
     "_cursor": _cursor,
+    "_elements": _unchanged,
     "_format": _unchanged,
     "_pretty": _unchanged,
     "_since": _beginning,
     "_sort": _one_of("-_lastUpdated"),
+    "_summary": _one_of(*SUMMARIES),
     "_total": _one_of("none", "estimate", "accurate"),
 }
-"""What reads the text of each parameter; `_format` and `_pretty` are obeyed where the answer is written.
+"""What reads the text of each parameter; `_format`, `_pretty`, `_elements` and `_summary` are obeyed where the answer
+is written.
 
 Raises: BadRequest (400) when the text is none that the parameter takes"""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from ecluse.core.errors import BadRequest
+from fhir_server.http.subset import SUMMARIES
 from fhir_server.search.query import BY_KEY, Sort, Total
 from mappers.search.registry import served
 
@@ -62,8 +63,8 @@ def _total(control: Control, text: str) -> Control:
 
 
 def _summary(control: Control, text: str) -> Control:
-    if text not in ("count", "false"):
-        raise _refused("_summary", text, "write count or false; true, text and data are not served yet")
+    if text not in SUMMARIES:
+        raise _refused("_summary", text, f"write one of {', '.join(SUMMARIES)}")
     return replace(control, count_only=text == "count")
 
 
@@ -82,12 +83,14 @@ def _refused(name: str, text: str, advice: str) -> BadRequest:
 CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_count": _count,
     "_cursor": _cursor,
+    "_elements": _unchanged,
     "_format": _unchanged,
     "_pretty": _unchanged,
     "_sort": _sort,
     "_summary": _summary,
     "_total": _total,
 }
-"""What each of these parameters does; `_format` and `_pretty` are obeyed where the answer is written.
+"""What each of these parameters does; `_format`, `_pretty`, `_elements` and summaries with resources are obeyed where
+the answer is written.
 
 Raises: BadRequest (400) when the text is none that the parameter takes"""

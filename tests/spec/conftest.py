@@ -10,6 +10,9 @@ import pytest
 
 from tests.services.server import Served, serving
 
+ACCEPT = {"Accept": "application/fhir+json"}
+"""As clients of FHIR ask; without it a Binary answers in its own format."""
+
 
 @pytest.fixture(scope="session")
 def served(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -23,12 +26,12 @@ def served(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def fhir(served: Served) -> Iterator[httpx.Client]:
     """A client of the default site."""
-    with httpx.Client(base_url=f"{served.url}/fhir", timeout=60) as client:
+    with httpx.Client(base_url=f"{served.url}/fhir", timeout=60, headers=ACCEPT) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def other_site(served: Served) -> Iterator[httpx.Client]:
     """A client of the site `north`."""
-    with httpx.Client(base_url=f"{served.url}/sites/north/fhir", timeout=60) as client:
+    with httpx.Client(base_url=f"{served.url}/sites/north/fhir", timeout=60, headers=ACCEPT) as client:
         yield client

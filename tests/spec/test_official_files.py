@@ -11,6 +11,8 @@ import httpx
 import msgspec
 
 from ecluse.core.fhir import json
+from ecluse.core.fhir.xml.reading import to_json
+from ecluse.core.fhir.xml.writing import to_xml
 from tests.official import COUNT, official_files
 
 REFUSED = {
@@ -19,6 +21,7 @@ REFUSED = {
 }
 OURS = ("versionId", "lastUpdated")
 JSON = {"Content-Type": "application/fhir+json"}
+XML = {"Content-Type": "application/fhir+xml", "Accept": "application/fhir+xml"}
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 
 
@@ -111,3 +114,28 @@ def test_of_each_type_files_are_put_patched_and_deleted_and_keep_their_content(f
     failed = {path.name: outcome for path, outcome in outcomes.items() if outcome}
     assert len({path.name.split("-")[0] for path in files}) == 140
     assert not failed
+
+
+def _round_trip_in_xml(client: httpx.Client, path: Path) -> str:
+    """Empty when the file, sent as XML, is read back as it was in both formats, put again in XML, and deleted."""
+    sent = path.read_bytes()
+    resource_type = json.decode(sent)["resourceType"]
+    created = client.post(f"/{resource_type}", content=to_xml(sent), headers={**XML, "Prefer": "return=minimal"})
+    if created.status_code != 201:
+        return f"{created.status_code} {created.text[:200]}"
+    url = f"/{resource_type}/{created.headers['location'].split('/')[-3]}"
+    in_json, in_xml = client.get(url), client.get(url, headers=XML)
+    if not (_content(in_json.content) == _content(to_json(in_xml.content)) == _content(sent)):
+        return "differs"
+    again = client.put(url, content=in_xml.content, headers=XML)
+    if (again.status_code, again.headers["etag"]) != (200, 'W/"1"'):
+        return f"another version: {again.status_code} {again.headers.get('etag')} {again.text[:200]}"
+    return "" if client.delete(url, headers=XML).status_code == 204 else "not deleted"
+
+
+def test_of_each_type_files_are_stored_and_read_back_in_xml_too(fhir: httpx.Client) -> None:
+    chosen = _one_of_each_type()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        outcomes = dict(zip(chosen, pool.map(lambda path: _round_trip_in_xml(fhir, path), chosen), strict=True))
+    assert len(outcomes) > 150
+    assert {path.name: outcome for path, outcome in outcomes.items() if outcome} == {}

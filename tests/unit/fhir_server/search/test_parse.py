@@ -157,7 +157,7 @@ def test_ap_widens_by_a_tenth_of_the_distance_from_now(monkeypatch: pytest.Monke
         ("_count=1&_count=2", "_count: write it once"),
         ("_sort=name", "_sort: write one of _id, _lastUpdated, birthdate, death-date, after - for the last first"),
         ("_total=yes", "_total: write one of none, estimate, accurate"),
-        ("_summary=text", "_summary: write count or false"),
+        ("_summary=short", "_summary: write one of true, text, data, count, false"),
         ("_cursor=x", "_cursor: follow the `next` link"),
         ("name:exact=x", "name:exact is not served"),
         ("gender:nope=x", "gender:nope is not served"),

@@ -1,0 +1,86 @@
+"""What comes in other formats made JSON, and JSON made what the client wants.
+
+Enters: a request as it came, or an answer as an interaction gave it. Leaves: the same request with a body in FHIR JSON,
+which is all that interactions read; the same answer in the client's format. Long texts are converted by a thread, so
+that other requests go on.
+Spec: http://hl7.org/fhir/R4/http.html#mime-type
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from ecluse.core.errors import EcluseError, Issue
+from ecluse.core.fhir.xml.reading import lines, to_json
+from ecluse.core.fhir.xml.writing import to_xml
+from fhir_server.http import address, binary, negotiation
+from fhir_server.http.formats import XML_TYPES, Format
+from fhir_server.http.request import FHIR_JSON, Answer, Request
+
+LONG_BYTES = 100_000
+LONGEST_LOCATED_BYTES = 2_000_000
+"""Of a larger body no lines are told: finding them would hold up everybody else's requests."""
+
+
+async def received(request: Request) -> Request:
+    """The request with its body in FHIR JSON, when it is in a format that FHIR can be read from.
+
+    Raises: BadRequest (400) with all that is wrong with the XML, UnsupportedMedia (415)
+    """
+    if request.segments[:1] == ("Binary",) and binary.is_native(request):
+        return binary.as_resource(request)
+    if request.segments[-1:] == ("_search",):
+        return _with_form(request)
+    if negotiation.media_type(request.headers) not in XML_TYPES:
+        return request
+    negotiation.check_content_type(request.headers, XML_TYPES)
+    body = await _converted(to_json, request.body) if request.body else b""
+    return request._replace(body=body, headers={**request.headers, "content-type": FHIR_JSON}, source_format="fhir+xml")
+
+
+def _with_form(request: Request) -> Request:
+    """The same search, the parameters of its form in the query."""
+    if negotiation.media_type(request.headers) not in negotiation.FORM:
+        return request
+    address.check(request.body, "form")
+    form = request.body.decode()
+    return request._replace(query="&".join(part for part in (request.query, form) if part), body=b"")
+
+
+async def presented(answer: Answer, wanted: Format) -> Answer:
+    """The answer in the client's format; what is no FHIR stays as it is."""
+    if not answer.body or answer.media or wanted.is_plain:
+        return answer
+    if wanted.xml:
+        body = await _converted(_pretty_xml if wanted.pretty else to_xml, answer.body)
+    else:
+        body = msgspec.json.format(answer.body, indent=2) if wanted.pretty else answer.body
+    return answer._replace(body=body, media=f"{wanted.media_type}; charset=utf-8")
+
+
+def locate(error: EcluseError, xml: bytes) -> None:
+    """Tells each issue with the line of the XML where its place begins."""
+    if 0 < len(xml) <= LONGEST_LOCATED_BYTES:
+        begins = lines(xml)
+        error.issues = tuple(_located(issue, begins) for issue in error.issues)
+
+
+def _located(issue: Issue, begins: dict[str, int]) -> Issue:
+    place = issue.expression
+    while place and place not in begins:
+        place = place.rpartition(".")[0]
+    if not place:
+        return issue
+    return replace(issue, diagnostics=", ".join(filter(None, (f"line {begins[place]}", issue.diagnostics))))
+
+
+async def _converted(convert: Callable[[bytes], bytes], body: bytes) -> bytes:
+    return convert(body) if len(body) < LONG_BYTES else await asyncio.to_thread(convert, body)
+
+
+def _pretty_xml(body: bytes) -> bytes:
+    return to_xml(body, pretty=True)
