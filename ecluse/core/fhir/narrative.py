@@ -42,9 +42,16 @@ def problem(div: str) -> str:
     for element in tree.iter():
         if found := _wrong(element):
             return found
-    if not "".join(tree.itertext()).strip() and tree.find(f".//{XHTML}img") is None:
-        return "The narrative holds no text: say in it what the resource says, or leave it out."
     return ""
+
+
+def is_empty(div: str) -> bool:
+    """Whether a narrative shows neither text nor image; False when it cannot be read."""
+    try:
+        tree = etree.fromstring(_ENTITY.sub(_character, div), _parser())
+    except (etree.XMLSyntaxError, ValueError):
+        return False
+    return not "".join(tree.itertext()).strip() and tree.find(f".//{XHTML}img") is None
 
 
 def _wrong(element: Any) -> str:

@@ -26,6 +26,37 @@ def compiled(tree: Tree) -> Evaluate:
     """The closure of a tree.
 
     Raises: FhirPathError (400) for a function or type that does not exist, or a wrong number of arguments"""
+    evaluate = _compiled(tree)
+    return _once(evaluate) if isinstance(tree, (Chain, Item, Binary)) and _is_fixed(tree) else evaluate
+
+
+def _once(evaluate: Evaluate) -> Evaluate:
+    """The same, evaluated once an evaluation: `%resource.code.coding` in a condition on each component."""
+
+    def once(scope: Scope) -> Items:
+        known = scope.evaluation.fixed
+        found = known.get(evaluate)
+        if found is None:
+            found = known[evaluate] = evaluate(scope)
+        return found
+
+    return once
+
+
+def _is_fixed(tree: Tree) -> bool:
+    """Whether it comes out the same wherever it stands: made of variables and literals, not of `$this`."""
+    if isinstance(tree, Chain):
+        right = tree.right
+        inner = () if isinstance(right, Member) or right.name in _BY_TYPE else right.arguments
+        return _is_fixed(tree.left) and all(map(_is_fixed, inner))
+    if isinstance(tree, Binary):
+        return _is_fixed(tree.left) and _is_fixed(tree.right)
+    if isinstance(tree, Item):
+        return _is_fixed(tree.left) and _is_fixed(tree.at)
+    return isinstance(tree, Literal) or (isinstance(tree, Variable) and not tree.name.startswith("$"))
+
+
+def _compiled(tree: Tree) -> Evaluate:
     if isinstance(tree, Literal):
         return _constant(tree)
     if isinstance(tree, Chain):
@@ -71,6 +102,7 @@ def _chain(tree: Chain) -> Evaluate:
             for item in left(scope):
                 if type(item) is Node and (wanted := members(item.type).get(name)):
                     collect(item, wanted, found)
+            scope.evaluation.spend(len(found))
             return found
 
         return path
@@ -107,7 +139,15 @@ def _call(tree: Call) -> Step:
     if not function.least <= len(tree.arguments) <= function.most:
         number = str(function.least) if function.least == function.most else f"{function.least} to {function.most}"
         raise FhirPathError(f"{tree.name}() takes {number} arguments, not {len(tree.arguments)}.")
-    return function.make(*map(compiled, tree.arguments))
+    return _counted(function.make(*map(compiled, tree.arguments)))
+
+
+def _counted(step: Step) -> Step:
+    def counted(items: Items, scope: Scope) -> Items:
+        scope.evaluation.spend(len(items))
+        return step(items, scope)
+
+    return counted
 
 
 def _of_type(operator: str, name: str) -> Step:
@@ -115,13 +155,14 @@ def _of_type(operator: str, name: str) -> Step:
     search parameters use `as` on several."""
     if not is_type_name(name):
         raise FhirPathError(f"There is no type {name}.")
+    space, _, short = name.rpartition(".")
     if operator != "is":
-        return lambda items, scope: [item for item in items if has_type(item, name)]
+        return lambda items, scope: [item for item in items if has_type(item, space, short)]
 
     def step(items: Items, scope: Scope) -> Items:
         if len(items) > 1:
             raise FhirPathError(f"is {name} takes a single item, not {len(items)}.")
-        return [has_type(item, name) for item in items]
+        return [has_type(item, space, short) for item in items]
 
     return step
 
@@ -146,7 +187,13 @@ def _binary(tree: Binary) -> Evaluate:
     if tree.operator in _LOGIC:
         return _LOGIC[tree.operator](left, right)
     operator = OPERATORS[tree.operator]
-    return lambda scope: operator(left(scope), right(scope))
+
+    def both(scope: Scope) -> Items:
+        one, other = left(scope), right(scope)
+        scope.evaluation.spend(len(one) + len(other))
+        return operator(one, other)
+
+    return both
 
 
 def _and(left: Evaluate, right: Evaluate) -> Evaluate:

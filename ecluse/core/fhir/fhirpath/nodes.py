@@ -164,11 +164,23 @@ def _collect_several(node: Node, member: Member, values: Any, siblings: Any, fou
         found.append(Node(value, sibling, member.type, node, member, index))
 
 
+@cache
+def _by_key(type_name: str) -> dict[str, tuple[Member]]:
+    """The members of a type by JSON name, also by that of the sibling."""
+    every = [member for several in members(type_name).values() for member in several]
+    return {name: (member,) for member in every for name in (member.key, member.sibling) if name}
+
+
 def children(node: Node) -> list[Item]:
-    """All elements right below a node, in the order of the definitions."""
+    """All elements right below a node, in the order of the resource."""
+    holder = node.sibling if node.member.primitive else node.value
     found: list[Item] = []
-    for wanted in members(node.type).values():
-        collect(node, wanted, found)
+    if type(holder) is dict:
+        known = _by_key(node.type)
+        for name in holder:
+            wanted = known.get(name)
+            if wanted and (wanted[0].key == name or wanted[0].key not in holder):
+                collect(node, wanted, found)
     return found
 
 
@@ -244,14 +256,13 @@ def system_type(item: Item) -> str:
     return {str: "String", bool: "Boolean", int: "Integer", Decimal: "Decimal", Quantity: "Quantity"}.get(kind, "")
 
 
-def has_type(item: Item, name: str) -> bool:
-    """Whether an item is of a type: "Patient", "FHIR.Patient", "System.String", "String".
+def has_type(item: Item, space: str, name: str) -> bool:
+    """Whether an item is of a type. space: "FHIR", "System" or "" for either; name: "Patient", "String"
 
     Spec: http://hl7.org/fhirpath/N1/#types-and-reflection"""
-    space, _, short = name.rpartition(".")
     if type(item) is Node:
-        return space in ("", "FHIR") and is_a(item.type, short)
-    return space in ("", "System") and system_type(item) == short
+        return space != "System" and (item.type == name or is_a(item.type, name))
+    return space != "FHIR" and system_type(item) == name
 
 
 def is_type_name(name: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ecluse.core import clock
 from ecluse.core.fhir.definitions.structures import structures
+from ecluse.core.fhir.fhirpath import nodes
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from ecluse.core.fhir.fhirpath.nodes import Item, Node
 from ecluse.core.fhir.fhirpath.quantity import UCUM
@@ -42,13 +43,27 @@ class Given:
 
 NOTHING = Given()
 
+MOST_WORK = 1_000_000
+"""Items that all steps of an evaluation may take; a second, or three when they are concepts that are compared."""
+
 
 class Evaluation:
-    """What stays the same in all of an evaluation."""
+    """What stays the same in all of an evaluation. fixed: the items of expressions that no `$this` changes"""
 
     def __init__(self, context: list[Item], given: Given) -> None:
         self.context = context
         self.given = given
+        self.fixed: dict[object, list[Item]] = {}
+        self._below: dict[Node, list[Item]] = {}
+        self._left = MOST_WORK
+
+    def spend(self, items: int) -> None:
+        """Counts the work of a step.
+
+        Raises: FhirPathError (400) when there was too much of it: expression or resource may be a stranger's"""
+        self._left -= items + 1
+        if self._left < 0:
+            raise FhirPathError("This expression takes too much work on this resource.")
 
     @cached_property
     def now(self) -> datetime:
@@ -68,6 +83,14 @@ class Evaluation:
         """The resource that holds the context; of a contained one, its container."""
         node = self.resource
         return node.parent if node is not None and node.member.name == "contained" and node.parent else node
+
+    def descendants(self, node: Node) -> list[Item]:
+        """All elements below a node, found once an evaluation: `%resource.descendants()` stands in many conditions."""
+        found = self._below.get(node)
+        if found is None:
+            found = self._below[node] = nodes.descendants(node)
+        self.spend(len(found))
+        return found
 
     def variable(self, name: str) -> list[Item]:
         """The items of `%name`.

@@ -200,10 +200,15 @@ def children(items: Items) -> Items:
     return [child for item in items if type(item) is Node for child in nodes.children(item)]
 
 
-@of_items("descendants")
-def descendants(items: Items) -> Items:
+@made_of_arguments("descendants", 0)
+def descendants() -> Step:
     """All elements below."""
-    return [one for item in items if type(item) is Node for one in nodes.descendants(item)]
+
+    def step(items: Items, scope: Scope) -> Items:
+        found = scope.evaluation.descendants
+        return [one for item in items if type(item) is Node for one in found(item)]
+
+    return step
 
 
 def _check_size(items: Items) -> None:

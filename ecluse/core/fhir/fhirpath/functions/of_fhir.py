@@ -58,8 +58,8 @@ def _extensions(items: Items) -> list[Any]:
 def resolve() -> Step:
     """The resources that references and canonicals lead to.
 
-    What the caller's `resolve` does not know is looked for among the contained resources and the entries of the bundle
-    around; of another one that an address names, there is only its type and id: enough for `resolve() is Patient`."""
+    What the caller's `resolve` knows; when it lends none, contained resources and the entries of the bundle around. Of
+    another one that an address names there is only its type and id: enough for `resolve() is Patient`."""
 
     def step(items: Items, scope: Scope) -> Items:
         found = [_resolved(item, scope) for item in items]
@@ -72,45 +72,58 @@ def _resolved(item: Any, scope: Scope) -> Node | None:
     link = item.value.get("reference") if type(item) is Node and type(item.value) is dict else system(item)
     if not isinstance(link, str):
         return None
-    node = item if type(item) is Node else None
-    given = scope.evaluation.given.resolve
-    found = given(link, node) if given and node else None
-    if found is not None or node is None:
-        return found
+    if type(item) is Node:
+        given = scope.evaluation.given.resolve
+        found = given(link, item) if given else local(link, item)
+        if found is not None:
+            return found
+    return _of_address(link)
+
+
+def local(link: str, node: Node) -> Node | None:
+    """The contained resource, or entry of the bundle around a node, that a link names."""
     if link.startswith("#"):
-        return _contained(link[1:], node)
-    return _of_bundle(link, node) or _of_address(link)
+        holder = container(node)
+        return holder if link == "#" or holder is None else contained(holder).get(link[1:])
+    return entries(_top(node)).get(link)
 
 
-def _contained(name: str, node: Node) -> Node | None:
+def container(node: Node) -> Node | None:
+    """The resource around a node that is not contained itself."""
     holder: Node | None = node
-    while holder is not None:
-        if holder.type in structures().resources and holder.member.name != "contained":
-            inside: Items = []
-            nodes.collect(holder, nodes.members(holder.type).get("contained", ()), inside)
-            if not name:
-                return holder
-            return next((one for one in inside if type(one.value) is dict and one.value.get("id") == name), None)
+    while holder is not None and (holder.type not in structures().resources or holder.member.name == "contained"):
         holder = holder.parent
-    return None
+    return holder
 
 
-def _of_bundle(link: str, node: Node) -> Node | None:
-    """The entry whose fullUrl is the link, or ends with it."""
-    top = node
-    while top.parent is not None:
-        top = top.parent
-    if top.type != "Bundle":
-        return None
-    entries: Items = []
-    nodes.collect(top, nodes.members("Bundle")["entry"], entries)
-    for entry in entries:
+def contained(holder: Node) -> dict[str, Node]:
+    """The contained resources of a resource by id."""
+    inside: Items = []
+    nodes.collect(holder, nodes.members(holder.type).get("contained", ()), inside)
+    return {one.value["id"]: one for one in inside if type(one.value) is dict and isinstance(one.value.get("id"), str)}
+
+
+def entries(top: Node) -> dict[str, Node]:
+    """The resources of a bundle's entries by fullUrl, and by type and id when the fullUrl ends in them."""
+    inside: Items = []
+    if top.type == "Bundle":
+        nodes.collect(top, nodes.members("Bundle")["entry"], inside)
+    found: dict[str, Node] = {}
+    for entry in inside:
         url = entry.value.get("fullUrl") if type(entry.value) is dict else None
-        if isinstance(url, str) and (url == link or url.endswith(f"/{link}")):
-            found: Items = []
-            nodes.collect(entry, nodes.members(entry.type)["resource"], found)
-            return found[0] if found else None
-    return None
+        resources: Items = []
+        nodes.collect(entry, nodes.members(entry.type)["resource"], resources)
+        if isinstance(url, str) and resources:
+            found.setdefault(url, resources[0])
+            if address := _ADDRESS.fullmatch(url):
+                found.setdefault(f"{address[1]}/{address[2]}", resources[0])
+    return found
+
+
+def _top(node: Node) -> Node:
+    while node.parent is not None:
+        node = node.parent
+    return node
 
 
 def _of_address(link: str) -> Node | None:
@@ -127,6 +140,13 @@ def html_checks(items: Items) -> Items:
     Spec: http://hl7.org/fhir/R4/narrative.html#xhtml"""
     value = single(items, "htmlChecks")
     return [narrative.problem(value) == "" if isinstance(value, str) else value is None or type(value) is Node]
+
+
+@of_items("htmlChecks2")
+def html_has_content(items: Items) -> Items:
+    """Whether a narrative shows something. The name is that of a later version of FHIR; R4 has one for both checks."""
+    value = single(items, "htmlChecks2")
+    return [not narrative.is_empty(value) if isinstance(value, str) else True]
 
 
 @made_of_arguments("memberOf", 1)

@@ -66,7 +66,12 @@ def of_items_and_others(name: str) -> Callable[[Maker], Maker]:
 
     def register(function: Maker) -> Maker:
         def make(argument: Evaluate) -> Step:
-            return lambda items, scope: function(items, argument(scope))
+            def step(items: Items, scope: Scope) -> Items:
+                others = argument(scope)
+                scope.evaluation.spend(len(others))
+                return function(items, others)  # type: ignore[no-any-return]
+
+            return step
 
         FUNCTIONS[name] = Function(1, 1, make)
         return function

@@ -46,7 +46,7 @@ def places(expression: str, resource: Any = PATIENT) -> list[str]:
         ("extension.value as decimal", ["Patient.extension[0].value"]),
         ("extension.value.ofType(CodeableConcept).text", ["Patient.extension[1].value.text"]),
         ("contained.name", ["Patient.contained[0].name"]),
-        ("descendants().where($this is Reference)[1]", ["Patient.generalPractitioner[1]"]),
+        ("descendants().where($this is Reference)[1]", ["Patient.generalPractitioner[0]"]),
         ("name.where(use = 'official').family", ["Patient.name[0].family"]),
         ("name.last()", ["Patient.name[1]"]),
         ("valueQuantity", []),
