@@ -19,14 +19,15 @@ _NAME = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
 GRAMMARS: dict[str, tuple[str, re.Pattern[str]]] = {
     "http://hl7.org/fhir/ValueSet/mimetypes": (
         "urn:ietf:bcp:13",
-        re.compile(rf"{_NAME}/{_NAME}(?:\s*;\s*{_NAME}=(?:{_NAME}|\"[^\"]*\"))*"),
+        re.compile(rf"json|xml|ttl|{_NAME}/{_NAME}(?:\s*;\s*{_NAME}=(?:[^;\"]+|\"[^\"]*\"))*"),
     ),
     "http://hl7.org/fhir/ValueSet/all-languages": (
         "urn:ietf:bcp:47",
         re.compile(r"(?:[A-Za-z]{2,8}|[ix])(?:-[A-Za-z0-9]{1,8})*"),
     ),
 }
-"""Value sets whose codes are a language and no list. https://www.rfc-editor.org/rfc/rfc6838#section-4.2,
+"""Value sets whose codes are a language and no list; `json`, `xml` and `ttl` are FHIR's own short names of its formats.
+https://www.rfc-editor.org/rfc/rfc6838#section-4.2,
 https://www.rfc-editor.org/rfc/rfc5646#section-2.1"""
 
 Codes = Mapping[str, frozenset[str]]

@@ -1,0 +1,68 @@
+"""What there is to check in each type, found once.
+
+Enters: the name of a type. Leaves: its rules, and for each JSON name below it what to look at there; names of
+primitives without binding and rule are not in it, so that the walk passes over them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from ecluse.core.fhir.definitions.rules import Rule, rules_of, value_set_of
+from ecluse.core.fhir.definitions.structures import Element, structures
+from ecluse.core.fhir.fhirpath.nodes import Member, base_type
+
+
+class Check(NamedTuple):
+    """One member: the value set of its required binding, the types that its references may lead to, rules of its own.
+
+    beside: it stands for the `_name` sibling, which is looked at when there is no value"""
+
+    member: Member
+    value_set: str
+    targets: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    beside: bool = False
+
+
+class Plan(NamedTuple):
+    """The rules of a type, and its members by JSON name."""
+
+    rules: tuple[Rule, ...]
+    checks: dict[str, Check]
+
+
+@cache
+def plan(type_name: str) -> Plan:
+    """The plan of a type: a resource, data type or backbone element; of a primitive, that of its id and extensions."""
+    known = structures()
+    holder = "Element" if type_name in known.primitives else type_name
+    checks: dict[str, Check] = {}
+    for element in known.types.get(holder, ()):
+        for check in _checks(holder, element):
+            member = check.member
+            if not member.primitive or check.value_set or check.rules:
+                checks[member.key] = check
+            if member.sibling:
+                checks[member.sibling] = check._replace(beside=True)
+    return Plan(_rules(holder), checks)
+
+
+def _rules(type_name: str) -> tuple[Rule, ...]:
+    """Own rules first, then those of the types that it is made from."""
+    base = base_type(type_name)
+    return rules_of(type_name) + (_rules(base) if base else ())
+
+
+def _checks(holder: str, element: Element) -> list[Check]:
+    path = f"{holder}.{element.name}"
+    rules = () if path in structures().types else rules_of(path)
+    made = []
+    for key, kind in element.members():
+        primitive = kind in structures().primitives
+        sibling = f"_{key}" if primitive and not element.attribute else ""
+        member = Member(element.name, key, sibling, kind, element.many, primitive)
+        targets = element.targets if kind == "Reference" else ()
+        made.append(Check(member, value_set_of(path), targets, rules))
+    return made

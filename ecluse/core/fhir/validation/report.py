@@ -1,0 +1,46 @@
+"""Everything that is wrong with a resource, structure and rules together.
+
+Enters: the bytes of a resource, as they came. Leaves: issues: errors and warnings, none when nothing is wrong.
+Spec: http://hl7.org/fhir/R4/validation.html
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ecluse.core.errors import BadRequest, Issue
+from ecluse.core.fhir import json
+from ecluse.core.fhir.acceptance import REFUSED, accept
+from ecluse.core.fhir.explain import too_deep
+from ecluse.core.fhir.scan import MOST_DEPTH, MOST_ISSUES
+from ecluse.core.fhir.validation import base
+
+
+def report(resource_type: str, data: bytes | msgspec.Raw, place: str = "") -> list[Issue]:
+    """What is wrong with a resource, errors first. Of an element whose structure is wrong, only that is told.
+
+    resource_type: what it should be; place: where it stands, "Parameters.parameter[0].resource"; empty: its type"""
+    try:
+        return sorted(base.problems(accept(resource_type, data, place or None), place), key=_rank)
+    except BadRequest as error:
+        structure = [issue if issue.code else _coded(issue, error.code) for issue in error.issues]
+    told = {issue.expression for issue in structure}
+    issues = structure + [issue for issue in _rules(data, place) if issue.expression not in told]
+    return sorted(issues, key=_rank)[:MOST_ISSUES]
+
+
+def _rank(issue: Issue) -> int:
+    return ("error", "warning", "information").index(issue.severity)
+
+
+def _rules(data: bytes | msgspec.Raw, place: str) -> list[Issue]:
+    """The broken rules of what can be read as JSON, even if it is no resource."""
+    try:
+        value = json.decode(data)
+    except (*REFUSED, ValueError):
+        return []
+    return base.problems(value, place) if isinstance(value, dict) and not too_deep(value, MOST_DEPTH) else []
+
+
+def _coded(issue: Issue, code: str) -> Issue:
+    return Issue(issue.text, issue.expression, issue.diagnostics, code, issue.severity)

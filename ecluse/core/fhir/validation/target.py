@@ -1,0 +1,39 @@
+"""References against the types that they may lead to.
+
+Enters: the node of a Reference. Leaves: the type that it leads to, "" when nothing says so.
+Spec: http://hl7.org/fhir/R4/references.html
+"""
+
+from __future__ import annotations
+
+from ecluse.core.fhir.definitions.structures import structures
+from ecluse.core.fhir.fhirpath.expression import compile
+from ecluse.core.fhir.fhirpath.nodes import Node
+from ecluse.core.fhir.fhirpath.scope import Given
+
+_resolved = compile("resolve()")
+
+IN_OFFICIAL_FILES = {
+    ("DeviceMetric.parent", "DeviceDefinition"),  # DeviceMetric-example.json
+    ("DeviceUseStatement.reasonReference", "Procedure"),  # DeviceUseStatement-example.json
+    ("MedicationRequest.dispenseRequest.performer", "Practitioner"),  # MedicationRequest-medrx0301.json
+    ("Observation.performer", "Encounter"),  # Observation-clinical-gender.json
+}
+"""Targets that an element does not take and HL7's own files refer to all the same: warnings, so that these can be
+loaded."""
+
+
+def target_type(node: Node, given: Given) -> str:
+    """The resource type of what a reference names: an address, a contained resource, an entry of the bundle around;
+    else the type that it says itself.
+
+    given: knows the entries of the bundle"""
+    said, link = node.value.get("type"), node.value.get("reference")
+    if isinstance(link, str):
+        kind, mark, _ = link.partition("?" if "?" in link else "/")
+        if mark and kind in structures().resources:
+            return kind
+        found = _resolved(node, given)
+        if found and found[0].type != "Resource":
+            return str(found[0].type)
+    return said if isinstance(said, str) and said in structures().resources else ""
