@@ -17,7 +17,7 @@ from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir.validation.policy import Depth, Rule, read_policy, read_required, read_rule
 from ecluse.core.settings import Settings
 from fhir_server.profiles.guides import Guides
-from fhir_server.profiles.validation import Validation
+from fhir_server.profiles.validation import NO_PROFILES, Validation
 from fhir_server.store import resources
 from fhir_server.store.keys import Keys
 from fhir_server.store.resources import Site
@@ -86,9 +86,12 @@ class Server:
         except ValueError as error:
             raise BadRequest(f"X-Ecluse-Validation: {error}.") from error
         policy = read_policy(self.settings.validation)
-        if (policy.deepest() if rule is None else rule.depth) < Depth.PROFILES:
+        deepest = policy.deepest() if rule is None else rule.depth
+        if deepest is Depth.STRUCTURE:
             return None
-        return await self.profile_validation(site, rule)
+        if deepest is Depth.PROFILES:
+            return await self.profile_validation(site, rule)
+        return Validation(site, policy, NO_PROFILES, {}, rule)
 
     async def profile_validation(self, site: str, asked: Rule | None = None) -> Validation:
         """The profiles that are installed now, and the rules for a site."""

@@ -88,7 +88,7 @@ class Settings:
         Path(""), "File of the master key for pseudonyms; empty: DATA/hub/master.key, made at first start.", "path"
     )
     validation: str = _setting(
-        "structure",
+        "base",
         "How deep resources are checked: structure, base or profiles, with +flag to store what does not pass and its "
         "issues; then exceptions, as in `base Observation=profiles+flag north/Patient=structure`.",
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecluse.core import clock
-from ecluse.core.errors import BadRequest, EcluseError, Issue
+from ecluse.core.errors import BadRequest, EcluseError, Issue, Unprocessable
 from ecluse.core.fhir.bundle import BundleEntry
 from ecluse.core.fhir.patch.registry import Change
 from ecluse.core.fhir.patch.registry import read as read_patch
@@ -61,20 +61,31 @@ class Step:
 async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
     """One step an entry, in their order.
 
-    Raises: BadRequest (400) with the issues of all entries
+    Raises: BadRequest (400) with the issues of all entries; Unprocessable (422) when all of them are FHIR, but break
+    rules
     """
     steps: list[Step] = []
     issues: list[Issue] = []
+    refusals: set[type[EcluseError]] = set()
+    if request.validation is not None:
+        request = request._replace(validation=request.validation.within(_addresses(entries)))
     async for index, entry in in_slices(enumerate(entries)):
         try:
             steps.append(_step(request, entry, index))
         except EcluseError as error:
             placed(error, index)
             issues.extend(_coded(error))
-    issues.extend(_clashes(steps))
-    if issues:
-        raise BadRequest(issues=issues)
+            refusals.add(type(error))
+    clashes = _clashes(steps)
+    if issues or clashes:
+        broken_rules_only = refusals == {Unprocessable} and not clashes
+        raise (Unprocessable if broken_rules_only else BadRequest)(issues=issues + clashes)
     return steps
+
+
+def _addresses(entries: Sequence[BundleEntry]) -> dict[str, str]:
+    """The types of the resources that entries write, by fullUrl."""
+    return {entry.full_url: entry.url.partition("?")[0].partition("/")[0] for entry in entries if entry.full_url}
 
 
 def _step(request: Request, entry: BundleEntry, index: int) -> Step:

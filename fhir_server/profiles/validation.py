@@ -7,17 +7,21 @@ resource until the write stores both in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecluse.core.errors import Issue, Unprocessable
+from ecluse.core.fhir.validation import base
 from ecluse.core.fhir.validation.policy import Depth, Policy, Rule
+from ecluse.core.fhir.validation.profiles.library import Library
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import placed, profile_issues
 from ecluse.core.fhir.validation.profiles.value_sets import Answers
 from fhir_server.store.flags import Findings
 
 HEADER = "x-ecluse-validation"
+NO_PROFILES = Profiles(Library({}))
+"""Where nothing is checked by profiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Validation:
     asked: Rule | None = None
     findings: Findings = field(default_factory=Findings)
     answers: Answers = field(default_factory=Answers)
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, resource: dict[str, Any], place: str) -> None:
         """Looks at an accepted resource. place: "Bundle.entry[3].resource", or its type
@@ -39,15 +44,20 @@ class Validation:
         Raises: Unprocessable (422) with all issues; NotLoaded, NotAnswered when something has to be fetched or asked
         first
         """
-        kind = resource["resourceType"]
-        rule = self.asked or self.policy.rule(self.site, kind)
-        if rule.depth < Depth.PROFILES:
+        rule = self.asked or self.policy.rule(self.site, resource["resourceType"])
+        if rule.depth is Depth.STRUCTURE:
             return
-        issues = [issue for issue in self.issues(resource) if issue.severity != "information"]
+        issues = base.problems(resource, warnings=False, addresses=self.addresses)
+        if rule.depth is Depth.PROFILES:
+            issues += [issue for issue in self.issues(resource) if issue.severity != "information"]
         if rule.flag:
             self.findings.note(resource, issues)
         elif any(issue.severity == "error" for issue in issues):
             raise Unprocessable(issues=[placed(issue, place) for issue in issues])
+
+    def within(self, addresses: Mapping[str, str]) -> Validation:
+        """The same, for the entries of a bundle. addresses: fullUrl → resource type of what they write"""
+        return replace(self, addresses=addresses)
 
     def issues(self, resource: dict[str, Any], asked: Sequence[str] = (), place: str = "") -> list[Issue]:
         """What is to be said of a resource by the profiles that apply, and by those asked for.

@@ -41,6 +41,7 @@ WORLD = [
     ("Group", "study", {"member": [{"entity": "Patient/other"}, {"entity": "Patient/anna"}]}),
 ]
 FIXED: dict[str, dict[str, Any]] = {
+    "Organization": {"name": "X"},
     "Encounter": {"status": "finished", "class": {"code": "IMP"}},
     "Observation": {"status": "final", "code": {"text": "x"}},
     "MedicationRequest": {"status": "active", "intent": "order"},

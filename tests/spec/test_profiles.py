@@ -67,6 +67,18 @@ def test_without_being_asked_for_profiles_are_not_checked(fhir: httpx.Client) ->
     assert fhir.post("/Patient", json=BAD).status_code == 201
 
 
+def test_validate_tells_what_a_profile_asks_for_and_stores_nothing(fhir: httpx.Client) -> None:
+    unnamed = {"resourceType": "Patient", "gender": "female", "contact": [{"gender": "male"}]}
+    given = [{"name": "resource", "resource": unnamed}, {"name": "profile", "valueUri": URL}]
+    for body in ({"resourceType": "Parameters", "parameter": given}, BAD):
+        answer = fhir.post("/Patient/$validate", json=body)
+        errors = [one for one in answer.json()["issue"] if one["severity"] == "error"]
+        place = "Parameters.parameter[0].resource" if body is not BAD else "Patient"
+        assert answer.status_code == 200
+        assert f"{place}.birthDate" in [one["expression"][0] for one in errors]
+        assert (f"{place}.contact[0]" in [one["expression"][0] for one in errors]) is (body is not BAD)
+
+
 def test_an_update_against_its_profile_is_refused_and_changes_nothing(fhir: httpx.Client) -> None:
     address = address_of(fhir.post("/Patient", json=GOOD))
     answer = fhir.put(f"/{address}", json={**BAD, "id": address.split("/")[1]}, headers=REFUSE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import cache
 from typing import NamedTuple
 
 from ecluse.core.fhir.types import number_of
@@ -63,6 +64,7 @@ def read_rule(text: str) -> Rule:
     return Rule(DEPTHS[name], text.endswith(FLAG))
 
 
+@cache
 def read_policy(text: str) -> Policy:
     """The rules of a setting.
 
@@ -76,6 +78,7 @@ def read_policy(text: str) -> Policy:
     return Policy(rules)
 
 
+@cache
 def read_required(text: str) -> Mapping[str, tuple[str, ...]]:
     """The profiles that apply without being named, "Patient=URL north/Observation=URL", by "Type" and "site/Type".
 

@@ -6,31 +6,30 @@ Spec: http://hl7.org/fhir/R4/validation.html
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import REFUSED, accept
 from ecluse.core.fhir.explain import too_deep
-from ecluse.core.fhir.scan import MOST_DEPTH, MOST_ISSUES
+from ecluse.core.fhir.scan import MOST_DEPTH
 from ecluse.core.fhir.validation import base
 
 
-def report(resource_type: str, data: bytes | msgspec.Raw, place: str = "") -> list[Issue]:
-    """What is wrong with a resource, errors first. Of an element whose structure is wrong, only that is told.
+def report(resource_type: str, data: bytes | msgspec.Raw, place: str = "") -> tuple[list[Issue], dict[str, Any] | None]:
+    """What is wrong with a resource, and the resource, None when its structure is wrong. Of an element whose structure
+    is wrong, only that is told.
 
     resource_type: what it should be; place: where it stands, "Parameters.parameter[0].resource"; empty: its type"""
     try:
-        return sorted(base.problems(accept(resource_type, data, place or None), place), key=_rank)
+        resource = accept(resource_type, data, place or None)
     except BadRequest as error:
         structure = [issue if issue.code else _coded(issue, error.code) for issue in error.issues]
-    told = {issue.expression for issue in structure}
-    issues = structure + [issue for issue in _rules(data, place) if issue.expression not in told]
-    return sorted(issues, key=_rank)[:MOST_ISSUES]
-
-
-def _rank(issue: Issue) -> int:
-    return ("error", "warning", "information").index(issue.severity)
+        told = {issue.expression for issue in structure}
+        return structure + [issue for issue in _rules(data, place) if issue.expression not in told], None
+    return base.problems(resource, place), resource
 
 
 def _rules(data: bytes | msgspec.Raw, place: str) -> list[Issue]:
