@@ -12,6 +12,9 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
+
+import regex
 
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from ecluse.core.fhir.fhirpath.functions.registry import (
@@ -27,6 +30,8 @@ from ecluse.core.fhir.fhirpath.tokens import unescaped
 
 TEXT = (str,)
 LONGEST_TEXT = 10_000_000
+LONGEST_SEARCH_S = 0.25
+"""A pattern may be a stranger's: some take centuries on forty characters, and Python's own `re` cannot be stopped."""
 _GROUP = re.compile(r"\\(.)|\$(?:([0-9]+)|\{([A-Za-z]\w*)\})", re.DOTALL)
 
 
@@ -115,13 +120,13 @@ def replace(text: str, part: str, by: str) -> str:
 @of_value("matches", TEXT, 1)
 def matches(text: str, pattern: str) -> bool:
     """Whether the pattern is found in the text."""
-    return _regex(_text(pattern, "matches")).search(text) is not None
+    return _bounded(_regex(_text(pattern, "matches")).search, text) is not None
 
 
 @of_value("matchesFull", TEXT, 1)
 def matches_full(text: str, pattern: str) -> bool:
     """Whether the pattern matches all of the text."""
-    return _regex(_text(pattern, "matchesFull")).fullmatch(text) is not None
+    return _bounded(_regex(_text(pattern, "matchesFull")).fullmatch, text) is not None
 
 
 @of_value("replaceMatches", TEXT, 2)
@@ -131,11 +136,18 @@ def replace_matches(text: str, pattern: str, by: str) -> str:
         return text
     template = _GROUP.sub(_group, _text(by, "replaceMatches").replace("\\", "\\\\"))
     try:
-        replaced = _regex(pattern).sub(template, text)
-    except (re.error, IndexError) as error:
+        replaced = _bounded(_regex(pattern).sub, template, text)
+    except (regex.error, IndexError) as error:
         raise FhirPathError(f"replaceMatches: {error}.", diagnostics=by) from None
     _check_length(len(replaced))
-    return replaced
+    return str(replaced)
+
+
+def _bounded(search: Callable[..., Any], *given: str) -> Any:
+    try:
+        return search(*given, timeout=LONGEST_SEARCH_S)
+    except TimeoutError:
+        raise FhirPathError("This regular expression takes too long on this text.") from None
 
 
 def _group(found: re.Match[str]) -> str:
@@ -223,8 +235,8 @@ def _check_length(characters: int) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _regex(pattern: str) -> re.Pattern[str]:
+def _regex(pattern: str) -> regex.Pattern[str]:
     try:
-        return re.compile(pattern, re.DOTALL)
-    except (re.error, OverflowError, RecursionError) as error:
+        return regex.compile(pattern, regex.DOTALL)
+    except (regex.error, OverflowError, RecursionError) as error:
         raise FhirPathError(f"This is not a regular expression: {error}.", diagnostics=pattern[:200]) from None

@@ -164,6 +164,8 @@ def test_now_stays_the_same_in_one_evaluation(monkeypatch: pytest.MonkeyPatch) -
         ("@2020-02-30", "calendar"),
         ("'a", "not understood"),
         ("'a'.matches('(')", "regular expression"),
+        (f"'{'a' * 60}b'.matches('(a|aa)+$')", "too long"),
+        ("'a'.replaceMatches('a', '${nobody}')", "replaceMatches"),
         ("(" * 100 + "1" + ")" * 100, "levels"),
         ("name" + ".name" * 3000, "too long"),
         ("a" * 30_000, "characters"),
