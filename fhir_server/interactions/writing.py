@@ -48,8 +48,13 @@ def accepted(request: Request, resource_type: str, body: bytes | msgspec.Raw, ex
     resource = accept(resource_type, body, expression or None)
     _relative(request, resource, body, expression or resource_type)
     if request.validation is not None:
-        request.validation.check(resource, expression or resource_type)
+        request.validation.check(resource, expression or resource_type, _may_have_extensions(bytes(body)))
     return resource
+
+
+def _may_have_extensions(body: bytes) -> bool:
+    """Whether the name of an extension stands in a body, or may stand there in escapes."""
+    return b'xtension"' in body or b"\\u" in body
 
 
 def _relative(request: Request, resource: dict[str, Any], body: bytes | msgspec.Raw, place: str) -> None:

@@ -38,8 +38,9 @@ class Validation:
     answers: Answers = field(default_factory=Answers)
     addresses: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self, resource: dict[str, Any], place: str) -> None:
-        """Looks at an accepted resource. place: "Bundle.entry[3].resource", or its type
+    def check(self, resource: dict[str, Any], place: str, extensions: bool = True) -> None:
+        """Looks at an accepted resource. place: "Bundle.entry[3].resource", or its type; extensions: False when it
+        surely holds none
 
         Raises: Unprocessable (422) with all issues; NotLoaded, NotAnswered when something has to be fetched or asked
         first
@@ -47,7 +48,7 @@ class Validation:
         rule = self.asked or self.policy.rule(self.site, resource["resourceType"])
         if rule.depth is Depth.STRUCTURE:
             return
-        issues = base.problems(resource, warnings=False, addresses=self.addresses)
+        issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
         if rule.depth is Depth.PROFILES:
             issues += [issue for issue in self.issues(resource) if issue.severity != "information"]
         if rule.flag:

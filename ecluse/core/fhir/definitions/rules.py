@@ -6,7 +6,7 @@ Spec: http://hl7.org/fhir/R4/validation.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -14,20 +14,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ecluse.core.fhir.fhirpath.expression import Expression, compile
-from ecluse.core.fhir.fhirpath.nodes import element, members
-from ecluse.core.fhir.fhirpath.reads import names_read
+from ecluse.core.fhir.fhirpath.presence import Presence, presence
 
 
 class Rule(NamedTuple):
     """One invariant: "pat-1", "error" or "warning", what it asks for in words, the condition.
 
-    is_met_at_once: whether an object surely meets it; most do, and need no evaluation"""
+    told: whether an object meets it, where that can be told without evaluating"""
 
     key: str
     severity: str
     text: str
     condition: Expression
-    is_met_at_once: Callable[[dict[str, Any]], bool]
+    told: Presence
 
 
 @cache
@@ -48,56 +47,50 @@ def value_set_of(path: str) -> str:
 
 
 def _rule(path: str, key: str, severity: str, text: str, expression: str) -> Rule:
-    condition = compile(expression)
-    return Rule(key, severity, text, condition, _AT_ONCE.get(key) or _unless_read(path, condition))
+    told = _TOLD.get(key) or presence(expression, "Patient" if path == "DomainResource" else path)
+    return Rule(key, severity, text, compile(expression), told)
 
 
-def _unless_read(path: str, condition: Expression) -> Callable[[dict[str, Any]], bool]:
-    """A condition that is true of an empty object is true of all that have none of the elements that it reads."""
-    names = names_read(condition.text)
-    if names is None or condition.holds(element({}, path)) is not True:
-        return lambda value: False
-    known = members("Patient" if path == "DomainResource" else path)
-    every = [member for name in names for member in known.get(name, ())]
-    keys = frozenset(name for member in every for name in (member.key, member.sibling))
-    return keys.isdisjoint
-
-
-def _is_no_fragment(value: dict[str, Any]) -> bool:
+def _is_no_fragment(value: Mapping[str, Any]) -> bool | None:
     """ref-1 is about references to contained resources."""
     link = value.get("reference")
-    return isinstance(link, str) and not link.startswith("#")
+    return None if isinstance(link, str) and link.startswith("#") else True
 
 
-def _is_in_order(value: dict[str, Any]) -> bool:
+def _is_in_order(value: Mapping[str, Any]) -> bool | None:
     """per-1, for the usual ways to write dates: of the same length and zone they sort as text."""
     start, end = value.get("start"), value.get("end")
     if not (isinstance(start, str) and isinstance(end, str)):
-        return "_start" not in value and "_end" not in value
-    return len(start) == len(end) and start[19:] == end[19:] and start <= end
+        return True
+    return True if len(start) == len(end) and start[19:] == end[19:] and start <= end else None
 
 
-def _refers_to_all_it_contains(value: dict[str, Any]) -> bool:
+def _refers_to_all_it_contains(value: Mapping[str, Any]) -> bool | None:
     """dom-3, when a Reference leads to each contained resource."""
     if "contained" not in value:
         return True
     if not isinstance(value["contained"], list):
-        return False
+        return None
     links: set[str] = set()
     _links(value, links)
-    return all(isinstance(one, dict) and f"#{one.get('id')}" in links for one in value["contained"])
+    named = (type(one) is dict and f"#{one.get('id')}" in links for one in value["contained"])
+    return True if all(named) else None
 
 
 def _links(value: Any, found: set[str]) -> None:
     """Adds the text of every member `reference` below."""
-    for member in value.values() if isinstance(value, dict) else value:
-        if isinstance(member, (dict, list)):
-            _links(member, found)
-    if isinstance(value, dict) and isinstance(value.get("reference"), str):
-        found.add(value["reference"])
+    if type(value) is list:
+        for item in value:
+            _links(item, found)
+    elif type(value) is dict:
+        for name, member in value.items():
+            if type(member) is not str:
+                _links(member, found)
+            elif name == "reference":
+                found.add(member)
 
 
-_AT_ONCE: dict[str, Callable[[dict[str, Any]], bool]] = {
+_TOLD: dict[str, Presence] = {
     "dom-3": _refers_to_all_it_contains,
     "ref-1": _is_no_fragment,
     "per-1": _is_in_order,

@@ -22,24 +22,30 @@ from ecluse.core.fhir.fhirpath.scope import Given
 from ecluse.core.fhir.scan import MOST_ISSUES
 from ecluse.core.fhir.validation.binding import misfit
 from ecluse.core.fhir.validation.plan import Check, plan
-from ecluse.core.fhir.validation.target import IN_OFFICIAL_FILES, target_type
+from ecluse.core.fhir.validation.target import IN_OFFICIAL_FILES, leads_right, target_type
 
 
 def problems(
-    resource: dict[str, Any], place: str = "", *, warnings: bool = True, addresses: Mapping[str, str] | None = None
+    resource: dict[str, Any],
+    place: str = "",
+    *,
+    warnings: bool = True,
+    extensions: bool = True,
+    addresses: Mapping[str, str] | None = None,
 ) -> list[Issue]:
     """Every broken rule of a resource and of the resources inside it.
 
     place: where it stands, "Bundle.entry[3].resource"; empty: its type; warnings: False to look for errors only;
-    addresses: what else references may name, fullUrl → resource type"""
+    extensions: False when it surely holds none; addresses: what else references may name, fullUrl → resource type"""
     node = root(resource, place)
-    walk = _Walk(node, warnings, addresses or {})
+    walk = _Walk(node, warnings, extensions, addresses or {})
     walk.object(node)
     return walk.issues[:MOST_ISSUES]
 
 
 class _Walk:
-    def __init__(self, top: Node, warnings: bool, addresses: Mapping[str, str]) -> None:
+    def __init__(self, top: Node, warnings: bool, extensions: bool, addresses: Mapping[str, str]) -> None:
+        self.extensions = extensions
         self.addresses = addresses
         self.issues: list[Issue] = []
         self.warnings = warnings
@@ -70,12 +76,16 @@ class _Walk:
         holder = node.sibling if node.member.primitive else node.value
         if type(holder) is not dict or len(self.issues) > MOST_ISSUES:
             return
-        rules, checks = plan(node.type)
+        rules, checks, bare = plan(node.type)
         if rules:
             self.rules(rules, node)
+        if not self.extensions:
+            checks = bare
         for name in holder:
             check = checks.get(name)
-            if check is not None and not (check.beside and check.member.key in holder):
+            if check is None or (check.beside and check.member.key in holder):
+                continue
+            if not (check.targets and leads_right(holder[name], check.targets, self.addresses)):
                 self.member(check, node)
 
     def member(self, check: Check, holder: Node) -> None:
@@ -106,7 +116,7 @@ class _Walk:
         for rule in rules:
             if rule.severity != "error" and not self.warnings:
                 continue
-            if type(node.value) is dict and rule.is_met_at_once(node.value):
+            if type(node.value) is dict and rule.told(node.value):
                 continue
             try:
                 met = rule.condition.holds(node, self.given) is True

@@ -6,6 +6,7 @@ primitives without binding and rule are not in it, so that the walk passes over 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import NamedTuple
 
@@ -27,10 +28,13 @@ class Check(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The rules of a type, and its members by JSON name."""
+    """The rules of a type, and its members by JSON name.
+
+    bare: of these the ones in which something can be wrong when the resource has no extension; checks are all"""
 
     rules: tuple[Rule, ...]
     checks: dict[str, Check]
+    bare: dict[str, Check]
 
 
 @cache
@@ -46,7 +50,29 @@ def plan(type_name: str) -> Plan:
                 checks[member.key] = check
             if member.sibling:
                 checks[member.sibling] = check._replace(beside=True)
-    return Plan(_rules(holder), checks)
+    bare = {name: check for name, check in checks.items() if not check.beside and not _is_plain(check, _plain_types())}
+    return Plan(_rules(holder), checks, bare)
+
+
+def _is_plain(check: Check, plain: Collection[str]) -> bool:
+    """Whether nothing but an extension can be wrong in a member. plain: types of which that is known"""
+    if check.value_set or check.targets or check.rules:
+        return False
+    return check.member.primitive or check.member.type == "Extension" or check.member.type in plain
+
+
+@cache
+def _plain_types() -> frozenset[str]:
+    """The types in which nothing but an extension can be wrong, at any depth: Coding, CodeableConcept, Meta."""
+    checks = {
+        kind: [check for element in elements for check in _checks(kind, element)]
+        for kind, elements in structures().types.items()
+        if not _rules(kind)
+    }
+    plain = set(checks)
+    while wrong := {kind for kind in plain if not all(_is_plain(check, plain) for check in checks[kind])}:
+        plain -= wrong
+    return frozenset(plain)
 
 
 def _rules(type_name: str) -> tuple[Rule, ...]:

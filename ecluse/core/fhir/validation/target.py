@@ -6,12 +6,16 @@ Spec: http://hl7.org/fhir/R4/references.html
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from typing import Any
+
 from ecluse.core.fhir.definitions.structures import structures
 from ecluse.core.fhir.fhirpath.expression import compile
 from ecluse.core.fhir.fhirpath.nodes import Node
 from ecluse.core.fhir.fhirpath.scope import Given
 
 _resolved = compile("resolve()")
+_ADDRESS_ALONE = {"reference", "display"}
 
 IN_OFFICIAL_FILES = {
     ("DeviceMetric.parent", "DeviceDefinition"),  # DeviceMetric-example.json
@@ -21,6 +25,21 @@ IN_OFFICIAL_FILES = {
 }
 """Targets that an element does not take and HL7's own files refer to all the same: warnings, so that these can be
 loaded."""
+
+
+def leads_right(value: Any, allowed: Container[str], addresses: Mapping[str, str]) -> bool:
+    """Whether a reference, or each of several, is an address of a type that is allowed and nothing more; most are.
+
+    value: the decoded JSON of the element; addresses: fullUrl → type of what a bundle writes"""
+    if type(value) is list:
+        return all(leads_right(one, allowed, addresses) for one in value)
+    if type(value) is not dict or not value.keys() <= _ADDRESS_ALONE:
+        return False
+    link = value.get("reference")
+    if type(link) is not str:
+        return False
+    kind, slash, _ = link.partition("/")
+    return kind in allowed if slash else addresses.get(link) in allowed
 
 
 def target_type(node: Node, given: Given) -> str:

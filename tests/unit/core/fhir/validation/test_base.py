@@ -260,3 +260,20 @@ def test_an_observation_costs_far_less_than_a_millisecond() -> None:
     for _ in range(100):
         problems(resource)
     assert (time.process_time() - begin) / 100 < 0.001
+
+
+def test_a_resource_without_extensions_is_told_the_same_when_none_are_looked_for() -> None:
+    for resource, wanted in BROKEN:
+        if b"extension" not in json.encode(resource):
+            assert sorted(found(resource, extensions=False)) == sorted(wanted)
+
+
+def test_the_quick_way_of_references_tells_the_same() -> None:
+    for link in (
+        {"reference": "Patient/1"},
+        {"reference": "Patient/1", "type": "Patient"},
+        {"reference": "urn:uuid:1"},
+    ):
+        patient = {"resourceType": "Patient", "managingOrganization": link, "generalPractitioner": [link]}
+        places = {place for place, _, _ in found(patient, addresses={"urn:uuid:1": "Patient"})}
+        assert places == {"Patient.managingOrganization", "Patient.generalPractitioner[0]"}
