@@ -63,8 +63,8 @@ def test_meta_of_type_and_site_has_each_value_once(fhir: httpx.Client, tag: dict
 
 
 def _linkage(meta: dict[str, Any]) -> dict[str, Any]:
-    item = {"type": "source", "resource": {"display": "x"}}
-    return {"resourceType": "Linkage", "meta": meta, "item": [item]}
+    items = [{"type": kind, "resource": {"display": "x"}} for kind in ("source", "alternate")]
+    return {"resourceType": "Linkage", "meta": meta, "item": items}
 
 
 def test_meta_of_what_is_not_there_answers_404_and_410(fhir: httpx.Client, tag: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ def _map(url: str = URL, **group: Any) -> Json:
         {
             "code": "NA",
             "target": [
-                {"code": "na-serum", "equivalence": "narrower"},
+                {"code": "na-serum", "equivalence": "narrower", "comment": "In serum only."},
                 {"code": "na-any", "equivalence": "wider", "comment": "Of any material."},
             ],
         },
