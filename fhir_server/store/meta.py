@@ -26,20 +26,23 @@ async def distinct(conn: Any, site: int, kinds: Iterable[str]) -> dict[str, Any]
 
     Raises: Unprocessable (422) when there are more than anyone reads"""
     names = tuple(kinds)
-    profiles = await conn.fetch(SQL["profiles"], site, _paths(names, "profile"), MOST + 1)
-    found: dict[str, Any] = {"profile": [row["code"] for row in profiles]}
+    profiles = await _values(conn, site, names, "profile")
+    found: dict[str, Any] = {"profile": list(dict.fromkeys(row["code"] for row in profiles))}
     for member in CODINGS:
-        rows = await conn.fetch(SQL["codings"], site, _paths(names, member), MOST + 1)
+        values = await _values(conn, site, names, member)
+        columns = [row["path"] for row in values], [row["code"] for row in values]
+        rows = await conn.fetch(SQL["examples"], site, *columns)
         found[member] = [coding for row in rows for coding in _codings(row, member)]
-    for member, values in found.items():
-        if len(values) > MOST:
-            text = f"There are more than {MOST} values of meta.{member}; ask one type, or search for the one you want."
-            raise Unprocessable(text, expression=f"Meta.{member}")
     return {member: values for member, values in found.items() if values}
 
 
-def _paths(kinds: Iterable[str], member: str) -> list[int]:
-    return [path.number for kind in kinds for path in paths_of(kind) if path.text == f"{kind}.meta.{member}"]
+async def _values(conn: Any, site: int, kinds: Iterable[str], member: str) -> list[Any]:
+    wanted = [path.number for kind in kinds for path in paths_of(kind) if path.text == f"{kind}.meta.{member}"]
+    rows: list[Any] = await conn.fetch(SQL["values"], site, wanted, MOST + 1)
+    if len(rows) > MOST:
+        text = f"There are more than {MOST} values of meta.{member}; ask one type, or search for the one you want."
+        raise Unprocessable(text, expression=f"Meta.{member}")
+    return rows
 
 
 def _codings(row: Any, member: str) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,5 @@
--- name: profiles
--- The profiles that resources name; each step of the walk leaps to the next value in the index.
+-- name: values
+-- The values under some paths; each step of the walk leaps to the next one in the index.
 -- $1 site, $2 paths, $3 limit
 WITH RECURSIVE step AS (
     SELECT wanted.path, least.code
@@ -14,34 +14,16 @@ WITH RECURSIVE step AS (
         SELECT t.code FROM fhir.token t WHERE t.site = $1 AND t.path = step.path AND t.code > step.code ORDER BY t.code LIMIT 1
     ) next
 )
-SELECT DISTINCT code FROM step ORDER BY code LIMIT $3;
+SELECT path, code FROM step ORDER BY code, path LIMIT $3;
 
--- name: codings
--- One resource for each coding that resources carry, with its body: the index has only the code and the system's key.
--- $1 site, $2 paths, $3 limit
-WITH RECURSIVE step AS (
-    SELECT wanted.path, least.code
-    FROM unnest($2::smallint[]) AS wanted (path)
-    CROSS JOIN LATERAL (
-        SELECT t.code FROM fhir.token t WHERE t.site = $1 AND t.path = wanted.path ORDER BY t.code LIMIT 1
-    ) least
-    UNION ALL
-    SELECT step.path, next.code
-    FROM step
-    CROSS JOIN LATERAL (
-        SELECT t.code FROM fhir.token t WHERE t.site = $1 AND t.path = step.path AND t.code > step.code ORDER BY t.code LIMIT 1
-    ) next
-), first AS (
-    SELECT step.code, one.system, min(one.pk) AS pk
-    FROM step
-    CROSS JOIN LATERAL (
-        SELECT t.system, min(t.pk) AS pk FROM fhir.token t
-        WHERE t.site = $1 AND t.path = step.path AND t.code = step.code
-        GROUP BY t.system
-    ) one
-    GROUP BY step.code, one.system
-    ORDER BY step.code, one.system
-    LIMIT $3
+-- name: examples
+-- A resource for each coding, with its body: the index has only the code and the system's key.
+-- $1 site, $2 paths, $3 codes
+WITH first AS (
+    SELECT t.code, t.system, min(t.pk) AS pk
+    FROM unnest($2::smallint[], $3::text[]) AS wanted (path, code)
+    JOIN fhir.token t ON t.site = $1 AND t.path = wanted.path AND t.code = wanted.code
+    GROUP BY t.code, t.system
 )
 SELECT first.code, first.system, v.body
 FROM first
