@@ -27,7 +27,7 @@ async def patch(server: Server, request: Request) -> Answer:
     Raises: NotFound (404) and Gone (410) when there is nothing to patch, BadRequest (400) when the patch cannot be
     read, Unprocessable (422) when it cannot be made or its result is no such resource, PreconditionFailed (412)"""
     resource_type, resource_id = request.segments
-    wish = patch_intent(request, resource_type, resource_id, read(media_type(request), request.body))
+    wish = patch_intent(request, resource_type, resource_id, read_patch(request))
     wish = wish._replace(if_match=negotiation.version_condition(request.headers))
     return await write_once(server, request, wish, written_answer)
 
@@ -37,7 +37,7 @@ async def conditional_patch(server: Server, request: Request) -> Answer:
 
     Raises: as `patch`; NotFound (404) when none matches, PreconditionFailed (412) when several do"""
     (resource_type,) = request.segments
-    change = read(media_type(request), request.body)
+    change = read_patch(request)
     condition = negotiation.version_condition(request.headers)
 
     async def work(conn: Any) -> Answer:
@@ -77,10 +77,10 @@ def changing(
     return made
 
 
-def media_type(request: Request) -> str:
-    """The media type of the body, without parameters.
+def read_patch(request: Request) -> Change:
+    """The change that a body describes.
 
-    Raises: UnsupportedMedia (415) when its charset is none that is read"""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    Raises: UnsupportedMedia (415), BadRequest (400) with all that is wrong in the patch"""
+    media = negotiation.media_type(request.headers)
     negotiation.check_content_type(request.headers, frozenset({media}))
-    return media
+    return read(media, request.body)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 JSON_PATCH = "application/json-patch+json"
+XML_PATCH = "application/xml-patch+xml"
 MERGE_PATCH = "application/merge-patch+json"
 FHIRPATH = "application/fhir+json"
 PATIENT = {"resourceType": "Patient", "gender": "male", "name": [{"family": "Lemaire", "given": ["Anne"]}]}
@@ -22,7 +23,11 @@ def _created(client: httpx.Client, **given: Any) -> str:
 
 
 def _patch(client: httpx.Client, address: str, media: str, patch: Any, **headers: str) -> httpx.Response:
-    return client.patch(address, content=json.dumps(patch), headers={"Content-Type": media, **headers})
+    return client.patch(address, content=_text(patch), headers={"Content-Type": media, **headers})
+
+
+def _text(patch: Any) -> str:
+    return patch if isinstance(patch, str) else json.dumps(patch)
 
 
 def _fhirpath(kind: str, path: str, **parts: Any) -> dict[str, Any]:
@@ -31,7 +36,12 @@ def _fhirpath(kind: str, path: str, **parts: Any) -> dict[str, Any]:
     return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": part}]}
 
 
+def _diff(operation: str) -> str:
+    return f'<diff xmlns:f="http://hl7.org/fhir">{operation}</diff>'
+
+
 SAME = [
+    (XML_PATCH, _diff('<replace sel="f:Patient/f:gender/@value">female</replace>')),
     (JSON_PATCH, [{"op": "replace", "path": "/gender", "value": "female"}]),
     (MERGE_PATCH, {"gender": "female"}),
     (FHIRPATH, _fhirpath("replace", "Patient.gender", value={"valueCode": "female"})),
@@ -79,6 +89,9 @@ def test_removing_the_last_item_leaves_the_element_out(fhir: httpx.Client) -> No
 
 
 REFUSED = [
+    (XML_PATCH, _diff('<remove sel="f:Patient/f:photo"/>'), "Patient", "selects 0 nodes"),
+    (XML_PATCH, _diff('<replace sel="f:Patient/f:gender/@value"></replace>'), "Patient.gender", "code"),
+    (XML_PATCH, _diff('<replace sel="f:Patient/f:id/@value">other</replace>'), "Patient.id", "the server's"),
     (JSON_PATCH, [{"op": "test", "path": "/gender", "value": "other"}], "Patient.gender", "Operation 0"),
     (JSON_PATCH, [{"op": "remove", "path": "/name/1"}], "Patient.name[1]", "does not exist"),
     (JSON_PATCH, [{"op": "replace", "path": "/gender", "value": 7}], "Patient.gender", "code expected"),
@@ -127,6 +140,8 @@ def test_a_patch_that_cannot_be_made_answers_422_and_writes_nothing(
         (JSON_PATCH, '[{"op":"add"}]'),
         (JSON_PATCH, "[" * 200),
         (JSON_PATCH, ""),
+        (XML_PATCH, "<diff>"),
+        (XML_PATCH, _diff("<spam/>")),
         (MERGE_PATCH, "[]"),
         (MERGE_PATCH, '{"a":'),
         (FHIRPATH, "{}"),
@@ -209,7 +224,7 @@ def test_a_patch_may_not_lead_to_another_site(fhir: httpx.Client) -> None:
 
 
 def _binary(media: str, patch: Any) -> dict[str, Any]:
-    data = base64.b64encode(json.dumps(patch).encode()).decode()
+    data = base64.b64encode(_text(patch).encode()).decode()
     return {"resourceType": "Binary", "contentType": media, "data": data}
 
 
@@ -229,3 +244,30 @@ def test_a_batch_carries_patches_as_parameters_or_binary(fhir: httpx.Client) -> 
 def test_a_binary_of_no_patch_is_refused(fhir: httpx.Client, media: str) -> None:
     answer = _patch(fhir, f"/Patient/{_created(fhir)}", FHIRPATH, _binary(media, {"resourceType": "Binary"}))
     assert answer.status_code in (400, 415)
+
+
+def test_a_fhirpath_patch_comes_in_xml_too(fhir: httpx.Client) -> None:
+    part = '<part><name value="{}"/><{} value="{}"/></part>'
+    parts = [
+        ("type", "valueCode", "replace"),
+        ("path", "valueString", "Patient.gender"),
+        ("value", "valueCode", "female"),
+    ]
+    inside = "".join(part.format(*one) for one in parts)
+    body = (
+        f'<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="operation"/>{inside}</parameter></Parameters>'
+    )
+    answer = fhir.patch(
+        f"/Patient/{_created(fhir)}",
+        content=body,
+        headers={"Content-Type": "application/fhir+xml", "Accept": "application/fhir+xml"},
+    )
+    assert (answer.status_code, '<gender value="female"/>' in answer.text) == (200, True)
+
+
+def test_a_binary_itself_is_patched(fhir: httpx.Client) -> None:
+    binary = {"resourceType": "Binary", "contentType": "text/plain", "data": "eA=="}
+    resource_id = fhir.post("/Binary", json=binary).json()["id"]
+    patch = [{"op": "replace", "path": "/data", "value": "eQ=="}]
+    answer = _patch(fhir, f"/Binary/{resource_id}", JSON_PATCH, patch, Accept=FHIRPATH)
+    assert (answer.status_code, answer.json()["data"], answer.headers["etag"]) == (200, "eQ==", 'W/"2"')

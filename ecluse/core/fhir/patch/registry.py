@@ -16,7 +16,7 @@ import msgspec
 from ecluse.core.errors import Issue, Unprocessable, UnsupportedMedia
 from ecluse.core.fhir.acceptance import REFUSED, accept
 from ecluse.core.fhir.explain import shown, too_deep
-from ecluse.core.fhir.patch import fhirpath_patch, json_patch, merge_patch
+from ecluse.core.fhir.patch import fhirpath_patch, json_patch, merge_patch, xml_patch
 from ecluse.core.fhir.scan import MOST_DEPTH
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -51,6 +51,7 @@ def _reader(media: str) -> Reader:
 
 FORMATS: dict[str, Reader] = {
     "application/json-patch+json": json_patch.read,
+    "application/xml-patch+xml": xml_patch.read,
     "application/fhir+json": _read_resource,
     "application/json": _read_resource,
     "application/merge-patch+json": merge_patch.read,
