@@ -7,6 +7,7 @@ Spec: https://www.rfc-editor.org/rfc/rfc5261, http://hl7.org/fhir/R4/http.html#p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ecluse.core.fhir.xml.reading import to_json
 from ecluse.core.fhir.xml.writing import to_xml
 
 MOST_OPERATIONS = 1000
+_ATTRIBUTE = re.compile(r"@[A-Za-z_][\w.-]*")
 _POSITIONS = ("", "before", "after", "prepend")
 
 
@@ -171,7 +173,7 @@ def _operation(element: Any, index: int) -> Operation:
     op, kind, position = etree.QName(element).localname, element.get("type", ""), element.get("pos", "")
     if op not in _DO:
         raise Unreadable(f"An operation is one of {', '.join(_DO)}.")
-    if kind and not kind.startswith("@"):
+    if kind and not _ATTRIBUTE.fullmatch(kind):
         raise Unreadable("type names an attribute, as in type='@value'; namespaces cannot be added.")
     if position not in _POSITIONS:
         raise Unreadable("pos is before, after or prepend, or left out to append.")

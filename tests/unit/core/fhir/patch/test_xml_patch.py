@@ -128,10 +128,15 @@ def test_every_operation_that_cannot_be_read_is_told_at_once() -> None:
         "f:Patient | f:Basic",
     ]
     operations = [f'<remove sel="{path}"/>' for path in paths]
-    more = ["<move/>", '<add sel="f:Patient" type="namespace::x">y</add>', '<add sel="f:Patient" pos="under"/>']
+    more = [
+        "<move/>",
+        '<add sel="f:Patient" type="@a b">y</add>',
+        '<add sel="f:Patient" type="namespace::x">y</add>',
+        '<add sel="f:Patient" pos="under"/>',
+    ]
     with pytest.raises(BadRequest) as refused:
         read(_diff(*operations, *more))
-    assert [issue.expression for issue in refused.value.issues] == [f"diff.operation[{at}]" for at in range(9)]
+    assert [issue.expression for issue in refused.value.issues] == [f"diff.operation[{at}]" for at in range(10)]
 
 
 @pytest.mark.parametrize(
