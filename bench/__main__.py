@@ -1,4 +1,4 @@
-"""`make bench`: the limit of the machine, the load and the freshness, each beside its target.
+"""`make bench`: the limit of the machine, the load, the freshness and bulk data, each beside its target.
 
 Enters: `--patients N` virtual patients or `--bundles DIR`, `--seconds S` for each timed scenario. Leaves:
 bench/results/last.json and a table. It starts its own server on the embedded default, in a folder that it removes.
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import freshness, ingest, requests
+from bench import bulk, freshness, ingest, requests
 from bench.report import Figure, as_json, show
 from bench.server import Server
 
@@ -66,7 +66,8 @@ async def _under_load(server: Server, files: list[Path], seconds: float) -> list
     figures += await ingest.sizes(server.ecluse("dsn"))
     figures += await requests.figures(server, seconds)
     server.ecluse("wait", "--timeout", "900")
-    return figures + await freshness.figures(server, max(seconds, 10))
+    figures += await freshness.figures(server, max(seconds, 10))
+    return figures + await bulk.figures(server)
 
 
 async def _idle(server: Server) -> Figure:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -85,6 +86,16 @@ class Server:
             else:
                 held["ours"] += full.rss / 1e6
         return {name: round(value, 1) for name, value in held.items()}
+
+    def serving(self) -> list[psutil.Process]:
+        """The processes that answer requests: the server and its workers."""
+        assert self._process is not None
+        found: list[psutil.Process] = []
+        for child in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if _part(child) == "server":
+                    found += [each for each in (child, *child.children()) if _part(each) != "database"]
+        return found
 
     def _processes(self) -> list[psutil.Process]:
         """All processes of ours, and the postmaster's, which may not be our child."""

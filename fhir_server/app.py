@@ -14,9 +14,10 @@ from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Unprocessable
 from fhir_server.bundles import post
 from fhir_server.http import address, binary, formats
-from fhir_server.http.body import Disconnected, read_body
+from fhir_server.http.body import Disconnected, pieces, read_body
 from fhir_server.http.failures import failure
 from fhir_server.http.formats import Format
+from fhir_server.http.negotiation import NDJSON_TYPES, media_type
 from fhir_server.http.presentation import locate, presented, received
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import respond, takes_gzip
@@ -27,6 +28,8 @@ from fhir_server.server import Server
 LONGEST_REQUEST_ID = 200
 UNPRINTABLE = re.compile(r"[^ -~]")
 WRITES = frozenset({"POST", "PUT", "PATCH"})
+JOB, IMPORT = ("$job",), ("$import",)
+"""Paths that answer in a format of their own, or take a body that is not held."""
 
 
 class FhirApp:
@@ -60,7 +63,7 @@ class FhirApp:
 
     async def _answer(self, came: Request, request: Request, wanted: Format) -> Answer:
         """What the interaction answers. came: the request in its own format"""
-        if not binary.has_content(request):
+        if not binary.has_content(request) and request.segments[:1] != JOB:
             formats.check_served(wanted)
         try:
             answer = await post.answer(self.server, request)
@@ -72,6 +75,7 @@ class FhirApp:
 
     async def _request(self, scope: Any, receive: Any, headers: Mapping[str, str], request_id: str) -> Request:
         site, segments = address.place(scope)
+        streamed = segments == IMPORT and media_type(headers) in NDJSON_TYPES
         validated = scope["method"] in WRITES
         return Request(
             method=scope["method"],
@@ -80,10 +84,11 @@ class FhirApp:
             segments=segments,
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
-            body=await read_body(receive, headers, self.server.settings.max_body_bytes),
+            body=b"" if streamed else await read_body(receive, headers, self.server.settings.max_body_bytes),
             request_id=request_id,
             received_at=clock.now(),
             validation=await self.server.validation(site, headers.get(HEADER)) if validated else None,
+            stream=pieces(receive) if streamed else None,
         )
 
     def _base(self, scope: Any, headers: Mapping[str, str], site: str) -> str:

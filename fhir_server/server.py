@@ -5,6 +5,7 @@ again."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,7 +33,8 @@ _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 class Server:
     """The state of one server process. A server `within` a transaction reads what that transaction wrote.
 
-    committed: called after each commit, to wake the readers of the outbox
+    committed: called after each commit, to wake the readers of the outbox; kicked_off: set when this process has added
+    a bulk job
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Server:
     committed: Callable[[], None]
     keys: Keys = field(default_factory=Keys)
     guides: Guides = field(default_factory=Guides)
+    kicked_off: asyncio.Event = field(default_factory=asyncio.Event)
     _sites: dict[str, Site] = field(default_factory=dict)
     _conn: Any = None
 

@@ -110,6 +110,35 @@ async def load(paths: tuple[Path, ...], url: str | None, site: str) -> None:
 
 
 @main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--url", help="FHIR base without /fhir; default: the server of the settings.")
+@click.option("--site", default="default", show_default=True)
+@click.option("--of", "level", default="", help="Patient, or Group/ID; default: everything of the site.")
+@click.option("--type", "types", help="Resource types, by commas.")
+@click.option("--since", help="Only what changed later, and what was deleted.")
+@readable
+async def export(out: Path, url: str | None, site: str, level: str, types: str | None, since: str | None) -> None:
+    """Exports a site, its patients or a group as NDJSON files into the folder OUT."""
+    from ecluse.cli import bulk, load_report
+
+    query = [(name, value) for name, value in (("_type", types), ("_since", since)) if value]
+    await bulk.export(load_report.base_of(settings_of(), url, site), level, query, out)
+
+
+@main.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--url", help="FHIR base without /fhir; default: the server of the settings.")
+@click.option("--site", default="default", show_default=True)
+@readable
+async def bulk_import(paths: tuple[Path, ...], url: str | None, site: str) -> None:
+    """Imports NDJSON files, plain or gzip, as bulk jobs of the server."""
+    from ecluse.cli import bulk, load_report
+
+    refused = await bulk.bulk_import(load_report.base_of(settings_of(), url, site), paths)
+    sys.exit(1 if refused else 0)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True)
 @readable
 async def status(as_json: bool) -> None:

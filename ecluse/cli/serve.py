@@ -31,6 +31,7 @@ from ecluse.core.db.embedded import running
 from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
+from fhir_server.bulk import runner
 from fhir_server.http.address import ROOTS
 from fhir_server.http.origins import allowing_origins
 from fhir_server.http.protocol import Protocol
@@ -98,6 +99,7 @@ def application(settings: Settings) -> ASGIApp:
                 asyncio.create_task(statistics.keep(databases.store)),
                 asyncio.create_task(retention.keep(databases.store, settings)),
                 asyncio.create_task(fhir.refusals.keep(fhir.server)),
+                asyncio.create_task(runner.keep(fhir.server)),
             }
             settle_collector()
             yield

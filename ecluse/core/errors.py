@@ -13,7 +13,9 @@
     ├── UriTooLong          414
     ├── UnsupportedMedia    415
     ├── Unprocessable       422  FHIR, but against a rule of the server
+    ├── Busy                429  as much is under way as may be: try again
     ├── NotSupported        501
+    ├── NotKept             507  a file cannot be written
     ├── Unavailable         503  the database, the broker or a neighbour is away: try again
     │   ├── Undone          503  the database undid the transaction: nothing of it was written
     │   └── Uncertain       503  the connection was lost during the commit: it was written, or it was not
@@ -162,11 +164,26 @@ class Unprocessable(EcluseError):
     code = "business-rule"
 
 
+class Busy(EcluseError):
+    """As much is under way as this server takes on at once; the same request may succeed later."""
+
+    status = 429
+    code = "throttled"
+    retry = True
+
+
 class NotSupported(EcluseError):
     """The server does not do this."""
 
     status = 501
     code = "not-supported"
+
+
+class NotKept(EcluseError):
+    """A file cannot be written here: the disk is full, or closed to the server."""
+
+    status = 507
+    code = "no-store"
 
 
 class Unavailable(EcluseError):

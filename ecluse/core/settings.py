@@ -95,6 +95,20 @@ class Settings:
     profiles: str = _setting(
         "", "Profiles that apply without being named: Type=URL, north/Type=URL for one site, with spaces between."
     )
+    bulk_folder: Path = _setting(
+        Path(""), "Folder of the files of bulk jobs, seen by every server process; empty: DATA/bulk.", "path"
+    )
+    bulk_jobs: int = _setting(2, "Bulk exports and imports that run at once, over all server processes; others wait.")
+    bulk_keep_s: int = _setting(86_400, "How long the files of an ended bulk job are kept.", "s")
+    bulk_max_bytes: int = _setting(
+        64 * 1024 * 1024 * 1024, "Largest file that $import takes, after inflation.", "bytes"
+    )
+    import_hosts: str = _setting("", "Hosts that $import may fetch from, HOST or HOST:PORT by commas; empty: none.")
+    import_private: str = _setting(
+        "refused",
+        "Whether those hosts may have private or local addresses: refused or allowed.",
+        choices=("refused", "allowed"),
+    )
     cors_origins: str = _setting(
         "",
         "Web pages that may call the FHIR API: https://app.example,https://other.example, or *; empty: none.",

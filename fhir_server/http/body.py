@@ -6,7 +6,7 @@ Enters: the ASGI channel and the headers. Leaves: bytes, inflated.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from ecluse.core.errors import BadRequest, TooLarge, UnsupportedMedia
@@ -25,19 +25,27 @@ async def read_body(receive: Any, headers: Mapping[str, str], limit_bytes: int) 
         raise _too_large(limit_bytes)
     chunks: list[bytes] = []
     size = 0
+    async for chunk in pieces(receive):
+        size += len(chunk)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+        chunks.append(chunk)
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return _inflated(body, headers.get("content-encoding", "identity").strip().lower(), limit_bytes)
+
+
+async def pieces(receive: Any) -> AsyncIterator[bytes]:
+    """The body as it comes, for whoever does not hold it.
+
+    Raises: Disconnected
+    """
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit_bytes:
-            raise _too_large(limit_bytes)
-        chunks.append(chunk)
+        yield message.get("body", b"")
         more = message.get("more_body", False)
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return _inflated(body, headers.get("content-encoding", "identity").strip().lower(), limit_bytes)
 
 
 def _inflated(body: bytes, encoding: str, limit_bytes: int) -> bytes:

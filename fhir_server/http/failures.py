@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 
-from ecluse.core.errors import EcluseError, Issue, MethodNotAllowed, Unavailable
+from ecluse.core.errors import EcluseError, Issue, MethodNotAllowed
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.log import Log
@@ -19,7 +19,7 @@ log = Log("server")
 def failure(error: Exception, request_id: str) -> Answer:
     """The answer to a request that failed."""
     if isinstance(error, EcluseError):
-        headers = (("Retry-After", "5"),) if isinstance(error, Unavailable) else ()
+        headers = (("Retry-After", "5"),) if error.retry else ()
         if isinstance(error, MethodNotAllowed):
             headers = (("Allow", ", ".join(error.allowed)),)
         return Answer(error.status, outcome_body(error), error.version, headers=headers)

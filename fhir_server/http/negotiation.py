@@ -13,6 +13,7 @@ from ecluse.core.errors import BadRequest, UnsupportedMedia
 from fhir_server.http.formats import JSON_TYPES, VERSIONS
 from fhir_server.store.write import ANY_VERSION, NO_VERSION
 
+NDJSON_TYPES = frozenset({"application/fhir+ndjson", "application/ndjson", "application/x-ndjson"})
 FORM = frozenset({"application/x-www-form-urlencoded"})
 _CHARSET = re.compile(r"""charset\s*=\s*"?([\w-]+)""", re.IGNORECASE)
 _VERSION = re.compile(r"""fhirversion\s*=\s*"?([\w.-]+)""", re.IGNORECASE)

@@ -5,7 +5,7 @@ says. A bundle's entries are requests of the same form, so that each interaction
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ LONGEST_TARGET = 100
 class Request(NamedTuple):
     """base: URL of the site's FHIR base, no final slash; segments: the path below it; headers: names in lower case;
     validation: of its resources beyond their structure, when there is any; source_format: what the body was before it
-    was JSON, `fhir+json`, `fhir+xml` or `native`; part: the entry of a batch that it is."""
+    was JSON, `fhir+json`, `fhir+xml` or `native`; part: the entry of a batch that it is; stream: the body as it
+    comes, when it may be larger than memory; `body` is empty then."""
 
     method: str
     site: Site
@@ -35,6 +36,7 @@ class Request(NamedTuple):
     validation: Validation | None = None
     source_format: str = "fhir+json"
     part: int | None = None
+    stream: AsyncIterator[bytes] | None = None
 
     @property
     def context(self) -> Context:
@@ -64,7 +66,7 @@ def target_of(segments: Sequence[str]) -> str:
 
 class Answer(NamedTuple):
     """status: HTTP; body: JSON; version and updated become ETag and Last-Modified; location: URL of the version
-    written; media: of a body that is no FHIR JSON."""
+    written; media: of a body that is no FHIR JSON; file: path of a body that is not held in memory."""
 
     status: int
     body: bytes = b""
@@ -73,3 +75,4 @@ class Answer(NamedTuple):
     location: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     media: str = ""
+    file: str = ""

@@ -10,6 +10,7 @@ import zlib
 from email.utils import format_datetime
 from typing import Any
 
+from fhir_server.http.download import send_file
 from fhir_server.http.request import FHIR_JSON, Answer, Request
 
 WORTH_COMPRESSING_BYTES = 1024
@@ -23,6 +24,10 @@ async def respond(send: Any, answer: Answer, request_id: str, *, gzip: bool = Fa
     body = answer.body
     headers = [(b"x-request-id", request_id.encode("latin-1", "replace")), *_entity_headers(answer)]
     headers.extend((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers)
+    if answer.file:
+        headers.append((b"content-type", answer.media.encode()))
+        await send_file(send, answer.file, headers, gzip=gzip, head=head)
+        return
     if body:
         headers += [(b"content-type", answer.media.encode() or CONTENT_TYPE), VARY]
         if gzip and len(body) >= WORTH_COMPRESSING_BYTES:

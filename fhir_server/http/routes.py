@@ -20,6 +20,7 @@ from fhir_server.interactions import (
     create,
     delete,
     history,
+    job,
     patch,
     read,
     search_type,
@@ -59,6 +60,8 @@ INSTANCE: dict[str, Interaction] = {
 SYSTEM_HISTORY: dict[str, Interaction] = {"GET": history.system_history}
 TYPE_HISTORY: dict[str, Interaction] = {"GET": history.type_history}
 HISTORY: dict[str, Interaction] = {"GET": history.instance_history}
+JOB: dict[str, Interaction] = {"GET": job.status, "DELETE": job.cancel}
+JOB_FILE: dict[str, Interaction] = {"GET": job.file}
 VERSION: dict[str, Interaction] = {"GET": vread.vread}
 
 
@@ -104,6 +107,10 @@ def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
             return SYSTEM_HISTORY
         case (name,) if name.startswith("$"):
             return registry.methods("system", None, name)
+        case ("$job", _):
+            return JOB
+        case ("$job", _, _):
+            return JOB_FILE
     check_type(segments[0])
     match segments[1:]:
         case ():

@@ -54,6 +54,7 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
         "status": "active",
         "date": clock.instant_text(STARTED),
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": _software(),
         "fhirVersion": "4.0.1",
         "format": [FHIR_JSON, "json", FHIR_XML, "xml"],

@@ -74,13 +74,26 @@ def matches(site: int, query: SearchQuery, most: int = 2) -> Compiled:
     ), statement.arguments.values
 
 
+def narrowed(site: int, statement: Compiled, queries: Sequence[SearchQuery]) -> Compiled:
+    """The statement, one on resources `r` that ends in a condition, with the condition that one of the queries of their
+    type matches; without any, the statement as it is."""
+    sql, given = statement
+    if not queries:
+        return statement
+    arguments = Arguments(given)
+    matching = [_Statement(site, query, arguments) for query in queries]
+    found = [f"SELECT {'r' if each.lead is None else 'm'}.pk\n{each.source()}" for each in matching]
+    keys = "\nUNION ALL\n".join(found)
+    return f"{sql}\n  AND r.pk IN (\n{keys}\n)", arguments.values
+
+
 class _Statement:
     """One statement while it is built."""
 
-    def __init__(self, site: int, query: SearchQuery) -> None:
+    def __init__(self, site: int, query: SearchQuery, arguments: Arguments | None = None) -> None:
         self.query = query
         self.site = site
-        self.arguments = Arguments()
+        self.arguments = arguments or Arguments()
         self.resources = f"r.site = {site} AND r.type = {number_of[query.type]}"
         self.lead = _lead(query)
         direction = " DESC" if query.sort.descending else ""

@@ -43,10 +43,10 @@ INSTANTS = {
 
 
 class Arguments:
-    """The arguments of a statement."""
+    """The arguments of a statement. values: those that it has already"""
 
-    def __init__(self) -> None:
-        self.values: list[Any] = []
+    def __init__(self, values: Sequence[Any] = ()) -> None:
+        self.values: list[Any] = [*values]
 
     def add(self, value: Any) -> str:
         """The mark, `$n`, that stands for this value in the statement."""

@@ -37,6 +37,8 @@ from mappers.search.patient import leading
 SQL = queries.load(__package__, "erase.sql")
 ERASED = 5
 AT_ONCE = 200
+LONGEST_REQUEST = timedelta(hours=1)
+"""How much earlier than the version it makes a request may have come; its answer bears the time it came."""
 PATIENT = types.number_of["Patient"]
 _STORED = re.compile(rb'"resourceType":"([A-Za-z]+)","id":"([A-Za-z0-9.-]{1,64})"')
 """How every stored body begins."""
@@ -97,8 +99,8 @@ class Erasure:
     async def take_answers(self) -> None:
         """Puts 410 in place of each kept answer that holds an erased resource. Its key stays taken: the request that is
         sent again must not bring back what was erased."""
-        place = ("", "")
-        while rows := await self._conn.fetch(SQL["answers"], self._context.site, self._since, *place, AT_ONCE):
+        place, since = ("", ""), self._since - LONGEST_REQUEST
+        while rows := await self._conn.fetch(SQL["answers"], self._context.site, since, *place, AT_ONCE):
             async for row in in_slices(rows):
                 if self._holds(msgspec.msgpack.decode(row["answer"], type=Answer).body):
                     await answers.replace(self._conn, (self._context.site, row["sender"], row["key"]), _gone())
@@ -132,7 +134,7 @@ class Erasure:
             }
 
     async def _erase_versions(self, doomed: Sequence[Standing]) -> None:
-        context = self._context
+        context = self._context.now()
         (write_id,) = await self._keys.take(self._conn, 1)
         await self._conn.execute(
             SQL["erase"],
@@ -141,7 +143,7 @@ class Erasure:
             [one.pk for one in doomed],
             [one.type for one in doomed],
             [one.version + 1 for one in doomed],
-            [max(context.received_at, one.updated + timedelta(milliseconds=1)) for one in doomed],
+            [max(context.instant, one.updated + timedelta(milliseconds=1)) for one in doomed],
             [one.patient for one in doomed],
         )
         self.erased |= {(one.type, one.id) for one in doomed}

@@ -96,6 +96,7 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
     Raises: PreconditionFailed (412) when a version condition does not hold, Overtaken (409) when what a search found
     has changed since, NotFound (404) and Gone (410) when there is nothing to patch
     """
+    context = context.now()
     held = await _lock(conn, keys, intents, context)
     numbers = await keys.take(conn, 1 + sum(item.new for item in intents))
     fresh = iter(numbers[1:])
@@ -137,7 +138,7 @@ async def _flag(conn: Any, context: Context, findings: Findings, rows: Sequence[
     """Stores what was found of the resources, also of those that stand unchanged."""
     found = [(pk, item, version, findings.of(item.resource)) for pk, item, version in rows]
     flagged = [Flagged(pk, item.type, version, issues) for pk, item, version, issues in found if issues is not None]
-    await flags.replace(conn, context.site, context.sender, context.received_at, flagged)
+    await flags.replace(conn, context.site, context.sender, context.instant, flagged)
 
 
 async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> dict[tuple[int, str], Held]:
@@ -150,7 +151,7 @@ async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
     if missing:
         pks = await keys.take(conn, len(missing))
         columns = [list(column) for column in zip(*missing, strict=True)]
-        await conn.execute(SQL["reserve"], context.site, pks, *columns, context.received_at)
+        await conn.execute(SQL["reserve"], context.site, pks, *columns, context.instant)
         held |= await _held(conn, missing, context)
     return held
 
@@ -165,8 +166,8 @@ async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -
 
 def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
     assert item.resource is not None
-    body = stored_body(item.resource, item.id, 1, context.received_at)
-    written = Written(item.type, item.id, 1, context.received_at, body, created=True)
+    body = stored_body(item.resource, item.id, 1, context.instant)
+    written = Written(item.type, item.id, 1, context.instant, body, created=True)
     return Change(pk, entry, CREATED, item, written, item.patient, NO_ROWS, item.rows, written.updated)
 
 
@@ -179,7 +180,7 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     if item.change is not None:
         item = _changed(item, item.change, held)
     if held is None:
-        return Written(item.type, item.id, 0, context.received_at, None, unchanged=True)
+        return Written(item.type, item.id, 0, context.instant, None, unchanged=True)
     if item.resource is None:
         return _delete(item, held, entry, context)
     standing = json.decode_exactly(held.body) if held.body is not None else None
@@ -227,7 +228,7 @@ def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | 
 
 
 def _after(held: Held, context: Context) -> datetime:
-    return max(context.received_at, held.updated + timedelta(milliseconds=1)) if held.version else context.received_at
+    return max(context.instant, held.updated + timedelta(milliseconds=1)) if held.version else context.instant
 
 
 def _minus(rows: IndexRows, other: IndexRows) -> IndexRows:
@@ -258,7 +259,7 @@ async def _store(
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
         rows = chain(*_row_columns([(change.pk, change.rows) for change in part]))
-        await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows, *effect)
+        await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows, *effect, context.instant)
     if changed:
         await conn.execute(SQL["store_next"], *source, *_next_columns(changed), *effect)
         await each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])

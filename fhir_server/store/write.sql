@@ -32,7 +32,7 @@ CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER
 -- tokens: $16 keys, $17 paths, $18 systems, $19 codes; references: $20 keys, $21 paths, $22 target types, $23 target ids;
 -- strings: $24 keys, $25 paths, $26 folded, $27 exact; dates: $28 keys, $29 paths, $30 lows, $31 highs;
 -- $32 method, $33 target, $34 status, $35 bytes, $36 ms, $37 created, $38 updated, $39 deleted,
--- $40 entry of a batch
+-- $40 entry of a batch, $41 instant of the versions
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
         method, target, status, bytes, took_ms, created, updated, deleted, part)
@@ -45,10 +45,10 @@ WITH source AS (
         AS given (pk, type, id, patient, body, entry)
 ), resource AS (
     INSERT INTO fhir.resource (pk, updated, version, site, type, deleted, id, patient)
-    SELECT pk, $2, 1, $4, type, false, id, patient FROM first
+    SELECT pk, $41::timestamptz, 1, $4, type, false, id, patient FROM first
 ), version AS (
     INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)
-    SELECT pk, $1, $2, 1, entry, $4, type, 1, patient, body FROM first
+    SELECT pk, $1, $41, 1, entry, $4, type, 1, patient, body FROM first
 ), token AS (
     INSERT INTO fhir.token (pk, system, site, path, code)
     SELECT pk, system, $4, path, code

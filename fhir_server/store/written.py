@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from ecluse.core import clock
 from fhir_server.store.flags import Findings
 
 
@@ -12,7 +13,7 @@ class Context(NamedTuple):
     """Where a write comes from; stored once a request and carried by each of its events.
 
     findings: what was found of resources that are stored with their issues; target: resource type, "Bundle" for a
-    transaction, "Patient/$merge"; part: entry of a batch"""
+    transaction, "Patient/$merge"; part: entry of a batch; begun: when the transaction stood that writes it"""
 
     site: int
     site_name: str
@@ -27,6 +28,17 @@ class Context(NamedTuple):
     target: str = ""
     body_bytes: int = 0
     part: int | None = None
+    begun: datetime | None = None
+
+    def now(self) -> Context:
+        """The same, in the present transaction."""
+        return self._replace(begun=clock.now())
+
+    @property
+    def instant(self) -> datetime:
+        """What versions are stamped with: never before the start of the transaction that writes them, so that an export
+        knows which versions it cannot have (bulk/export.sql)."""
+        return self.begun or self.received_at
 
 
 class Written(NamedTuple):

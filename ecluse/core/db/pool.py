@@ -18,6 +18,8 @@ from ecluse.core.errors import Unavailable, Uncertain, Undone
 CONNECT_TIMEOUT_S = 10.0
 WAIT_TIMEOUT_S = 15.0
 IDLE_S = 300.0
+APPLICATION = "ecluse"
+"""Under which name our connections stand in the server's list of activities."""
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -127,7 +129,7 @@ async def open_pool(url: str, *, size: int, statement_timeout_ms: int) -> asyncp
         "timezone": "UTC",
         "jit": "off",
         "statement_timeout": str(statement_timeout_ms),
-        "application_name": "ecluse",
+        "application_name": APPLICATION,
     }
     pool = Pool(
         url,

@@ -32,6 +32,7 @@ FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
 UNION ALL
 SELECT 'trigger', format('%s.%s', t.tgrelid::regclass, t.tgname), pg_get_triggerdef(t.oid)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN ours ON ours.oid = c.relnamespace
+WHERE NOT t.tgisinternal
 UNION ALL
 SELECT 'view', c.oid::regclass::text, pg_get_viewdef(c.oid)
 FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('v', 'm')
