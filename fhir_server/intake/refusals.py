@@ -19,6 +19,7 @@ from ecluse.core.fhir import types
 from ecluse.core.log import Log
 from fhir_server.http.request import target_of
 from fhir_server.intake.issues import kept
+from fhir_server.operations.registry import operations
 from fhir_server.server import Server
 from fhir_server.store import intake
 from fhir_server.store.intake import Note
@@ -28,7 +29,6 @@ MOST_WAITING = 10_000
 MOST_AT_ONCE = 500
 EVERY_S = 0.2
 LOST = "not-noted"
-READING = ("_search", "$validate")
 
 
 class Refusals:
@@ -79,9 +79,10 @@ def _told(lost: int) -> list[Note]:
 
 def wants_to_write(method: str, segments: Sequence[str]) -> bool:
     """Whether a request to this address leaves a row."""
-    if method == "POST":
-        return not segments or segments[-1] not in READING
-    return method in ("PUT", "PATCH", "DELETE")
+    last = segments[-1] if segments else ""
+    if method == "POST" and last.startswith("$"):
+        return any(operation.affects_state and f"${operation.name}" == last for operation in operations())
+    return (method == "POST" and last != "_search") or method in ("PUT", "PATCH", "DELETE")
 
 
 def refusal(server: Server, scope: Any, headers: Mapping[str, str], request_id: str, error: Exception) -> Note | None:

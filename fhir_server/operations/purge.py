@@ -14,6 +14,7 @@ from ecluse.core.errors import Issue, NotFound
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http.request import Answer, Request
+from fhir_server.once import once
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
@@ -30,18 +31,22 @@ async def purge(server: Server, request: Request, parameters: Parameters) -> Ans
     Raises: NotFound (404) when nothing was ever stored under this address
     """
     kind, own, _ = request.segments
-    address = (types.number_of[kind], own)
-    async with server.transaction() as conn:
+
+    async def work(conn: Any) -> Answer:
         erasure = Erasure(conn, server.keys, request.context)
-        if kind == "Patient":
-            known = await _take_patient(conn, erasure, request.site.number, address)
-        else:
-            known = await erasure.take([address])
-        if not known:
+        if not await _take(conn, erasure, request, (types.number_of[kind], own)):
             raise NotFound(f"There is no {kind}/{own} here.")
         await erasure.take_attachments()
         await erasure.take_answers()
-    return Answer(200, json.encode(operation_outcome(_issues(erasure))))
+        return Answer(200, json.encode(operation_outcome(_issues(erasure))))
+
+    return await once(server, request, work)
+
+
+async def _take(conn: Any, erasure: Erasure, request: Request, address: Address) -> int:
+    if request.segments[0] == "Patient":
+        return await _take_patient(conn, erasure, request.site.number, address)
+    return await erasure.take([address])
 
 
 async def _take_patient(conn: Any, erasure: Erasure, site: int, address: Address) -> int:

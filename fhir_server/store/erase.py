@@ -145,6 +145,7 @@ class Erasure:
             [one.version + 1 for one in doomed],
             [max(context.instant, one.updated + timedelta(milliseconds=1)) for one in doomed],
             [one.patient for one in doomed],
+            *(context.method, context.target),
         )
         self.erased |= {(one.type, one.id) for one in doomed}
 

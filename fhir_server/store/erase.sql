@@ -26,10 +26,11 @@ SELECT v.updated, v.body FROM unnest($1::bigint[]) AS wanted (pk) JOIN fhir.vers
 -- name: erase
 -- Takes all versions of locked resources away; the skeleton takes the next one, which says so, and their events follow.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
--- $10 keys, $11 types, $12 next versions, $13 instants, $14 former patients
+-- $10 keys, $11 types, $12 next versions, $13 instants, $14 former patients, $15 method, $16 target
 WITH source AS (
-    INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
-    VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9)
+    INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
+        method, target, deleted)
+    VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9, $15, $16, $3)
     ON CONFLICT DO NOTHING
 ), erased AS (
     SELECT pk, type, version, updated, patient, number::int - 1 AS entry

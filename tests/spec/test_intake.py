@@ -168,3 +168,14 @@ def test_the_request_id_is_echoed_without_control_characters(fhir: httpx.Client,
         given = fhir.get(address, headers={"X-Request-Id": sent.encode("latin-1")}).headers["x-request-id"]
         assert given == (echoed.strip() if echoed else given)
         assert given.isprintable() and given.isascii() and given
+
+
+def test_an_operation_that_changes_something_leaves_a_row_and_others_leave_none(
+    served: Served, fhir: httpx.Client, sender: str
+) -> None:
+    patient_id = fhir.post("/Patient", json={"resourceType": "Patient"}).json()["id"]
+    fhir.post("/Patient/nobody/$everything")
+    fhir.post(f"/Patient/{patient_id}/$purge")
+    fhir.post("/Patient/nobody-has-this-id/$purge")
+    told = [(row["target"], row["status"], row["deleted"]) for row in rows(served, 3, sender=sender)]
+    assert told == [("Patient", 201, 0), ("Patient/$purge", 200, 1), ("Patient/$purge", 404, 0)]

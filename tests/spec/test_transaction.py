@@ -490,3 +490,24 @@ def test_a_patch_that_cannot_be_made_fails_the_whole_and_names_its_entry(
     assert answer.status_code == status, answer.text
     assert answer.json()["issue"][0]["expression"][0].startswith("Bundle.entry[1]")
     assert hits(fhir, f"/Patient?identifier={marker}") == []
+
+
+def test_operations_run_after_the_writes_and_with_them(fhir: httpx.Client) -> None:
+    patient = {"resourceType": "Patient", "id": str(uuid.uuid4())}
+    tag = {"system": "urn:t", "code": "seen"}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [tag]}}]}
+    entries = [
+        asked("POST", f"Patient/{patient['id']}/$meta-add", parameters),
+        asked("GET", f"Patient/{patient['id']}/$everything"),
+        put(patient),
+    ]
+    answer = fhir.post("/", json=bundle(*entries))
+    assert answer.status_code == 200, answer.text
+    tagged, everything, written = answer.json()["entry"]
+    assert tagged["resource"]["parameter"][0]["valueMeta"]["tag"] == [tag]
+    assert [entry["resource"]["id"] for entry in everything["resource"]["entry"]] == [patient["id"]]
+    assert written["response"]["etag"] == 'W/"1"'
+    assert fhir.get(f"/Patient/{patient['id']}").json()["meta"]["versionId"] == "2"
+    entries[2] = asked("GET", "Patient/nobody-has-this-id")
+    assert fhir.post("/", json=bundle(*entries)).status_code == 404
+    assert fhir.get(f"/Patient/{patient['id']}").json()["meta"]["versionId"] == "2"

@@ -16,7 +16,7 @@ from fhir_server.server import Server
 from fhir_server.store import intake
 from fhir_server.store.intake import Arrival, Wanted
 
-SCOPE = {"method": "POST", "path": "/sites/north/fhir/Patient/17/$merge"}
+SCOPE = {"method": "POST", "path": "/sites/north/fhir/Patient/17/$purge"}
 
 
 async def _arrivals(databases: Databases) -> list[Arrival]:
@@ -39,7 +39,7 @@ async def test_a_refusal_is_a_row_after_the_flush(databases: Databases) -> None:
     await refusals.flush(server)
     await refusals.flush(server)
     (row,) = await _arrivals(databases)
-    assert (row.request_id, row.target, row.status, row.bytes, row.refused) == ("r1", "Patient/$merge", 400, 12, 1)
+    assert (row.request_id, row.target, row.status, row.bytes, row.refused) == ("r1", "Patient/$purge", 400, 12, 1)
 
 
 async def test_notes_wait_for_a_database_that_is_away(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
