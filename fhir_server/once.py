@@ -22,7 +22,7 @@ from fhir_server.store.answers import first_answer, keep_answer
 Work = Callable[[Any], Awaitable[Answer]]
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.01
-LOOKS, LOOK_EVERY_S = 20, 0.1
+LOOK_S, LOOK_EVERY_S = 3.0, 0.1
 
 
 async def once(server: Server, request: Request, work: Work) -> Answer:
@@ -55,12 +55,19 @@ async def _attempt(server: Server, request: Request, work: Work) -> Answer:
 async def _stands(server: Server, request: Request) -> bool:
     """Whether the write turned out to be committed. A row that is not there proves nothing yet: its transaction may
     still be ending, so it is looked for a while."""
-    for _ in range(LOOKS):
-        with suppress(Unavailable):
-            async with server.connection() as conn:
-                if await intake.stands(conn, request.context):
-                    return True
-        await asyncio.sleep(LOOK_EVERY_S)
+    try:
+        async with asyncio.timeout(LOOK_S):
+            while not await _found(server, request):
+                await asyncio.sleep(LOOK_EVERY_S)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _found(server: Server, request: Request) -> bool:
+    with suppress(Unavailable):
+        async with server.connection() as conn:
+            return await intake.stands(conn, request.context)
     return False
 
 
