@@ -73,17 +73,19 @@ def check_request(entry: BundleEntry, index: int) -> None:
     """Nothing, when the entry says what to do and where.
 
     Raises: BadRequest (400)"""
-    place = f"Bundle.entry[{index}].request"
     if not entry.method:
-        refuse("Say in request what to do: method and url.", place, "required")
+        refuse("Say in request what to do: method and url.", f"Bundle.entry[{index}].request", "required")
     if entry.method == "POST" and not entry.url.strip("/"):
-        refuse("A bundle's entries are no bundles to be processed; post each bundle by itself.", f"{place}.url")
+        text = "A bundle's entries are no bundles to be processed; post each bundle by itself."
+        refuse(text, f"Bundle.entry[{index}].request.url")
 
 
 def address(request: Request, url: str, index: int) -> tuple[tuple[str, ...], str]:
     """Segments below the site's base, and the query.
 
     Raises: BadRequest (400) for an address elsewhere"""
+    if url.isalpha():
+        return (url,), ""
     path, _, query = url.removeprefix(request.base).partition("?")
     if "://" in path or path.startswith("urn:"):
         place = f"Bundle.entry[{index}].request.url"
