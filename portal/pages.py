@@ -1,11 +1,13 @@
 """The pages, and the same reads as JSON.
 
-Enters: settings, and a call that tells what is stored and where each consumer stands. Leaves: routes.
+Enters: settings, a call that tells what is stored and where each consumer stands, and the OpenAPI document. Leaves:
+routes.
 
     /                              what is stored and where it stands (as JSON: /status.json)
     /search                        search in the reports
     /search/choices.json           what the filters of a search may hold
     /reports/{site}/{type}/{id}    one report with its whole text
+    /docs                          what is served over HTTP (as JSON: /openapi.json)
 """
 
 from __future__ import annotations
@@ -34,17 +36,18 @@ Status = Callable[[], Awaitable[Mapping[str, Any]]]
 STATIC = {"portal.css": "text/css; charset=utf-8", "ecluse.svg": "image/svg+xml"}
 
 
-def routes(settings: Settings, status: Status) -> list[BaseRoute]:
+def routes(settings: Settings, status: Status, document: Mapping[str, Any]) -> list[BaseRoute]:
     """The routes of the portal.
 
-    status: what /status.json answers
+    status: what /status.json answers; document: what /openapi.json answers
     """
-    portal = Portal(Reader(settings.data / "index"), status)
+    portal = Portal(Reader(settings.data / "index"), status, document)
     return [
         Route("/", portal.home),
         Route("/search", portal.search),
         Route("/search/choices.json", portal.choices),
         Route("/reports/{site}/{type}/{id}", portal.report),
+        Route("/docs", portal.docs),
         Route("/static/{name}", portal.static),
     ]
 
@@ -52,9 +55,10 @@ def routes(settings: Settings, status: Status) -> list[BaseRoute]:
 class Portal:
     """The endpoints; they keep nothing between requests."""
 
-    def __init__(self, reader: IndexReader, status: Status) -> None:
+    def __init__(self, reader: IndexReader, status: Status, document: Mapping[str, Any]) -> None:
         self._reader = reader
         self._status = status
+        self._document = document
 
     @answered
     async def home(self, request: Request) -> Response:
@@ -118,6 +122,11 @@ class Portal:
         text = Markup(marked(entry.text, places, lines=True))  # noqa: S704 - marked() escapes the report
         addresses = _addresses(entry.key)
         return page("report.html", entry=entry, text=text, places=len(places), asked=wanted, addresses=addresses)
+
+    @answered
+    async def docs(self, request: Request) -> Response:
+        """What is served over HTTP."""
+        return page("docs.html", document=self._document)
 
     async def static(self, request: Request) -> Response:
         """A file that the pages need."""

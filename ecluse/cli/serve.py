@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import intake, status
+from ecluse.cli.openapi import document
 from ecluse.cli.workers import Workers
 from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
@@ -129,6 +130,9 @@ def application(settings: Settings) -> ASGIApp:
         except EcluseError as error:
             return JSONResponse({"error": "; ".join(issue.text for issue in error.issues)}, error.status)
 
+    async def openapi_json(_: Request) -> Response:
+        return JSONResponse(document())
+
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(status.prometheus(await present()), media_type="text/plain; version=0.0.4")
 
@@ -141,7 +145,8 @@ def application(settings: Settings) -> ASGIApp:
             Route("/issues", issues_of(lambda: fhir.server)),
             Route("/issues/counts", counts_of(lambda: fhir.server)),
             Route("/intake.json", intake_json),
-            *portal_routes(settings, present),
+            Route("/openapi.json", openapi_json),
+            *portal_routes(settings, present, document()),
         ],
     )
     answering = allowing_origins(fhir, settings.cors_origins)

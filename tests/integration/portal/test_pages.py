@@ -17,6 +17,12 @@ from ecluse.index.protocol import Entry
 from ecluse.index.tantivy import Writer
 from portal.pages import routes
 
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"version": "1", "summary": "A server <b>"},
+    "tags": [{"name": "state", "description": "How it is."}],
+    "paths": {"/health": {"parameters": [], "get": {"tags": ["state"], "summary": "Whether it answers."}}},
+}
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 JSON = {"Accept": "application/json"}
 ATTACK = '<script>alert(1)</script> toux "><img src=x onerror=alert(2)>'
@@ -81,7 +87,7 @@ async def portal(data: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def _client(data: Path, status: Any) -> httpx.AsyncClient:
-    app = Starlette(routes=routes(Settings(data=data), status))
+    app = Starlette(routes=routes(Settings(data=data), status, DOCUMENT))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal")
 
 
@@ -274,3 +280,12 @@ async def test_no_log_holds_what_was_searched(portal: httpx.AsyncClient, caplog:
         for address in ("/search?q=canari", "/search?q=%22canari", "/reports/default/DocumentReference/canari"):
             await portal.get(address, headers=PAGE)
     assert not [record for record in caplog.records if record.name.startswith("ecluse")]
+
+
+async def test_the_api_is_a_page_made_of_its_document(portal: httpx.AsyncClient) -> None:
+    answer = await portal.get("/docs", headers=PAGE)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<code><b>GET</b> /health</code>" in answer.text
+    assert "Whether it answers." in answer.text
+    assert "A server &lt;b&gt;" in answer.text
