@@ -24,6 +24,7 @@ MOST_ISSUES: Final = 200
 """Further problems are not listed: nobody reads them, and finding them all would cost seconds on a hostile body."""
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
+_SPACES = re.compile(r"[ \t\r\n]+")
 _STRING = r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _TOKEN = re.compile(rf"([{{}}\[\],:])|({_STRING})|(?:{_NUMBER}|true|false|null)(?![0-9A-Za-z.+-])")
@@ -151,7 +152,8 @@ class _Scan:
             )
         if rest[0] == "'":
             return 'JSON has no single quotes: write "text".'
-        return f"This is not JSON: {rest.split()[0]!r}."
+        word, *_ = _SPACES.split(rest, 1)
+        return f"This is not JSON: {word!r}."
 
     def add(self, text: str, code: str) -> None:
         line = self.text.count("\n", 0, self.at) + 1

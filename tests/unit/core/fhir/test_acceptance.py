@@ -93,6 +93,7 @@ MALFORMED = [
     (b"[]", ""),
     (b'"Patient"', ""),
     (b"{", ""),
+    (b"[\x1f", "[0]"),
     (b'{"resourceType":"Patient"', "Patient.resourceType"),
     (b'{"resourceType":"Patient"} x', "Patient"),
     (PATIENT % b'"active":tru', "Patient.active"),

@@ -1,0 +1,1 @@
+"""Requests that nobody should send: the server refuses each and goes on."""
