@@ -1,5 +1,7 @@
 """create: a new resource under an id of the server's; with If-None-Exist only when nothing matches.
 
+A search in the address, `POST /Patient?identifier=…`, is no part of R4. Some clients (fhirpy's get_or_create) mean
+If-None-Exist by it, and nothing else can be meant: it is read as such, not ignored.
 Spec: http://hl7.org/fhir/R4/http.html#create, http://hl7.org/fhir/R4/http.html#ccreate
 """
 
@@ -36,7 +38,7 @@ async def create(server: Server, request: Request) -> Answer:
 async def _written(conn: Any, server: Server, request: Request, wish: Intent) -> Written:
     """What was written, or the one match that stands already. The lock comes first, so that the search sees other
     winners."""
-    criteria = request.headers.get("if-none-exist")
+    criteria = request.headers.get("if-none-exist") or conditions.asked_in(request.query)
     if criteria:
         await conditions.lock_conditions(conn, request.site.number, [(wish.type, criteria)])
         found = await conditions.only_match(conn, request.site.number, wish.type, criteria)

@@ -75,8 +75,16 @@ def several(resource_type: str, criteria: str) -> PreconditionFailed:
 
 def _name(site: int, resource_type: str, criteria: str) -> str:
     """One text for a condition, however it is written."""
-    asked = [pair for pair in parse_qsl(criteria_of(criteria)) if pair[0] not in CONTROLS]
-    return f"{site} {resource_type} {sorted(asked)}"
+    return f"{site} {resource_type} {sorted(_asked(criteria_of(criteria)))}"
+
+
+def asked_in(query: str) -> str:
+    """The query of an address when it asks for resources, and does not only say how to answer; else nothing."""
+    return query if _asked(query) else ""
+
+
+def _asked(criteria: str) -> list[tuple[str, str]]:
+    return [pair for pair in parse_qsl(criteria) if pair[0] not in CONTROLS]
 
 
 def criteria_of(text: str) -> str:

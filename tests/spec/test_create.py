@@ -95,3 +95,16 @@ def test_a_key_used_for_another_body_answers_409(fhir: httpx.Client) -> None:
     fhir.post("/Patient", json=PATIENT, headers=headers)
     answer = fhir.post("/Patient", json={**PATIENT, "gender": "female"}, headers=headers)
     assert answer.status_code == 409
+
+
+def test_a_condition_in_the_address_is_not_ignored(fhir: httpx.Client) -> None:
+    value = str(uuid.uuid4())
+    patient = {"resourceType": "Patient", "identifier": [{"system": "urn:test", "value": value}]}
+    address = f"/Patient?identifier=urn:test|{value}&_format=json"
+    first, second = fhir.post(address, json=patient), fhir.post(address, json=patient)
+    assert [first.status_code, second.status_code] == [201, 200]
+    assert first.json() == second.json()
+    assert fhir.post("/Patient?_format=json&_pretty=true", json=patient).status_code == 201
+    refused = fhir.post("/Patient?nonsense=1", json=patient)
+    assert refused.status_code == 400
+    assert "nonsense" in refused.text

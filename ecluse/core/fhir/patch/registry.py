@@ -31,15 +31,26 @@ def _read_resource(data: bytes) -> Callable[[dict[str, Any]], Any]:
     """A FHIRPath Patch, or the Binary in which a bundle's entry carries a patch of another format.
 
     Spec: http://hl7.org/fhir/R4/http.html#patch"""
-    try:
-        is_binary = msgspec.json.decode(data, type=_Peek).resourceType == "Binary"
-    except REFUSED:
-        is_binary = False
-    if not is_binary:
+    if _type_of(data) != "Binary":
         return fhirpath_patch.read(data)
     binary = accept("Binary", data)
     media = binary["contentType"].partition(";")[0].strip().lower()
     return _reader(media)(b64decode(binary.get("data", "")))
+
+
+def _read_json(data: bytes) -> Callable[[dict[str, Any]], Any]:
+    """A patch whose sender says no more than JSON: an array is a JSON Patch, an object a FHIRPath Patch when it is a
+    resource that can hold one, else a merge patch, as fhirpy sends it."""
+    if data.lstrip()[:1] == b"[":
+        return json_patch.read(data)
+    return _read_resource(data) if _type_of(data) in ("Parameters", "Binary") else merge_patch.read(data)
+
+
+def _type_of(data: bytes) -> str:
+    try:
+        return msgspec.json.decode(data, type=_Peek).resourceType
+    except REFUSED:
+        return ""
 
 
 def _reader(media: str) -> Reader:
@@ -53,7 +64,7 @@ FORMATS: dict[str, Reader] = {
     "application/json-patch+json": json_patch.read,
     "application/xml-patch+xml": xml_patch.read,
     "application/fhir+json": _read_resource,
-    "application/json": _read_resource,
+    "application/json": _read_json,
     "application/merge-patch+json": merge_patch.read,
 }
 """What reads a patch of each media type. JSON Merge Patch is no part of FHIR R4."""
