@@ -8,11 +8,15 @@ Spec: https://spec.openapis.org/oas/v3.1.0
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from inspect import getdoc
 from typing import Any
 
 from ecluse.core.fhir import types
+from ecluse.core.fhir.patch.registry import FORMATS as PATCHES
 from fhir_server.http import routes
+from fhir_server.http.formats import FHIR_XML
+from fhir_server.http.request import FHIR_JSON
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.registry import Interaction, operations
 
@@ -29,8 +33,7 @@ ADDRESSES = {
 }
 LEVELS = {"system": "", "type": "/{type}", "instance": "/{type}/{id}", "version": "/{type}/{id}/_history/{version}"}
 FORMS = ("application/x-www-form-urlencoded",)
-FORMATS = ("application/fhir+json", "application/fhir+xml")
-PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/fhir+json")
+FORMATS = (FHIR_JSON, FHIR_XML)
 STATUSES = {
     "200": "The resource, the bundle, or an OperationOutcome.",
     "201": "A first version was written; Location names it.",
@@ -96,13 +99,13 @@ def _call(method: str, text: str, bodies: Iterable[str]) -> dict[str, Any]:
 
 def _content(media: Iterable[str]) -> dict[str, Any]:
     schema = {"schema": {"$ref": "#/components/schemas/Resource"}}
-    return {one: {} if one in (*FORMS, *PATCHES[:2]) or one.endswith("xml") else schema for one in media}
+    return {one: schema if one == FHIR_JSON else {} for one in media}
 
 
 def _bodies(address: str, method: str) -> tuple[str, ...]:
     if address.endswith("_search"):
         return FORMS
-    return {"POST": FORMATS, "PUT": FORMATS, "PATCH": PATCHES}.get(method, ())
+    return {"POST": FORMATS, "PUT": FORMATS, "PATCH": tuple(PATCHES)}.get(method, ())
 
 
 def _parameters(address: str) -> list[dict[str, str]]:
@@ -115,4 +118,6 @@ def _in_path(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _first_line(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
     return (getdoc(function) or "").partition("\n")[0]

@@ -11,35 +11,28 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any
 
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecluse.bus import epoch, partitions
 from ecluse.bus.wakeup import Notifier
-from ecluse.cli import intake, status
-from ecluse.cli.openapi import document
+from ecluse.cli.endpoints import routes
 from ecluse.cli.workers import Workers
 from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.embedded import running
-from ecluse.core.errors import EcluseError, Unavailable
+from ecluse.core.errors import Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.bulk import runner
 from fhir_server.http.address import ROOTS
 from fhir_server.http.origins import allowing_origins
 from fhir_server.http.protocol import Protocol
-from fhir_server.profiles.answers import counts_of, issues_of
 from fhir_server.server import Server
 from fhir_server.store import retention, statistics
-from portal.pages import routes as portal_routes
 
 BACKLOG = 2048
 
@@ -109,46 +102,7 @@ def application(settings: Settings) -> ASGIApp:
             await asyncio.wait(upkeep)
             await fhir.refusals.flush(fhir.server)
 
-    async def present() -> dict[str, Any]:
-        return await status.present(settings, fhir.server.databases)
-
-    async def health(_: Request) -> Response:
-        try:
-            async with fhir.server.connection() as conn:
-                await conn.fetchval("SELECT 1")
-        except EcluseError as error:
-            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
-        return JSONResponse({"status": "ok"})
-
-    async def status_json(_: Request) -> Response:
-        return JSONResponse(await present())
-
-    async def intake_json(request: Request) -> Response:
-        try:
-            async with fhir.server.connection() as conn:
-                return JSONResponse(await intake.listed(conn, request.query_params))
-        except EcluseError as error:
-            return JSONResponse({"error": "; ".join(issue.text for issue in error.issues)}, error.status)
-
-    async def openapi_json(_: Request) -> Response:
-        return JSONResponse(document())
-
-    async def metrics(_: Request) -> Response:
-        return PlainTextResponse(status.prometheus(await present()), media_type="text/plain; version=0.0.4")
-
-    others = Starlette(
-        lifespan=lifespan,
-        routes=[
-            Route("/health", health),
-            Route("/metrics", metrics),
-            Route("/status.json", status_json),
-            Route("/issues", issues_of(lambda: fhir.server)),
-            Route("/issues/counts", counts_of(lambda: fhir.server)),
-            Route("/intake.json", intake_json),
-            Route("/openapi.json", openapi_json),
-            *portal_routes(settings, present, document()),
-        ],
-    )
+    others = Starlette(lifespan=lifespan, routes=routes(settings, fhir))
     answering = allowing_origins(fhir, settings.cors_origins)
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
