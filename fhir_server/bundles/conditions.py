@@ -20,16 +20,13 @@ from fhir_server.interactions.delete import bound
 from fhir_server.server import Server
 from fhir_server.store.conditions import lock_conditions, only_match, several
 
-ORDER = {"DELETE": 0, "PUT": 1, "PATCH": 1, "POST": 2}
-"""Deletes first: a conditional create does not find what its own transaction deletes."""
-
 
 async def settle(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, str]:
-    """Index of entry → id of the conditional creates whose resource stands already; the other conditional steps get
-    their targets.
+    """Index of entry → id of the conditional creates whose resource stands already, and is not deleted here; the other
+    conditional steps get their targets.
 
     Raises: PreconditionFailed (412) when a condition has several matches or two entries mean one resource"""
-    wanted = sorted((step for step in steps if step.criteria and step.type), key=lambda step: ORDER[step.method])
+    wanted = [step for step in steps if step.criteria and step.type]
     if not wanted:
         return {}
     await lock_conditions(conn, request.site.number, [(step.type, step.criteria) for step in wanted])
@@ -40,8 +37,10 @@ async def settle(conn: Any, server: Server, request: Request, steps: Sequence[St
         except EcluseError as error:
             placed(error, step.index)
             raise
-        if match is not None and not _deletes(steps, step.type, match):
+        if match is not None:
             found[step.index] = match
+    gone = {(name, id_) for step in steps if step.method == "DELETE" for _, name, id_ in _identities(step, {})}
+    found = {index: match for index, match in found.items() if (steps[index].type, match) not in gone}
     _check(steps, wanted, found)
     return found
 
@@ -63,12 +62,6 @@ async def _settle(conn: Any, server: Server, request: Request, step: Step) -> st
         step.target = await update_target(conn, site, step.type, step.criteria, step.resource.get("id"))
     step.id = step.target.id
     return None
-
-
-def _deletes(steps: Sequence[Step], resource_type: str, resource_id: str) -> bool:
-    return (resource_type, resource_id) in {
-        (name, id_) for step in steps if step.method == "DELETE" for _, name, id_ in _identities(step, {})
-    }
 
 
 def _identities(step: Step, found: Mapping[int, str]) -> Iterator[tuple[Step, str, str]]:

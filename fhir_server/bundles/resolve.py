@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ecluse.core.errors import Issue, PreconditionFailed
-from ecluse.core.fhir import json
+from ecluse.core.errors import BadRequest, EcluseError, Issue, PreconditionFailed
+from ecluse.core.fhir import json, types
 from ecluse.core.fhir.patch.registry import Change
 from ecluse.core.fhir.references import conditional_references, rewrite
 from fhir_server.bundles.plan import RESTFUL, Step
@@ -37,12 +38,13 @@ async def resolve(conn: Any, request: Request, steps: Sequence[Step], found: Map
     """
     wanted = await _conditional_targets(steps)
     late = [target for target in wanted if _is_late(target, steps)]
-    names = Names(request.base, steps, found, await _matches(conn, request, [t for t in wanted if t not in late]))
+    matched = await _matches(conn, request, steps, [target for target in wanted if target not in late])
+    names = Names(request.base, steps, found, matched)
     await _rewrite(steps, found, names)
     if late:
         await conn.execute("SAVEPOINT late")
         await trial()
-        matched = await _matches(conn, request, late)
+        matched = await _matches(conn, request, steps, late)
         await conn.execute("ROLLBACK TO SAVEPOINT late")
         await _rewrite(steps, found, Names(request.base, (), found, matched))
         names.targets |= matched
@@ -117,28 +119,48 @@ def _is_late(target: str, steps: Sequence[Step]) -> bool:
     return any(step.type and (chained or step.type == resource_type) for step in steps)
 
 
-async def _matches(conn: Any, request: Request, targets: Sequence[str]) -> dict[str, str]:
-    """Conditional reference → literal one, of those that have a match."""
+async def _matches(conn: Any, request: Request, steps: Sequence[Step], targets: Sequence[str]) -> dict[str, str]:
+    """Conditional reference → literal one, of those that have a match.
+
+    Raises: BadRequest (400) for a search that cannot be read, PreconditionFailed (412) for one with several matches
+    """
     matched: dict[str, str] = {}
     for target in targets:
         resource_type, _, criteria = target.partition("?")
-        match = await conditions.only_match(conn, request.site.number, resource_type, criteria)
+        try:
+            match = await _match(conn, request, resource_type, criteria)
+        except EcluseError as error:
+            places = [f"Bundle.entry[{step.index}].resource" for step in steps if _refers(step, target)]
+            error.issues = tuple(replace(issue, expression=place) for place in places for issue in error.issues)
+            if not places:
+                continue
+            raise
         if match is not None:
             matched[target] = f"{resource_type}/{match}"
     return matched
 
 
+async def _match(conn: Any, request: Request, resource_type: str, criteria: str) -> str | None:
+    if resource_type not in types.number_of:
+        raise BadRequest("FHIR R4 has no resource type of this name.", diagnostics=f"{resource_type}?{criteria}")
+    return await conditions.only_match(conn, request.site.number, resource_type, criteria)
+
+
 def _refuse_unmatched(steps: Sequence[Step], missing: Sequence[str]) -> None:
     """Raises: PreconditionFailed (412) when a reference, and no other text, has no match"""
-    if issues := [issue for step in steps for issue in _unmatched(step, missing)]:
+    text = "Nothing matches this conditional reference; load its resource first, or refer to it by id."
+    issues = [
+        Issue(text, f"Bundle.entry[{step.index}].resource", target, "not-found")
+        for step in steps
+        for target in missing
+        if _refers(step, target)
+    ]
+    if issues:
         raise PreconditionFailed(issues=issues)
 
 
-def _unmatched(step: Step, missing: Sequence[str]) -> list[Issue]:
-    """An issue for each reference of this entry, and not other text, that has no match."""
+def _refers(step: Step, target: str) -> bool:
+    """Whether an entry refers by this condition, rather than holding it as some other text."""
     if step.resource is None:
-        return []
-    text = "Nothing matches this conditional reference; load its resource first, or refer to it by id."
-    place = f"Bundle.entry[{step.index}].resource"
-    wanted = {target for _, target in conditional_references(step.type, step.resource) if target in missing}
-    return [Issue(text, place, target, "not-found") for target in sorted(wanted)]
+        return step.change is not None and json.encode(target) in bytes(step.entry.resource or b"")
+    return any(found == target for _, found in conditional_references(step.type, step.resource))

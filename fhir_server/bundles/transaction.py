@@ -137,7 +137,8 @@ async def _read_entry(server: Server, request: Request, step: Step) -> dict[str,
         own = request_of(request, step.entry, step.index)
         answer = await dispatch(server, own)
     except Exception as error:
-        raise placed(error, step.index) from error
+        placed(error, step.index)
+        raise
     if answer.status >= 400:
         text = f"This entry was answered with {status(answer.status)}, so the whole transaction was refused."
         raise Unprocessable(text, expression=f"Bundle.entry[{step.index}]")

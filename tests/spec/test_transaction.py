@@ -511,3 +511,21 @@ def test_operations_run_after_the_writes_and_with_them(fhir: httpx.Client) -> No
     entries[2] = asked("GET", "Patient/nobody-has-this-id")
     assert fhir.post("/", json=bundle(*entries)).status_code == 404
     assert fhir.get(f"/Patient/{patient['id']}").json()["meta"]["versionId"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [("Practitioner?nothing=x", 400), ("Fee?identifier=x", 400), ("Organization?identifier=urn:t|%s", 412)],
+)
+def test_a_conditional_reference_that_cannot_be_resolved_names_its_entry(
+    fhir: httpx.Client, wanted: str, status: int
+) -> None:
+    value = str(uuid.uuid4())
+    for _ in range(2):
+        fhir.post("/Organization", json=person("Organization", value))
+    reference = {"reference": wanted.replace("%s", value)}
+    answer = fhir.post(
+        "/", json=bundle(post({"resourceType": "Patient"}), post(observation("x", performer=[reference])))
+    )
+    assert answer.status_code == status, answer.text
+    assert [issue["expression"] for issue in answer.json()["issue"]] == [["Bundle.entry[1].resource"]]
