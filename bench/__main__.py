@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import bulk, freshness, ingest, requests
+from bench import bulk, freshness, ingest, requests, validation
 from bench.report import Figure, as_json, show
 from bench.server import Server
 
@@ -41,6 +41,7 @@ async def measure(options: argparse.Namespace, data: Path) -> list[Figure]:
         alone.start()
         figures = await ingest.beside_the_limit(alone, files)
         alone.stop()
+        figures += await validation.figures(data / "flagged", files)
         server.start()
         figures += await _under_load(server, files, options.seconds)
         server.stop()

@@ -53,12 +53,16 @@ async def figures(server: Server, files: list[Path]) -> list[Figure]:
 
 async def beside_the_limit(server: Server, files: list[Path]) -> list[Figure]:
     """Ingest with validation, index and outbox but no consumer, and the limit of the same run."""
+    figure = await alone(server, files, f"ingest at {AT_THE_LIMIT}, server alone")
+    return [figure, *await _limit(server.ecluse("dsn"), figure.value)]
+
+
+async def alone(server: Server, files: list[Path], name: str) -> Figure:
+    """Ingest without consumers, once statements are prepared and checks compiled."""
     patients = await _patients(server, files)
     await drive(server.port, patients[::WARM_UP], AT_THE_LIMIT)
     rest = [call for place, call in enumerate(patients) if place % WARM_UP]
-    name = f"ingest at {AT_THE_LIMIT}, server alone"
-    alone = await _at(server, name, rest, AT_THE_LIMIT)
-    return [alone, *await _limit(server.ecluse("dsn"), alone.value)]
+    return await _at(server, name, rest, AT_THE_LIMIT)
 
 
 async def _patients(server: Server, files: list[Path]) -> list[Call]:
