@@ -19,6 +19,7 @@ from fhir_server.http.request import FHIR_JSON, Answer, Request
 from fhir_server.operations.operation import Level, Operation
 from fhir_server.operations.registry import declared
 from fhir_server.server import Server
+from fhir_server.store import guides
 from fhir_server.terminology.capabilities import terminology_capabilities
 from mappers.search.registry import searchable
 
@@ -40,8 +41,10 @@ async def capabilities(server: Server, request: Request) -> Answer:
     """200 with the CapabilityStatement, or with the TerminologyCapabilities when `mode` asks for them."""
     if "mode=" in request.query and dict(parse_qsl(request.query)).get("mode") == "terminology":
         return await terminology_capabilities(server, request, _software())
+    async with server.connection() as conn:
+        profiles = await guides.profiles(conn)
     statement = {
-        **_statement(server.settings.conditional_delete),
+        **_with_profiles(_statement(server.settings.conditional_delete), profiles),
         "implementation": {"description": "Écluse", "url": request.base},
     }
     return Answer(200, json.encode(statement))
@@ -68,6 +71,18 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _with_profiles(statement: dict[str, Any], profiles: dict[str, list[str]]) -> dict[str, Any]:
+    """The statement with the profiles of installed guides."""
+    if not profiles:
+        return statement
+    (rest,) = statement["rest"]
+    told = [
+        {**one, "supportedProfile": profiles[one["type"]]} if one["type"] in profiles else one
+        for one in rest["resource"]
+    ]
+    return {**statement, "rest": [{**rest, "resource": told}]}
 
 
 def _software() -> dict[str, str]:

@@ -82,6 +82,14 @@ async def index(conn: Any) -> dict[str, Entry]:
     return found
 
 
+async def profiles(conn: Any) -> dict[str, list[str]]:
+    """The profiles of installed packages, by the type that they are for."""
+    found: dict[str, list[str]] = {}
+    for kind, url in await conn.fetch(SQL["profiles"]):
+        found.setdefault(kind, []).append(url)
+    return found
+
+
 async def bodies(conn: Any, keys: Iterable[int]) -> dict[int, bytes]:
     """Definitions by their keys."""
     return dict(map(tuple, await conn.fetch(SQL["bodies"], list(keys))))

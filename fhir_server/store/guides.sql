@@ -43,9 +43,5 @@ ORDER BY d.package, d.pk;
 SELECT pk, body FROM guide.definition WHERE pk = ANY ($1::int[]);
 
 -- name: profiles
--- The profiles of installed packages, by what they are for.
-SELECT d.describes, d.url, d.version, p.name AS package
-FROM guide.definition d
-JOIN guide.package p ON p.pk = d.package
-WHERE d.describes NOT IN ('', 'Extension')
-ORDER BY d.describes, d.url, d.version;
+-- The profiles of installed packages, with what they are for.
+SELECT d.describes, d.url FROM guide.definition d WHERE d.describes NOT IN ('', 'Extension') GROUP BY d.describes, d.url ORDER BY d.url;

@@ -307,3 +307,10 @@ def test_a_value_set_that_only_the_site_has_is_asked_for(
         ["Bundle.entry[1].resource.code"],
         ["Bundle.entry[2].resource.code"],
     ]
+
+
+def test_the_profiles_of_installed_guides_are_declared(fhir: httpx.Client) -> None:
+    (rest,) = fhir.get("/metadata").json()["rest"]
+    declared = {one["type"]: one.get("supportedProfile", []) for one in rest["resource"]}
+    assert URL in declared["Patient"]
+    assert declared["Account"] == []

@@ -20,12 +20,15 @@ NPM = "npm:"
 
 @dataclass(slots=True)
 class Gathered:
-    """What came together. installed: name → versions; missing: names that nobody has, with who wants them"""
+    """What came together. installed: name → versions; missing, absent: packages that nobody has, with who wants them;
+    absent: the registry that the one who wants it came from does not have it, so nothing can be done"""
 
     installed: dict[str, set[str]]
     packages: dict[str, Package] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    from_registry: set[str] = field(default_factory=set)
 
     def versions(self, name: str) -> set[str]:
         """The versions of a package that are installed or come along."""
@@ -37,7 +40,8 @@ async def gather(wanted: Iterable[str], installed: dict[str, set[str]], *, allow
     """All packages of an installation.
 
     wanted: paths and npm:NAME@VERSION
-    Raises: Unprocessable with the dependencies that are missing, unless these are allowed; and what reading raises
+    Raises: Unprocessable with the dependencies that are missing, unless these are allowed or the registry does not have
+    them; and what reading raises
     """
     gathered = Gathered(installed)
     by_npm: list[Package] = []
@@ -45,6 +49,7 @@ async def gather(wanted: Iterable[str], installed: dict[str, set[str]], *, allow
         package = await _wanted(one)
         gathered.packages[package.id] = package
         if one.startswith(NPM):
+            gathered.from_registry.add(package.id)
             by_npm.append(package)
     await _follow(gathered, by_npm)
     for package in list(gathered.packages.values()):
@@ -92,6 +97,7 @@ async def _follow(gathered: Gathered, waiting: list[Package]) -> None:
             found = await _fetched(name, version)
             if found is not None:
                 gathered.packages[found.id] = found
+                gathered.from_registry.add(found.id)
                 waiting.append(found)
 
 
@@ -109,6 +115,7 @@ def _settle(gathered: Gathered, package: Package, name: str, version: str) -> No
     """Notes a dependency that is missing, or there in another version."""
     there = gathered.versions(name)
     if not there:
-        gathered.missing.setdefault(f"{name}@{version}", package.id)
+        lacking = gathered.absent if package.id in gathered.from_registry else gathered.missing
+        lacking.setdefault(f"{name}@{version}", package.id)
     elif version not in there:
         gathered.notes.append(f"{package.id} was made for {name}@{version}; {', '.join(sorted(there))} is taken.")

@@ -36,7 +36,7 @@ async def install(settings: Settings, wanted: Sequence[str], *, allow_missing: b
         console.print(f"{package.id}: {len(package.definitions)} definitions, {profiles} profiles", highlight=False)
     for note in gathered.notes:
         console.print(f"note: {note}", highlight=False)
-    for name, who in gathered.missing.items():
+    for name, who in (gathered.missing | gathered.absent).items():
         console.print(f"missing: {name}, wanted by {who}; what it defines is not checked", highlight=False)
 
 

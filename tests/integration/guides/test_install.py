@@ -147,6 +147,12 @@ async def test_npm_brings_a_guide_with_all_that_it_depends_on() -> None:
     assert not gathered.missing
 
 
+async def test_what_the_registry_does_not_have_is_named_and_left_out() -> None:
+    gathered = await gather(["npm:hl7.fhir.uv.ips@2.0.0"], {}, allow_missing=False)
+    assert gathered.absent == {"hl7.fhir.uv.ipa@1.1.0": "hl7.fhir.uv.ips@2.0.0"}
+    assert {one.name for one in gathered.packages.values()} >= {"hl7.fhir.uv.ips", "hl7.terminology.r4"}
+
+
 async def test_npm_says_which_package_or_version_there_is_not() -> None:
     with pytest.raises(NotFound, match=r"no hl7\.fhir\.uv\.ips@0\.0\.7"):
         await gather(["npm:hl7.fhir.uv.ips@0.0.7"], {}, allow_missing=False)

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir.definitions.structures import structures
 from ecluse.core.fhir.validation.profiles.checks import any_of
 from ecluse.core.fhir.validation.profiles.compile import NOTHING, Compiler
 from ecluse.core.fhir.validation.profiles.element import Node
-from ecluse.core.fhir.validation.profiles.library import Library, is_base_type
+from ecluse.core.fhir.validation.profiles.library import Library, NotLoaded, is_base_type
 from ecluse.core.fhir.validation.profiles.run import Check, Item, Run
 from ecluse.core.fhir.validation.profiles.tree import tree_of
 from ecluse.core.fhir.validation.profiles.value_sets import Members, ValueSets
+
+UNREADABLE = (Unprocessable, KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+"""What a definition raises that is none: guides are other people's files. It is told with each resource."""
 
 
 class Profile(NamedTuple):
@@ -47,7 +51,14 @@ class Profiles:
         Raises: NotLoaded
         """
         if canonical not in self._trees:
-            self._trees[canonical] = self._tree(canonical)
+            self._trees[canonical] = None  # the answer to a base that leads back to itself
+            try:
+                self._trees[canonical] = self._tree(canonical)
+            except NotLoaded:
+                del self._trees[canonical]
+                raise
+            except UNREADABLE:
+                self._trees[canonical] = None
         return self._trees[canonical]
 
     def _tree(self, canonical: str) -> Node | None:
@@ -64,7 +75,10 @@ class Profiles:
         Raises: NotLoaded
         """
         if canonical not in self._profiles:
-            self._profiles[canonical] = self._compiled(canonical)
+            try:
+                self._profiles[canonical] = self._compiled(canonical)
+            except UNREADABLE:
+                self._profiles[canonical] = None
         return self._profiles[canonical]
 
     def _compiled(self, canonical: str) -> Profile | None:
@@ -82,7 +96,9 @@ class Profiles:
         profile = None if is_base_type(canonical) else self.profile(canonical)
         if profile is None:
             if not is_base_type(canonical):
-                run.unchecked[f"the profile {canonical}, which is not installed"] = None
+                known = self.library.entry(canonical) is not None
+                why = "whose definition cannot be read" if known else "which is not installed"
+                run.unchecked[f"the profile {canonical}, {why}"] = None
             return is_base_type(canonical)
         key = (id(item.value), profile.url)
         if key not in run.busy:

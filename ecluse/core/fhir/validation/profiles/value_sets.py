@@ -66,7 +66,10 @@ class ValueSets:
         Raises: NotLoaded when the library was not asked yet for what it takes to know
         """
         if canonical not in self._tests:
-            self._tests[canonical] = self._test(canonical)
+            try:
+                self._tests[canonical] = self._test(canonical)
+            except (KeyError, TypeError, ValueError, AttributeError):  # other people's files
+                self._tests[canonical] = _unknown
         return self._tests[canonical](coded)
 
     def _test(self, canonical: str) -> Test:

@@ -185,3 +185,26 @@ def test_one_of_several_profiles_of_a_type_has_to_hold() -> None:
     assert findings(observation(code={"id": "a", "extension": []}), either, *parts) == [
         ("Observation.code", "structure")
     ]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        [],
+        [{"id": "Observation.code", "max": "x"}],
+        [{"path": "Observation.code", "min": "one"}],
+        [{"path": "Observation.code", "type": "Coding"}],
+        "x",
+    ],
+)
+def test_a_definition_that_cannot_be_read_is_told_and_hinders_nothing(elements: Any) -> None:
+    broken = {**profile("Observation"), "differential": {"element": elements}}
+    (issue,) = issues(observation(), broken)
+    assert (issue.severity, issue.code) == ("information", "not-supported")
+    assert issue.diagnostics == f"not checked: the profile {URL}, whose definition cannot be read"
+
+
+def test_bases_that_lead_back_to_themselves_end() -> None:
+    one = profile("Observation", {"id": "subject", "min": 1}, base=URL + "-other")
+    other = profile("Observation", {"id": "value[x]", "min": 1}, url=URL + "-other", base=URL)
+    assert set(findings(observation(), one, other)) >= {("Observation.subject", "required")}
