@@ -76,6 +76,8 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
             placed(error, index)
             issues.extend(_coded(error))
             refusals.add(type(error))
+    if request.validation is not None:
+        request.validation.settle()
     clashes = _clashes(steps)
     if issues or clashes:
         broken_rules_only = refusals == {Unprocessable} and not clashes

@@ -23,6 +23,9 @@ from fhir_server.store import resources
 
 MODES = ("create", "update", "delete", "profile")
 R4 = "http://hl7.org/fhir/StructureDefinition/"
+PROFILES_LATER = Issue(
+    "Profiles are checked when the structure is right: mend that first.", code="informational", severity="information"
+)
 NOTHING_WRONG = Issue("Nothing is wrong with this resource.", code="informational", severity="information")
 
 
@@ -44,6 +47,8 @@ async def validate(server: Server, request: Request, parameters: Parameters) -> 
         if resource is not None:
             asked = [url for url in parameters.texts("profile") if url.partition("|")[0] != f"{R4}{resource_type}"]
             issues += await profile_report(server, request.site, resource, asked, place)
+        elif parameters.all("profile"):
+            issues.append(PROFILES_LATER)
     ranked = sorted(issues, key=lambda issue: RANK[issue.severity])
     return Answer(200, json.encode(operation_outcome(ranked or [NOTHING_WRONG])))
 

@@ -7,20 +7,17 @@ anything is committed, so that work which begins again does nothing twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from ecluse.core.errors import EcluseError, Issue
+from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
-from ecluse.core.fhir.acceptance import accept
-from ecluse.core.fhir.bundle import split_bundle
 from ecluse.core.fhir.validation.profiles.library import NotLoaded
 from ecluse.core.fhir.validation.profiles.value_sets import Answers, NotAnswered, Question
 from fhir_server.http.request import Answer, Request
 from fhir_server.profiles.guides import fetch, named
 from fhir_server.profiles.validation import Validation
 from fhir_server.server import Server
-from fhir_server.slices import in_slices
 from fhir_server.store.resources import Site
 from fhir_server.terminology.membership import Coding, membership
 
@@ -29,20 +26,22 @@ UNKNOWN = (
 )
 
 
+Missing = NotLoaded | NotAnswered
+MISSING = (NotLoaded, NotAnswered)
+"""What a validation raises when something has to be fetched or asked before it can go on."""
+
+
 async def loading(server: Server, request: Request, work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer of the work. With the first definition that is missing come all others that the body names, with the
-    first question those of all entries of a bundle."""
+    """The answer of the work. With the first definition that is missing come all others that the body names; a
+    transaction asks the questions of all its entries at once."""
     validation = request.validation
     if validation is None:
         return await work()
     while True:
         try:
             return await work()
-        except NotLoaded as lacking:
-            await _load(server, validation, lacking, request.body)
-        except NotAnswered as lacking:
-            await _gather(validation, request)
-            await _ask(server, request.site.number, validation, lacking)
+        except MISSING as missing:
+            await provide(server, request.site.number, validation, missing, request.body)
 
 
 async def profile_report(
@@ -58,21 +57,18 @@ async def profile_report(
     while True:
         try:
             return issues + validation.issues(resource, known, place)
-        except NotLoaded as lacking:
-            await _load(server, validation, lacking, json.encode(resource))
-        except NotAnswered as lacking:
-            await _ask(server, site.number, validation, lacking)
+        except MISSING as missing:
+            await provide(server, site.number, validation, missing, json.encode(resource))
 
 
-async def _load(server: Server, validation: Validation, lacking: NotLoaded, body: bytes) -> None:
-    library = validation.profiles.library
+async def provide(server: Server, site: int, validation: Validation, missing: Missing, body: bytes = b"") -> None:
+    """Fetches the definitions that are missing and those that the body names, or asks the questions that are open."""
     async with server.connection() as conn:
-        await fetch(conn, library, lacking.keys | named(library, body))
-
-
-async def _ask(server: Server, site: int, validation: Validation, lacking: NotAnswered) -> None:
-    async with server.connection() as conn:
-        await ask(conn, site, validation.answers, lacking.questions | validation.answers.open)
+        if isinstance(missing, NotLoaded):
+            library = validation.profiles.library
+            await fetch(conn, library, missing.keys | named(library, body))
+        else:
+            await ask(conn, site, validation.answers, missing.questions | validation.answers.open)
 
 
 async def ask(conn: Any, site: int, answers: Answers, questions: Iterable[Question]) -> None:
@@ -85,23 +81,3 @@ async def ask(conn: Any, site: int, answers: Answers, questions: Iterable[Questi
         told = await membership(conn, site, value_set, codings)
         answers.given |= {question: one.result for question, one in zip(own, told, strict=True)}
     answers.open.clear()
-
-
-async def _gather(validation: Validation, request: Request) -> None:
-    """Notes the questions of a bundle's other entries too."""
-    if request.segments or request.method != "POST":
-        return
-    async for resource in in_slices(_resources(request.body)):
-        try:
-            validation.issues(resource)
-        except (NotLoaded, NotAnswered):
-            continue
-
-
-def _resources(body: bytes) -> Iterator[dict[str, Any]]:
-    for entry in split_bundle(body).entries:
-        try:
-            if entry.resource is not None:
-                yield accept(None, entry.resource)
-        except EcluseError:
-            continue

@@ -16,7 +16,7 @@ from ecluse.core.fhir.validation.policy import Depth, Policy, Rule
 from ecluse.core.fhir.validation.profiles.library import Library
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import placed, profile_issues
-from ecluse.core.fhir.validation.profiles.value_sets import Answers
+from ecluse.core.fhir.validation.profiles.value_sets import Answers, NotAnswered
 from fhir_server.store.flags import Findings
 
 HEADER = "x-ecluse-validation"
@@ -37,6 +37,7 @@ class Validation:
     findings: Findings = field(default_factory=Findings)
     answers: Answers = field(default_factory=Answers)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    collecting: bool = False
 
     def check(self, resource: dict[str, Any], place: str, extensions: bool = True) -> None:
         """Looks at an accepted resource. place: "Bundle.entry[3].resource", or its type; extensions: False when it
@@ -48,17 +49,31 @@ class Validation:
         rule = self.asked or self.policy.rule(self.site, resource["resourceType"])
         if rule.depth is Depth.STRUCTURE:
             return
+        try:
+            told = self.issues(resource) if rule.depth is Depth.PROFILES else []  # first: it may have to begin again
+        except NotAnswered:
+            if self.collecting:
+                return
+            raise
         issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
-        if rule.depth is Depth.PROFILES:
-            issues += [issue for issue in self.issues(resource) if issue.severity != "information"]
+        issues += [issue for issue in told if issue.severity != "information"]
         if rule.flag:
             self.findings.note(resource, issues)
         elif any(issue.severity == "error" for issue in issues):
             raise Unprocessable(issues=[placed(issue, place) for issue in issues])
 
     def within(self, addresses: Mapping[str, str]) -> Validation:
-        """The same, for the entries of a bundle. addresses: fullUrl → resource type of what they write"""
-        return replace(self, addresses=addresses)
+        """The same, for the entries of a bundle, whose questions are collected until `settle`.
+
+        addresses: fullUrl → resource type of what they write"""
+        return replace(self, addresses=addresses, collecting=True)
+
+    def settle(self) -> None:
+        """Nothing, when no question is open.
+
+        Raises: NotAnswered with those of all entries"""
+        if self.answers.open:
+            raise NotAnswered(frozenset(self.answers.open))
 
     def issues(self, resource: dict[str, Any], asked: Sequence[str] = (), place: str = "") -> list[Issue]:
         """What is to be said of a resource by the profiles that apply, and by those asked for.

@@ -67,18 +67,6 @@ def test_without_being_asked_for_profiles_are_not_checked(fhir: httpx.Client) ->
     assert fhir.post("/Patient", json=BAD).status_code == 201
 
 
-def test_validate_tells_what_a_profile_asks_for_and_stores_nothing(fhir: httpx.Client) -> None:
-    unnamed = {"resourceType": "Patient", "gender": "female", "contact": [{"gender": "male"}]}
-    given = [{"name": "resource", "resource": unnamed}, {"name": "profile", "valueUri": URL}]
-    for body in ({"resourceType": "Parameters", "parameter": given}, BAD):
-        answer = fhir.post("/Patient/$validate", json=body)
-        errors = [one for one in answer.json()["issue"] if one["severity"] == "error"]
-        place = "Parameters.parameter[0].resource" if body is not BAD else "Patient"
-        assert answer.status_code == 200
-        assert f"{place}.birthDate" in [one["expression"][0] for one in errors]
-        assert (f"{place}.contact[0]" in [one["expression"][0] for one in errors]) is (body is not BAD)
-
-
 def test_an_update_against_its_profile_is_refused_and_changes_nothing(fhir: httpx.Client) -> None:
     address = address_of(fhir.post("/Patient", json=GOOD))
     answer = fhir.put(f"/{address}", json={**BAD, "id": address.split("/")[1]}, headers=REFUSE)
@@ -307,6 +295,59 @@ def test_a_value_set_that_only_the_site_has_is_asked_for(
         ["Bundle.entry[1].resource.code"],
         ["Bundle.entry[2].resource.code"],
     ]
+
+
+def told(answer: httpx.Response) -> list[tuple[str, str, str]]:
+    """Severity, code and place of what $validate says."""
+    assert answer.status_code == 200
+    return [(one["severity"], one["code"], one.get("expression", [""])[0]) for one in answer.json()["issue"]]
+
+
+def test_validate_checks_the_profile_that_is_asked_for(fhir: httpx.Client) -> None:
+    plain = {"resourceType": "Patient", "gender": "female"}
+    by_query = fhir.post("/Patient/$validate", params={"profile": URL}, json=plain)
+    given = [{"name": "resource", "resource": plain}, {"name": "profile", "valueUri": URL}]
+    by_parameters = fhir.post("/Patient/$validate", json={"resourceType": "Parameters", "parameter": given})
+    assert ("error", "required", "Patient.birthDate") in told(by_query)
+    assert ("error", "required", "Parameters.parameter[0].resource.birthDate") in told(by_parameters)
+    assert URL in next(one for one in by_query.json()["issue"] if one["code"] == "required")["diagnostics"]
+    assert not [one for one in told(fhir.post("/Patient/$validate", json=plain)) if one[0] == "error"]
+
+
+def test_validate_checks_the_profiles_that_a_resource_names(fhir: httpx.Client) -> None:
+    address = address_of(fhir.post("/Patient", json=BAD))
+    assert ("error", "required", "Patient.birthDate") in told(fhir.post("/Patient/$validate", json=BAD))
+    assert ("error", "required", "Patient.birthDate") in told(fhir.get(f"/{address}/$validate"))
+    assert ("warning", "not-found", "Patient.meta.profile[0]") in told(fhir.post("/Patient/$validate", json=UNKNOWN))
+
+
+def test_validate_tells_rules_of_r4_and_of_profiles_together(fhir: httpx.Client) -> None:
+    wrong = {**BAD, "contact": [{"gender": "male"}]}
+    errors = [one for one in told(fhir.post("/Patient/$validate", json=wrong)) if one[0] == "error"]
+    assert errors == [("error", "invariant", "Patient.contact[0]"), ("error", "required", "Patient.birthDate")]
+
+
+def test_validate_says_that_a_broken_structure_comes_before_profiles(fhir: httpx.Client) -> None:
+    wrong = {"resourceType": "Patient", "nosuch": 1}
+    answer = told(fhir.post("/Patient/$validate", params={"profile": URL}, json=wrong))
+    assert ("error", "structure", "Patient.nosuch") in answer
+    assert answer[-1][:2] == ("information", "informational")
+
+
+def test_validate_against_a_profile_that_nobody_installed_is_an_error(fhir: httpx.Client) -> None:
+    answer = fhir.post("/Patient/$validate", params={"profile": "http://hospital.example/none"}, json=GOOD)
+    assert ("error", "not-found", "Patient") in told(answer)
+    assert "ecluse ig install" in answer.text
+
+
+def test_rules_of_r4_itself_are_flagged_too(fhir: httpx.Client, issues: httpx.Client) -> None:
+    wrong = {"resourceType": "Patient", "contact": [{"gender": "male"}]}
+    answer = fhir.post("/Patient", json=wrong, headers={"X-Ecluse-Validation": "base+flag"})
+    assert answer.status_code == 201
+    (row,) = of(issues, address_of(answer), severity="error")
+    assert (row["code"], row["expression"], row["profile"]) == ("invariant", "Patient.contact[0]", "")
+    assert fhir.post("/Patient", json=wrong, headers={"X-Ecluse-Validation": "base"}).status_code == 422
+    assert fhir.post("/Patient", json=wrong, headers={"X-Ecluse-Validation": "structure"}).status_code == 201
 
 
 def test_the_profiles_of_installed_guides_are_declared(fhir: httpx.Client) -> None:

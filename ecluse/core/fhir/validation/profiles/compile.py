@@ -7,13 +7,15 @@ Spec: http://hl7.org/fhir/R4/profiling.html
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from ecluse.core.fhir.definitions.rules import value_set_of
 from ecluse.core.fhir.definitions.structures import Element, structures
 from ecluse.core.fhir.validation.profiles import checks
-from ecluse.core.fhir.validation.profiles.element import Node, TypeRef
+from ecluse.core.fhir.validation.profiles.element import Binding, Node, TypeRef
 from ecluse.core.fhir.validation.profiles.invariants import invariant
 from ecluse.core.fhir.validation.profiles.library import is_base_type
 from ecluse.core.fhir.validation.profiles.paths import items_of, names_of
@@ -163,6 +165,8 @@ class Compiler:
     def _member(self, node: Node, given: Node | None, parent: str, name: str) -> Member | None:
         given = given or NOTHING
         base = _base(parent, node.name)
+        if _is_binding_of_r4(node.binding, f"{parent}.{node.name}"):
+            node = replace(node, binding=given.binding)
         names = names_of(parent, node.name) if base or not name.endswith("[x]") else _choices(node)
         kind = names[0][1] if len(names) == 1 and names[0][1] != "Resource" else node.one_type
         least = node.least or 0
@@ -181,6 +185,13 @@ def _object(members: list[Check]) -> Check:
             member(run, item)
 
     return check
+
+
+def _is_binding_of_r4(binding: Binding | None, path: str) -> bool:
+    """Whether R4 itself requires these codes of an element."""
+    if binding is None or binding.strength != "required" or binding.at_most:
+        return False
+    return value_set_of(path) == binding.value_set.partition("|")[0]
 
 
 def _base(parent: str, name: str) -> Element | None:
