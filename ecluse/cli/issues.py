@@ -9,8 +9,12 @@ import click
 
 from ecluse.cli.readable import readable, settings_of
 from ecluse.core.db.databases import open_databases
+from ecluse.core.fhir import types
+from ecluse.core.fhir.validation.policy import Depth
 from fhir_server.profiles.answers import MOST, as_json, read_filter
-from fhir_server.store import flags
+from fhir_server.profiles.recheck import recheck
+from fhir_server.server import Server
+from fhir_server.store import flags, resources
 
 FILTERS = (
     click.option("--site", help="Of this site."),
@@ -68,6 +72,28 @@ async def issues_count(limit: int, as_lines: bool, **wanted: str | None) -> None
         click.echo(f"{one.resources} resources, {one.issues} issues  {one.site}  {one.severity}  {one.path}")
         click.echo(f"    {one.text}")
         click.echo(f"    {one.profile or one.code}")
+
+
+@issues.command("recheck")
+@click.option("--site", help="Of this site; default: of all.")
+@click.option("--type", help="Of resources of this type; default: of all.")
+@click.option("--depth", type=click.Choice(["base", "profiles"]), default="profiles", show_default=True)
+@readable
+async def issues_recheck(site: str | None, type: str | None, depth: str) -> None:
+    """Looks at what is stored already, as if each resource were sent again with +flag."""
+    wanted = read_filter({"type": type} if type else {})
+    settings = settings_of()
+    async with open_databases(settings, migrate=True) as databases:
+        server = Server(settings, databases, lambda: None)
+        async with server.connection() as conn:
+            there = await resources.sites(conn)
+        if site:
+            there = [await server.site(site)]
+        for one in there:
+            for name in [wanted.type] if wanted.type else types.number_of:
+                done = await recheck(server, one, name, Depth[depth.upper()])
+                if done.checked:
+                    click.echo(f"{one.name}  {name}: {done.checked} looked at, {done.flagged} with issues")
 
 
 def _lines(rows: list[dict[str, Any]]) -> None:

@@ -50,17 +50,24 @@ class Validation:
         if rule.depth is Depth.STRUCTURE:
             return
         try:
-            told = self.issues(resource) if rule.depth is Depth.PROFILES else []  # first: it may have to begin again
+            issues = self.found(resource, rule.depth, extensions)
         except NotAnswered:
             if self.collecting:
                 return
             raise
-        issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
-        issues += [issue for issue in told if issue.severity != "information"]
         if rule.flag:
             self.findings.note(resource, issues)
         elif any(issue.severity == "error" for issue in issues):
             raise Unprocessable(issues=[placed(issue, place) for issue in issues])
+
+    def found(self, resource: dict[str, Any], depth: Depth, extensions: bool = True) -> list[Issue]:
+        """The errors and warnings of a resource down to a depth, BASE or PROFILES. extensions: False when it surely
+        holds none
+
+        Raises: NotLoaded, NotAnswered"""
+        told = self.issues(resource) if depth is Depth.PROFILES else []  # first: it may have to begin again
+        issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
+        return issues + [issue for issue in told if issue.severity != "information"]
 
     def within(self, addresses: Mapping[str, str]) -> Validation:
         """The same, for the entries of a bundle, whose questions are collected until `settle`.

@@ -47,6 +47,15 @@ class Flagged(NamedTuple):
     issues: Sequence[Issue]
 
 
+class Standing(NamedTuple):
+    """A current version, and who sent it."""
+
+    pk: int
+    version: int
+    sender: str
+    body: bytes
+
+
 class Flag(NamedTuple):
     """One issue of a stored resource."""
 
@@ -103,6 +112,12 @@ async def replace(conn: Any, site: int, sender: str, now: datetime, flagged: Seq
     rows = [_row(one, position, issue) for one in flagged for position, issue in enumerate(one.issues)]
     if rows:
         await conn.execute(SQL["add"], site, now, sender, *map(list, zip(*rows, strict=True)))
+
+
+async def standing(conn: Any, site: int, resource_type: str, after: int, limit: int) -> list[Standing]:
+    """Current versions in the order of their keys, held until the transaction ends."""
+    rows = await conn.fetch(SQL["standing"], site, types.number_of[resource_type], after, limit)
+    return [Standing(*row) for row in rows]
 
 
 def _row(one: Flagged, position: int, issue: Issue) -> tuple[Any, ...]:

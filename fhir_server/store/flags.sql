@@ -48,3 +48,15 @@ WHERE ($1::text IS NULL OR s.name = $1)
 GROUP BY s.name, f.profile, f.type, f.severity, f.code, f.path, f.text
 ORDER BY resources DESC, s.name, f.profile, f.path, f.text
 LIMIT $7;
+
+-- name: standing
+-- Current versions of a type, in the order of their keys, held so that no writer overtakes what is found of them.
+-- $1 site, $2 type, $3 after this key, $4 limit
+SELECT r.pk, r.version, w.sender, v.body
+FROM fhir.resource r
+JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
+JOIN fhir.write w ON w.write_id = v.write_id
+WHERE r.site = $1 AND r.type = $2 AND r.pk > $3 AND NOT r.deleted
+ORDER BY r.pk
+LIMIT $4
+FOR SHARE OF r;

@@ -355,3 +355,16 @@ def test_the_profiles_of_installed_guides_are_declared(fhir: httpx.Client) -> No
     declared = {one["type"]: one.get("supportedProfile", []) for one in rest["resource"]}
     assert URL in declared["Patient"]
     assert declared["Account"] == []
+
+
+def test_what_is_stored_already_is_looked_at_again(
+    served: Served, fhir: httpx.Client, other_site: httpx.Client, issues: httpx.Client
+) -> None:
+    address = address_of(fhir.post("/Patient", json=BAD, headers={"X-Ecluse-Sender": "ward-7"}))
+    mended = address_of(fhir.post("/Patient", json=GOOD, headers=FLAG))
+    elsewhere = address_of(other_site.post("/Patient", json=BAD))
+    said = served.ecluse("issues", "recheck", "--site", "default", "--type", "Patient")
+    (row,) = of(issues, address)
+    assert "default  Patient: " in said and "looked at" in said
+    assert (row["expression"], row["version"], row["sender"]) == ("Patient.birthDate", 1, "ward-7")
+    assert of(issues, mended) == of(issues, elsewhere) == []
