@@ -46,12 +46,16 @@ class Library:
         """The place of a canonical; of a version that is not installed, that of the version that is."""
         return self._index.get(canonical) or self._index.get(canonical.partition("|")[0])
 
+    def settled(self, canonical: str) -> str:
+        """The canonical under which a definition is known: without a version that is not installed."""
+        return canonical if canonical in self._index else canonical.partition("|")[0]
+
     def type_of(self, canonical: str) -> str:
         """The type that a profile is for, "" when nobody knows the profile."""
         if is_base_type(canonical):
             return canonical.partition("|")[0].removeprefix(BASE)
         entry = self.entry(canonical)
-        return entry.type if entry else str(BUILT_IN.get(canonical, {}).get("type", ""))
+        return entry.type if entry else str(BUILT_IN.get(canonical.partition("|")[0], {}).get("type", ""))
 
     def get(self, canonical: str) -> dict[str, Any] | None:
         """The definition of a canonical, None when it is not installed.
@@ -60,7 +64,7 @@ class Library:
         """
         entry = self.entry(canonical)
         if entry is None:
-            return BUILT_IN.get(canonical)
+            return BUILT_IN.get(canonical.partition("|")[0])
         if entry.key not in self._loaded:
             raise NotLoaded([entry.key])
         return self._loaded[entry.key]

@@ -50,6 +50,7 @@ class Profiles:
 
         Raises: NotLoaded
         """
+        canonical = self.library.settled(canonical)
         if canonical not in self._trees:
             self._trees[canonical] = None  # the answer to a base that leads back to itself
             try:
@@ -74,6 +75,7 @@ class Profiles:
 
         Raises: NotLoaded
         """
+        canonical = self.library.settled(canonical)
         if canonical not in self._profiles:
             try:
                 self._profiles[canonical] = self._compiled(canonical)

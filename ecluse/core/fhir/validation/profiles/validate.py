@@ -80,6 +80,11 @@ def _apply(profiles: Profiles, run: Run, item: Item, canonical: str, place: str)
         text = f"Name a profile that is made for {item.kind}: this one is for {kind}."
         run.add(place, text, "value", f"found {canonical}")
     else:
+        if "|" in canonical and not is_base_type(canonical) and profiles.library.settled(canonical) != canonical:
+            text = (
+                "This version of the profile is not installed here; the one that is was taken: install it or name that."
+            )
+            run.add(place, text, "not-found", f"found {canonical}", "warning")
         profiles.check(run, item, canonical)
 
 

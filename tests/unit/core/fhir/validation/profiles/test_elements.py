@@ -156,6 +156,15 @@ def test_a_profile_that_nobody_installed_is_a_warning() -> None:
     assert "ecluse ig install" in issue.text and "http://hospital.example/none" in issue.diagnostics
 
 
+def test_another_version_of_a_profile_is_taken_with_a_warning() -> None:
+    strict = profile("Observation", {"id": "subject", "min": 1})
+    told = issues(observation(meta={"profile": [f"{URL}|9.9"]}), strict, asked=False)
+    assert [(i.severity, i.code, i.expression) for i in told] == [
+        ("error", "required", "Observation.subject"),
+        ("warning", "not-found", "Observation.meta.profile[0]"),
+    ]
+
+
 def test_a_profile_of_another_type_is_an_error() -> None:
     (issue,) = issues(observation(meta={"profile": [URL]}), profile("Patient"), asked=False)
     assert (issue.severity, issue.code, issue.expression) == ("error", "value", "Observation.meta.profile[0]")
