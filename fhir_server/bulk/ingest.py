@@ -23,7 +23,6 @@ import msgspec
 from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Fenced, NotFound, Unavailable
-from ecluse.core.fhir.validation.profiles.library import NotLoaded
 from ecluse.core.log import Log
 from fhir_server.bulk import fetch, folder, lines, spool
 from fhir_server.bulk.folder import LINES, Files
@@ -33,7 +32,7 @@ from fhir_server.bulk.manifest import File, Manifest
 from fhir_server.bulk.progress import Progress
 from fhir_server.bulk.refusal import Place, refusal
 from fhir_server.bulk.resource_line import Import, accepted_line
-from fhir_server.profiles.guides import fetch as fetch_definitions
+from fhir_server.profiles.loading import MISSING, provide
 from fhir_server.profiles.validation import Validation
 from fhir_server.server import Server
 from fhir_server.slices import in_slices
@@ -173,16 +172,15 @@ async def _batch(run: Run, found: Sequence[Line]) -> None:
 
 
 async def _judged(run: Run, line: Line) -> Judged:
-    """The line with what it asks for; definitions that its validation lacks are fetched."""
+    """The line with what it asks for; what its validation lacks is fetched or asked."""
     while True:
         try:
             return Judged(line, accepted_line(run.wanted, run.validation, run.at.type, line.text))
         except EcluseError as error:
             return Judged(line, refusal=refusal(error, Place(run.at.url, line.number)))
-        except NotLoaded as lacking:
+        except MISSING as missing:
             assert run.validation is not None
-            async with run.server.connection() as conn:
-                await fetch_definitions(conn, run.validation.profiles.library, lacking.keys)
+            await provide(run.server, run.job.site, run.validation, missing, line.text or b"")
 
 
 async def _write(run: Run, together: Sequence[Judged]) -> None:

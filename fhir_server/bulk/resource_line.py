@@ -40,8 +40,8 @@ _head = msgspec.json.Decoder(_Head)
 def accepted_line(wanted: Import, validation: Validation | None, resource_type: str, text: bytes | None) -> Intent:
     """The wish that a line is. resource_type: of all lines of the file, "" for any; text: None when it is too long
 
-    Raises: TooLarge (413), BadRequest (400) with all that is wrong, Unprocessable (422); NotLoaded when definitions
-    have to be fetched first
+    Raises: TooLarge (413), BadRequest (400) with all that is wrong, Unprocessable (422); NotLoaded, NotAnswered when
+    something has to be fetched or asked first
     """
     if text is None:
         raise TooLarge("This line is longer than a resource may be.")

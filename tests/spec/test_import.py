@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.guides.test_install import URL, package
+from tests.integration.guides.test_install import URL, WARDS, observed, package, ward_guide
 from tests.services.server import Served, serving
 from tests.spec.bulk import ASYNC, Done, ended, files, run
 from tests.spec.files import Host, certificate, hosting
@@ -323,6 +323,17 @@ def test_lines_are_validated_as_the_request_asks(fhir: httpx.Client, served: Ser
     assert (done.manifest["output"][0]["count"], done.manifest["error"]) == (2, [])
     told = httpx.get(f"{served.url}/issues", params={"_count": "1000"}, timeout=60).json()["issues"]
     assert [row["expression"] for row in told if row["resource"] == f"Patient/{bad['id']}"] == ["Patient.birthDate"]
+
+
+def test_codes_of_lines_are_put_to_the_terminology_of_the_site(
+    fhir: httpx.Client, served: Served, tmp_path: Path
+) -> None:
+    served.ecluse("ig", "install", ward_guide(tmp_path))
+    assert fhir.post("/ValueSet", json=WARDS).status_code == 201
+    done = posted(fhir, ndjson(observed("icu"), observed("attic")), **{"X-Ecluse-Validation": "profiles"})
+    assert done.manifest["output"][0]["count"] == 1
+    (outcome,) = done.files["error"]["OperationOutcome"]
+    assert outcome["issue"][0]["expression"] == ["Observation.code"]
 
 
 def test_the_certificate_is_that_of_the_name_although_the_address_is_what_is_connected_to(

@@ -13,9 +13,8 @@ import pytest
 
 from ecluse.core.fhir import json
 from tests.guides import IPS, examples, package_file
-from tests.integration.guides.test_install import URL, package
+from tests.integration.guides.test_install import URL, WARDS, observed, package, ward_guide
 from tests.services.server import Served, serving
-from tests.unit.core.fhir.test_packages import packed
 
 REFUSE, FLAG = {"X-Ecluse-Validation": "profiles"}, {"X-Ecluse-Validation": "profiles+flag"}
 GOOD = {"resourceType": "Patient", "meta": {"profile": [URL]}, "birthDate": "1956-03-02"}
@@ -262,27 +261,8 @@ def test_settings_say_what_is_checked_and_two_processes_agree(
 def test_a_value_set_that_only_the_site_has_is_asked_for(
     served: Served, fhir: httpx.Client, other_site: httpx.Client, tmp_path: Path
 ) -> None:
-    wards, url = "http://hospital.example/fhir/ValueSet/wards", "http://hospital.example/fhir/StructureDefinition/ward"
-    binding = {"strength": "required", "valueSet": wards}
-    ward = {
-        "resourceType": "StructureDefinition",
-        "url": url,
-        "type": "Observation",
-        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
-        "differential": {"element": [{"id": "Observation.code", "path": "Observation.code", "binding": binding}]},
-    }
-    manifest = {"name": "ward", "version": "1.0.0", "fhirVersions": ["4.0.1"]}
-    (tmp_path / "ward.tgz").write_bytes(packed({"package/package.json": manifest, "package/p.json": ward}))
-    served.ecluse("ig", "install", str(tmp_path / "ward.tgz"))
-    system = "http://hospital.example/wards"
-    include = {"system": system, "concept": [{"code": "icu"}]}
-    value_set = {"resourceType": "ValueSet", "url": wards, "status": "active", "compose": {"include": [include]}}
-    assert fhir.post("/ValueSet", json=value_set).status_code == 201
-
-    def observed(code: str) -> dict[str, Any]:
-        coded = {"coding": [{"system": system, "code": code}]}
-        return {"resourceType": "Observation", "status": "final", "meta": {"profile": [url]}, "code": coded}
-
+    served.ecluse("ig", "install", ward_guide(tmp_path))
+    assert fhir.post("/ValueSet", json=WARDS).status_code == 201
     refused = fhir.post("/Observation", json=observed("attic"), headers=REFUSE)
     (issue,) = refused.json()["issue"]
     assert (refused.status_code, issue["code"], issue["expression"]) == (422, "code-invalid", ["Observation.code"])

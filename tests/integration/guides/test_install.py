@@ -41,6 +41,37 @@ def package(path: Path, name: str, version: str = "1.0.0", *, least: int = 1, **
     return str(file)
 
 
+WARD = "http://hospital.example/fhir/StructureDefinition/ward"
+WARDS = {
+    "resourceType": "ValueSet",
+    "url": "http://hospital.example/fhir/ValueSet/wards",
+    "status": "active",
+    "compose": {"include": [{"system": "http://hospital.example/wards", "concept": [{"code": "icu"}]}]},
+}
+"""A value set that no package has, for a site to store."""
+
+
+def ward_guide(path: Path) -> str:
+    """A package with one profile: an Observation's code is one of WARDS."""
+    binding = {"strength": "required", "valueSet": WARDS["url"]}
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": WARD,
+        "type": "Observation",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+        "differential": {"element": [{"id": "Observation.code", "path": "Observation.code", "binding": binding}]},
+    }
+    manifest = {"name": "ward", "version": "1.0.0", "fhirVersions": ["4.0.1"]}
+    (path / "ward.tgz").write_bytes(packed({"package/package.json": manifest, "package/p.json": profile}))
+    return str(path / "ward.tgz")
+
+
+def observed(code: str) -> dict[str, Any]:
+    """An Observation of that profile."""
+    coded = {"coding": [{"system": "http://hospital.example/wards", "code": code}]}
+    return {"resourceType": "Observation", "status": "final", "meta": {"profile": [WARD]}, "code": coded}
+
+
 @pytest.fixture
 def here(settings: SettingsFactory) -> Settings:
     """Settings of this test's database."""
