@@ -27,7 +27,9 @@ COLUMNS = """
 def served(hub_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that has taken the canary in, everywhere."""
     data = tmp_path_factory.mktemp("canary")
-    with serving(data, "up", ECLUSE_HUB_PROJECTS=str(hub_folder), ECLUSE_LOG_LEVEL="info") as served:
+    settings = {"ECLUSE_HUB_PROJECTS": str(hub_folder), "ECLUSE_LOG_LEVEL": "info"}
+    settings["ECLUSE_VALIDATION"] = "structure"  # words stand where codes should
+    with serving(data, "up", **settings) as served:
         patient = str(uuid.uuid4())
         with httpx.Client(base_url=f"{served.url}/fhir", timeout=60) as client:
             for name in TYPES:
