@@ -1,14 +1,16 @@
 """The person behind each patient.
 
-Enters: (site, patient id). Leaves: an opaque number that all of a person's records share, made when the patient is
-first seen. Numbers are kept in memory until the identity database says that somebody changed who is who.
+Enters: (site, patient id), and merges as events tell them. Leaves: an opaque number that all of a person's records
+share, made when the patient is first seen, and the Patient into whom this one was merged. Both are kept in memory until
+the identity database says that somebody changed who is who. Merges are numbered: an older one changes nothing, so that
+events may come in any order, to any consumer.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
 
@@ -19,6 +21,25 @@ PatientKey = tuple[str, str]
 """(site, patient id)"""
 
 
+class Identity(NamedTuple):
+    """Who a patient is. survivor: the Patient that a merged one is now, None when it was not merged; merge: the number
+    of the merge that was applied last."""
+
+    person: int
+    survivor: str | None = None
+    merge: int = 0
+
+
+class Merge(NamedTuple):
+    """A merge as an event tells it. survivor: the patient itself when it was undone"""
+
+    survivor: str
+    number: int
+
+
+NO_MERGES: Mapping[PatientKey, Merge] = {}
+
+
 class Persons:
     """The persons of one process."""
 
@@ -26,11 +47,13 @@ class Persons:
         """pool: the identity database; remembered: how many to keep in memory."""
         self._pool = pool
         self._remembered = remembered
-        self._known: OrderedDict[PatientKey, int] = OrderedDict()
+        self._known: OrderedDict[PatientKey, Identity] = OrderedDict()
         self._generation = -1
 
-    async def resolve(self, patients: Iterable[PatientKey]) -> dict[PatientKey, int]:
-        """The person of each patient; made where there was none."""
+    async def resolve(
+        self, patients: Iterable[PatientKey], merges: Mapping[PatientKey, Merge] = NO_MERGES
+    ) -> dict[PatientKey, Identity]:
+        """Who each patient is; a person is made where there was none, and merges that are newer are applied first."""
         asked = set(patients)
         if not asked:
             return {}
@@ -39,8 +62,28 @@ class Persons:
         missing = sorted(asked - found.keys())
         if missing:
             found |= await self._fetch(missing)
+        newer = {key: merge for key, merge in merges.items() if merge.number > found[key].merge}
+        for key in sorted(newer):
+            await self._apply(key, newer[key])
+        if newer:
+            self._known.clear()
+            found = await self._select(sorted(asked))
         self._remember(found)
         return found
+
+    async def _apply(self, key: PatientKey, merge: Merge) -> None:
+        """Makes the patient the survivor's person, or its own again."""
+        survivor = (key[0], merge.survivor)
+        await self._fetch([survivor])
+        async with self._pool.acquire() as conn, conn.transaction():
+            if await conn.fetchval(SQL["lock"], *key) >= merge.number:
+                return
+            # A survivor is merged into nobody, so it is its own person, whatever of that is applied here yet.
+            person = await conn.fetchval(SQL["own_person"], *survivor)
+            told = (None, merge.number, "unmerged") if survivor == key else (merge.survivor, merge.number, "merged")
+            await conn.execute(SQL["end"], *key)
+            await conn.execute(SQL["begin"], person, *key, *told)
+            await conn.execute(SQL["changed"])
 
     async def _refresh(self) -> None:
         generation = await self._pool.fetchval(SQL["generation"])
@@ -48,7 +91,7 @@ class Persons:
             self._known.clear()
             self._generation = generation
 
-    async def _fetch(self, missing: Sequence[PatientKey]) -> dict[PatientKey, int]:
+    async def _fetch(self, missing: Sequence[PatientKey]) -> dict[PatientKey, Identity]:
         found = await self._select(missing)
         unseen = [key for key in missing if key not in found]
         if unseen:
@@ -56,13 +99,15 @@ class Persons:
             found |= await self._select(unseen)
         return found
 
-    async def _select(self, keys: Sequence[PatientKey]) -> dict[PatientKey, int]:
+    async def _select(self, keys: Sequence[PatientKey]) -> dict[PatientKey, Identity]:
         rows = await self._pool.fetch(SQL["known"], *_columns(keys))
-        return {(row["site"], row["patient_id"]): row["person"] for row in rows}
+        return {
+            (row["site"], row["patient_id"]): Identity(row["person"], row["survivor"], row["merge"]) for row in rows
+        }
 
-    def _remember(self, found: dict[PatientKey, int]) -> None:
-        for key, person in found.items():
-            self._known[key] = person
+    def _remember(self, found: dict[PatientKey, Identity]) -> None:
+        for key, identity in found.items():
+            self._known[key] = identity
             self._known.move_to_end(key)
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)

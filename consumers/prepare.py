@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
+import msgspec
+
 from consumers.gate import Decisions, Gate
 from consumers.ledger import Entry
-from consumers.persons import Persons
+from consumers.persons import Identity, Merge, PatientKey, Persons
 from consumers.sink import Change, Excluded, Sink
 from ecluse.bus.backoff import transient
 from ecluse.bus.epoch import Lives
+from ecluse.bus.event import Event
 from ecluse.bus.log import Record, Reference
 from ecluse.core import clock
 from ecluse.core.errors import Unmappable
@@ -55,10 +58,12 @@ class Prepare:
         Raises: what passes by itself; what does not is in the work
         """
         newest = self._newest(records)
-        patients = {(r.event.site, r.event.patient) for r in newest.values() if r.event.patient and not r.problem}
-        persons = await self._persons.resolve(patients)
-        decisions = await self._gate.decisions(set(persons.values()), self._sink.name, self._sink.purpose)
-        return await self._map_all(list(newest.values()), persons, decisions)
+        told = [r.event for r in newest.values() if r.event.patient and not r.problem]
+        patients = {(event.site, event.patient or "") for event in told}
+        persons = await self._persons.resolve(patients, _merges(told))
+        numbers = {identity.person for identity in persons.values()}
+        decisions = await self._gate.decisions(numbers, self._sink.name, self._sink.purpose)
+        return await self._map_all([_owned(record, persons) for record in newest.values()], persons, decisions)
 
     def _newest(self, records: Sequence[Record]) -> dict[str, Record]:
         newest: dict[str, Record] = {}
@@ -72,13 +77,13 @@ class Prepare:
         return newest
 
     async def _map_all(
-        self, records: Sequence[Record], persons: dict[tuple[str, str], int], decisions: Decisions
+        self, records: Sequence[Record], persons: dict[PatientKey, Identity], decisions: Decisions
     ) -> list[Work]:
         work: list[Work] = []
         began = clock.monotonic()
         for record in records:
-            person = persons.get((record.event.site, record.event.patient or ""))
-            work.append(await self._map(record, person, decisions))
+            identity = persons.get((record.event.site, record.event.patient or ""))
+            work.append(await self._map(record, identity and identity.person, decisions))
             if clock.monotonic() - began > SLICE_S:
                 await asyncio.sleep(0)
                 began = clock.monotonic()
@@ -93,6 +98,8 @@ class Prepare:
         decision = decisions.of(person, event.site)
         if decision.answer != "deliver":
             return _work(record, Change(event, person, remove=True), "withheld", decision.reason or decision.answer)
+        if event.type == "Patient" and event.owner != event.patient:
+            return _work(record, Change(event, person, remove=True), "excluded", "merged into another Patient")
         try:
             body = event.body if record.reference is None else await self._follow(record.reference)
             resource = json.decode(body or b"")
@@ -104,6 +111,24 @@ class Prepare:
         if isinstance(payload, Excluded):
             return _work(record, Change(event, person, remove=True), "excluded", payload.reason)
         return _work(record, Change(event, person, resource, payload), "mapped")
+
+
+def _merges(events: Iterable[Event]) -> dict[PatientKey, Merge]:
+    """The newest merge that the events tell of each patient."""
+    found: dict[PatientKey, Merge] = {}
+    for event in sorted(events, key=lambda event: event.merge):
+        if event.survivor and event.patient:
+            found[event.site, event.patient] = Merge(event.survivor, event.merge)
+    return found
+
+
+def _owned(record: Record, persons: Mapping[PatientKey, Identity]) -> Record:
+    """The record with the survivor that the identities know, whatever its event knew when it was sent."""
+    identity = persons.get((record.event.site, record.event.patient or ""))
+    survivor = identity.survivor if identity else None
+    if survivor == record.event.survivor:
+        return record
+    return record._replace(event=msgspec.structs.replace(record.event, survivor=survivor))
 
 
 def reason(error: BaseException) -> str:

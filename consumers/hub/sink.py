@@ -132,7 +132,7 @@ class HubSink:
         sealed: Sealed = change.payload
         if told and told.digest == sealed.digest:
             return None
-        subject = Subject(change.person or 0, event.site, event.patient or "")
+        subject = Subject(change.person or 0, event.site, event.owner or "")
         return Entry(sealed.key, *event.order, "recorded", sealed.digest, sealed.record, subject)
 
     def _notice(self, event: Event, told: Told) -> Entry:

@@ -50,7 +50,7 @@ async def settle(conn: Any, changes: Sequence[Change]) -> Settled:
     touched = {(change.event.site, change.event.id) for change in binaries}
     touched |= await _store_documents(conn, reports)
     await _store_binaries(conn, binaries)
-    found = {key: (change.event.patient, change.payload) for key, change in reports.items() if not change.remove}
+    found = {key: (change.event.owner, change.payload) for key, change in reports.items() if not change.remove}
     for row in await conn.fetch(SQL["referring"], *_columns(touched, 2)) if binaries else ():
         found.setdefault((row["site"], row["type"], row["id"]), (row["patient"], _document(row["content"])))
     touched |= {(key[0], binary) for key, (_, document) in found.items() for binary in document.binaries}
@@ -74,7 +74,7 @@ async def _store_documents(conn: Any, reports: dict[Key, Change]) -> set[Place]:
     loosened = await conn.fetch(SQL["loosen"], *_columns(reports, 3))
     kept = [change for change in reports.values() if not change.remove and change.payload.binaries]
     if kept:
-        rows = [(*_key(c), c.event.patient, c.person, _encode(c.payload)) for c in kept]
+        rows = [(*_key(c), c.event.owner, c.person, _encode(c.payload)) for c in kept]
         await conn.execute(SQL["keep_documents"], *_columns(rows, 6))
         links = [(c.event.site, binary, c.event.type, c.event.id) for c in kept for binary in c.payload.binaries]
         await conn.execute(SQL["tie"], *_columns(links, 4))
@@ -85,7 +85,7 @@ async def _store_binaries(conn: Any, binaries: Sequence[Change]) -> None:
     gone = [(change.event.site, change.event.id) for change in binaries if change.remove]
     if gone:
         await conn.execute(SQL["forget_binaries"], *_columns(gone, 2))
-    rows = [(c.event.site, c.event.id, c.event.patient, c.person, _encode(c.payload)) for c in binaries if not c.remove]
+    rows = [(c.event.site, c.event.id, c.event.owner, c.person, _encode(c.payload)) for c in binaries if not c.remove]
     if rows:
         await conn.execute(SQL["keep_binaries"], *_columns(rows, 5))
 

@@ -67,7 +67,9 @@ class WarehouseSink:
     def map(self, event: Event, resource: dict[str, Any], person: int | None) -> Mapped | Excluded:
         """The rows of a resource, by reference, or why it has none."""
         found = mapping.rows(resource, self._context(event.site))
-        return Excluded(found.reason) if isinstance(found, record.Excluded) else found
+        if isinstance(found, record.Excluded):
+            return Excluded(found.reason)
+        return found._replace(patient=event.owner) if event.survivor and found.patient == event.patient else found
 
     async def write(self, conn: Any, changes: Sequence[Change]) -> Sequence[Disposition]:
         """What became of each change, in order; runs in the caller's transaction."""

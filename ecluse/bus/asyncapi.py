@@ -43,6 +43,10 @@ HEADERS: dict[str, Schema] = {
     "ecluse-sender": _text("Who sent the request."),
     "ecluse-request-id": _text("The request that wrote this version."),
     "ecluse-reason": _text("Why it was sent again. Absent the first time."),
+    "ecluse-survivor": _text(
+        "`<id> <number>`: the Patient into whom this patient was merged, the patient itself after an unmerge, and the "
+        "number of the merge, which grows. Absent without any merge."
+    ),
     "traceparent": _text("W3C trace context of the request."),
 }
 REQUIRED = ("ce_id", "ce_source", "ce_specversion", "ce_subject", "ce_time", "ce_type", "content-type")

@@ -133,6 +133,7 @@ def _headers(event: Event) -> list[Header]:
         ("ecluse-sender", event.sender),
         ("ecluse-request-id", event.request_id),
         ("ecluse-reason", event.reason),
+        ("ecluse-survivor", f"{event.survivor} {event.merge}" if event.survivor else ""),
         ("traceparent", event.traceparent),
     ]
     return [("content-type", CONTENT_TYPE), *((name, text.encode()) for name, text in texts if text)]
@@ -149,6 +150,7 @@ def _event(key: bytes, value: bytes | None, told: dict[str, str]) -> Event:
         raise Unreadable("event type and value do not agree")
     bundle, _, place = told.get("ce_bundle", "").rpartition(" ")
     n, _, m = (place or "1/1").partition("/")
+    survivor, _, merge = told.get("ecluse-survivor", "").partition(" ")
     return Event(
         site=site,
         type=kind,
@@ -168,6 +170,8 @@ def _event(key: bytes, value: bytes | None, told: dict[str, str]) -> Event:
         request_id=told.get("ecluse-request-id", ""),
         traceparent=told.get("traceparent", ""),
         reason=told.get("ecluse-reason", ""),
+        survivor=survivor or None,
+        merge=int(merge or 0),
     )
 
 

@@ -25,7 +25,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     patient: id of the Patient in whose compartment the resource is, None when in none
     body: the FHIR JSON exactly as stored, None for deleted and erased
     bundle: transaction that wrote it ("" when it wrote nothing else), of which this is number n of m, from 1
-    reason: why it was sent again (replayed, merged, remapped, opposition, restored), "" for a first sending
+    reason: why it was sent again (replayed, merged, unmerged, remapped, opposition, restored), "" for a first sending
+    survivor: the Patient into whom this one was merged, the patient itself after an unmerge, None without any merge;
+    merge: its number: the greater one came later
     """
 
     site: str
@@ -46,6 +48,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     traceparent: str = ""
     reason: str = ""
+    survivor: str | None = None
+    merge: int = 0
 
     @property
     def key(self) -> str:
@@ -56,6 +60,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def order(self) -> tuple[int, int]:
         """(epoch, version): of two events of one resource the greater one tells its state."""
         return self.epoch, self.version
+
+    @property
+    def owner(self) -> str | None:
+        """The patient to whom the resource belongs now."""
+        return self.survivor or self.patient
 
     @property
     def gone(self) -> bool:

@@ -156,5 +156,8 @@ def _sent(row: Any) -> Sent:
         sender=row["sender"] or "",
         request_id=row["request_id"] or "",
         traceparent=row["traceparent"] or "",
+        reason=row["reason"] or "",
+        survivor=row["survivor"],
+        merge=row["merge"] or 0,
     )
     return Sent(event, row["version"] == row["current_version"], row["former_patient"])

@@ -19,11 +19,11 @@ SELECT max(seq) FROM bus.outbox WHERE seq <= $1
 -- Events of one lane in order, with their bodies, until the bytes are reached; always at least one.
 -- $1 after this number  $2 up to this number  $3 lane  $4 type numbers or NULL for all  $5 most rows  $6 most bytes
 SELECT seq, site, type, id, version, op, lane, patient, former_patient, epoch, current_version, updated, body,
-       write_id, entry, entries, sender, request_id, traceparent, found
+       write_id, entry, entries, sender, request_id, traceparent, reason, survivor, merge, found
 FROM (
     SELECT o.seq, s.name AS site, o.type, r.id, o.version, o.op, o.lane, o.patient, r.version AS current_version,
            coalesce(v.updated, r.updated) AS updated, v.body, v.write_id, v.entry, w.entries, w.sender, w.request_id,
-           w.traceparent,
+           w.traceparent, o.reason, m.survivor, m.number AS merge,
            CASE WHEN o.version > 1 THEN
                (SELECT patient FROM fhir.version f WHERE f.pk = o.pk AND f.version = o.version - 1)
            END AS former_patient,
@@ -31,7 +31,7 @@ FROM (
            sum(coalesce(octet_length(v.body), 0)) OVER (ORDER BY o.seq) - coalesce(octet_length(v.body), 0) AS before,
            count(*) OVER () AS found
     FROM (
-        SELECT seq, pk, version, site, type, op, lane, patient FROM bus.outbox
+        SELECT seq, pk, version, site, type, op, lane, patient, reason FROM bus.outbox
         WHERE seq > $1 AND seq <= $2 AND lane = $3 AND ($4::smallint[] IS NULL OR type = ANY ($4))
         ORDER BY seq LIMIT $5
     ) o
@@ -39,6 +39,7 @@ FROM (
     JOIN fhir.resource r ON r.site = o.site AND r.type = o.type AND r.pk = o.pk
     LEFT JOIN fhir.version v ON v.pk = o.pk AND v.version = o.version
     LEFT JOIN fhir.write w ON w.write_id = v.write_id
+    LEFT JOIN fhir.merged m ON m.site = o.site AND m.source = o.patient
 ) sized
 WHERE before < $6
 ORDER BY seq

@@ -69,6 +69,8 @@ def _event(row: Any, reason: str) -> Event:
         patient=row["patient"],
         body=None if row["deleted"] else row["body"],
         reason=reason,
+        survivor=row["survivor"],
+        merge=row["merge"] or 0,
     )
 
 

@@ -21,7 +21,7 @@ from fhir_server.http.searchset import entry, searchset
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
-from fhir_server.store import compartment, resources
+from fhir_server.store import compartment, merges, resources
 from fhir_server.store.compartment import Place, Reach, Row
 from mappers.search.index import patient_of
 
@@ -46,8 +46,12 @@ async def _of_one(server: Server, request: Request, parameters: Parameters) -> A
     name, own, _ = request.segments
     async with server.connection() as conn:
         stored = await resources.current(conn, request.site.number, name, own)
+        ids: tuple[str, ...] = (own,)
+        if name == "Patient":
+            ids += await merges.sources(conn, request.site.number, own)
         whose = patient_of(name, own, json.decode(stored.body or b"{}"))
-        reach = _reach(request, parameters, name, (own,), (whose,) if whose else ())
+        patients = ids if name == "Patient" else (whose,) if whose else ()
+        reach = _reach(request, parameters, name, ids, patients)
         first = Row(types.number_of[name], stored.pk, own, stored.body or b"", 1)
         shown = _is_within(reach, first.type) and (reach.since is None or stored.updated >= reach.since)
 

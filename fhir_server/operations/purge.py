@@ -18,7 +18,7 @@ from fhir_server.once import once
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
-from fhir_server.store import compartment
+from fhir_server.store import compartment, merges
 from fhir_server.store.compartment import Reach
 from fhir_server.store.erase import Address, Erasure, deleted_of
 
@@ -50,15 +50,20 @@ async def _take(conn: Any, erasure: Erasure, request: Request, address: Address)
 
 
 async def _take_patient(conn: Any, erasure: Erasure, site: int, address: Address) -> int:
-    """The Patient and all that is of this patient alone; again, until nobody has added anything meanwhile."""
-    patients = (address[1],)
+    """The Patient and all that is of this patient alone, those who were merged into it included; again, until nobody
+    has added anything meanwhile."""
+    patients = (address[1], *await merges.sources(conn, site, address[1]))
     reach = Reach(site, "Patient", patients, patients)
     known, seen = 0, set[Address]()
-    wanted = {address, *await deleted_of(conn, site, patients), *await _members(conn, reach)}
+    wanted = {(address[0], own) for own in patients} | {
+        *await deleted_of(conn, site, patients),
+        *await _members(conn, reach),
+    }
     while wanted:
         known += await erasure.take(wanted, patients)
         seen |= wanted
         wanted = await _members(conn, reach) - seen
+    await conn.execute(merges.SQL["forget"], site, list(patients))
     return known
 
 

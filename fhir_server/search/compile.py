@@ -142,7 +142,7 @@ class _Statement:
     def walks(self, clause: Clause) -> list[str]:
         """FROM and WHERE of a leading clause: walks through its index, each with the probes of the other clauses."""
         apart = len(clause.values) * len(clause.paths) <= MERGED
-        found = conditions.of_rows(clause, "m", self.arguments, apart=apart)
+        found = conditions.of_rows(clause, "m", self.arguments, self.site, apart=apart)
         beyond = self.beyond("m")
         others = _groups(each for each in self.query.clauses if each is not clause)
         probes = [self.probe(group, "m.pk") for group in others]
@@ -159,7 +159,9 @@ class _Statement:
         if clause.kind in ("_id", "_lastUpdated"):
             where = [self.resources, f"r.pk = {pk}", self.on_resource(group)]
             return f"EXISTS (SELECT FROM fhir.resource r WHERE {' AND '.join(where)})"
-        found = [conditions.any_of(conditions.of_rows(each, "t", self.arguments, apart=False)) for each in group]
+        found = [
+            conditions.any_of(conditions.of_rows(each, "t", self.arguments, self.site, apart=False)) for each in group
+        ]
         paths = f"IN ({', '.join(map(str, clause.paths))})" if clause.paths[1:] else f"= {clause.paths[0]}"
         where = [f"t.pk = {pk}", f"t.site = {self.site}", f"t.path {paths}", *found]
         return f"EXISTS (SELECT FROM fhir.{TABLES[clause.kind]} t WHERE {' AND '.join(where)})"

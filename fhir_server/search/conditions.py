@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ecluse.core.fhir.types import number_of
 from fhir_server.search.query import Clause
 from mappers.search.question import Address, Beginning, Id, Moment, Target, Token, Value
 
 LAST = "\U0010ffff"
+PATIENT = number_of["Patient"]
 
 DATES = {
     "eq": "{d}.low >= {low} AND {d}.low < {high} AND {d}.high <= {high}",
@@ -54,10 +56,28 @@ class Arguments:
         return f"${len(self.values)}"
 
 
-def of_rows(clause: Clause, alias: str, arguments: Arguments, *, apart: bool) -> list[str]:
+def of_rows(clause: Clause, alias: str, arguments: Arguments, site: int, *, apart: bool) -> list[str]:
     """Conditions on an index row, one of which must hold. apart: one for each value, else as few as possible."""
     groups = [(value,) for value in clause.values] if apart else _grouped(clause.values)
-    return [_condition(group, alias, arguments) for group in groups]
+    found: list[str] = []
+    for group in groups:
+        targets = [value for value in group if isinstance(value, Target)]
+        if targets and PATIENT in targets[0].types:
+            rest = _of_types(f"{alias}.target_type", targets[0].types)
+            ids = _of_patients([target.id for target in targets], arguments, site, apart=apart)
+            found += [f"{alias}.target_id = {one} AND {rest}" for one in ids]
+        else:
+            found.append(_condition(group, alias, arguments))
+    return found
+
+
+def _of_patients(ids: Sequence[str], arguments: Arguments, site: int, *, apart: bool) -> list[str]:
+    """What the id of a target is compared with when it may be a Patient: what refers to one who was merged is the
+    survivor's too. apart: by a walk of its own, which for most ends at once; else by one list of ids."""
+    mark = arguments.add(ids[0] if apart else list(ids))
+    survivor = f"survivor = {mark}" if apart else f"survivor = ANY({mark})"
+    merged = f"ARRAY(SELECT source FROM fhir.merged WHERE site = {site} AND {survivor} AND source <> survivor)"  # noqa: S608
+    return [mark, f"ANY({merged})"] if apart else [f"ANY({mark}::text[] || {merged})"]
 
 
 def of_resource(clause: Clause, alias: str, arguments: Arguments) -> list[str]:

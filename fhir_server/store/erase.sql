@@ -43,6 +43,8 @@ WITH source AS (
     WHERE s.site = $4 AND s.type = gone.type AND s.updated = gone.updated AND s.pk = gone.pk
 ), unflagged AS (
     DELETE FROM fhir.flag f USING erased WHERE f.pk = erased.pk
+), undefined AS (
+    DELETE FROM terminology.definition d USING erased WHERE d.resource_pk = erased.pk
 ), skeleton AS (
     UPDATE fhir.resource r SET version = erased.version, updated = erased.updated, deleted = true, patient = NULL
     FROM erased WHERE r.site = $4 AND r.type = erased.type AND r.pk = erased.pk

@@ -34,6 +34,8 @@ class Told(NamedTuple):
     resource: Resource | None
     site: str = "default"
     patient: str | None = None
+    survivor: str | None = None
+    merge: int = 0
 
 
 class ByHand:
@@ -111,6 +113,8 @@ def event(told: Told) -> Event:
         time=clock.now(),
         patient=told.patient,
         body=body,
+        survivor=told.survivor,
+        merge=told.merge,
     )
 
 

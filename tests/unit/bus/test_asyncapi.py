@@ -32,8 +32,11 @@ def test_every_header_that_is_sent_is_described() -> None:
         request_id="x",
         traceparent="x",
         reason="x",
+        survivor="q",
+        merge=1,
     )
     sent = {name for name, _ in envelope.encode(event, Topics(), "http://x").headers}
     assert sent == asyncapi.HEADERS.keys()
-    bare = msgspec.structs.replace(event, patient=None, body=b"{}", bundle="", sender="", request_id="", reason="")
+    nothing = {"bundle": "", "sender": "", "request_id": "", "reason": "", "survivor": None}
+    bare = msgspec.structs.replace(event, patient=None, body=b"{}", **nothing)
     assert set(asyncapi.REQUIRED) <= {name for name, _ in envelope.encode(bare, Topics(), "").headers}

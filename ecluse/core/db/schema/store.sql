@@ -88,6 +88,24 @@ CREATE TABLE fhir.superseded (
     PRIMARY KEY (site, type, updated, pk)
 );
 
+-- Which Patient a merged one is now: what refers to the source belongs to the survivor. A merge that was undone stays, with
+-- itself as survivor. Numbers tell consumers which of two came later; `told` is false until all that moved is on the bus.
+CREATE SEQUENCE fhir.merge_number AS bigint;
+CREATE TABLE fhir.merged (
+    number bigint NOT NULL,
+    merged_at timestamptz NOT NULL,
+    source_version integer NOT NULL,
+    target_version integer NOT NULL,
+    site smallint NOT NULL,
+    told boolean NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    target text COLLATE "C",
+    survivor text COLLATE "C" NOT NULL,
+    PRIMARY KEY (site, source)
+);
+CREATE INDEX merged_survivor ON fhir.merged (site, survivor);
+CREATE INDEX merged_untold ON fhir.merged (site) WHERE NOT told;
+
 -- What searches read. A row is keyed by the element path it was taken from; parameters that share a path share rows.
 -- The resource key ends each index, so that a probe for one resource and a walk in resource order need no other index.
 CREATE TABLE fhir.token (
@@ -187,6 +205,7 @@ CREATE SCHEMA IF NOT EXISTS bus;
 CREATE SEQUENCE bus.outbox_seq AS bigint CACHE 1;
 
 -- One event, as a pointer to its version; written by the statement that writes the version, dropped by the partition.
+-- reason: why it is sent again (merged, unmerged), NULL for a first sending.
 CREATE TABLE bus.outbox (
     seq bigint NOT NULL DEFAULT nextval('bus.outbox_seq'),
     pk bigint NOT NULL,
@@ -196,6 +215,7 @@ CREATE TABLE bus.outbox (
     op smallint NOT NULL,
     lane smallint NOT NULL,
     patient text COLLATE "C",
+    reason text COLLATE "C",
     PRIMARY KEY (seq)
 ) PARTITION BY RANGE (seq);
 CREATE TABLE bus.outbox_0 PARTITION OF bus.outbox FOR VALUES FROM (0) TO (1048576);
