@@ -24,7 +24,8 @@ ORDER BY r.type, r.id;
 SELECT v.updated, v.body FROM unnest($1::bigint[]) AS wanted (pk) JOIN fhir.version v ON v.pk = wanted.pk WHERE v.body IS NOT NULL;
 
 -- name: erase
--- Takes all versions of locked resources away; the skeleton takes the next one, which says so, and their events follow.
+-- Takes all versions of locked resources away, with what was flagged in them or made of them; the skeleton takes the next
+-- version, which says so, and their events follow.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 next versions, $13 instants, $14 former patients, $15 method, $16 target
 WITH source AS (
@@ -44,7 +45,9 @@ WITH source AS (
 ), unflagged AS (
     DELETE FROM fhir.flag f USING erased WHERE f.pk = erased.pk
 ), undefined AS (
-    DELETE FROM terminology.definition d USING erased WHERE d.resource_pk = erased.pk
+    DELETE FROM terminology.definition d USING erased WHERE d.resource_pk = erased.pk RETURNING d.pk
+), unlisted AS (
+    DELETE FROM terminology.concept c USING undefined WHERE c.system = undefined.pk
 ), skeleton AS (
     UPDATE fhir.resource r SET version = erased.version, updated = erased.updated, deleted = true, patient = NULL
     FROM erased WHERE r.site = $4 AND r.type = erased.type AND r.pk = erased.pk
