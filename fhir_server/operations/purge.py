@@ -36,7 +36,7 @@ async def purge(server: Server, request: Request, parameters: Parameters) -> Ans
         erasure = Erasure(conn, server.keys, request.context)
         if not await _take(conn, erasure, request, (types.number_of[kind], own)):
             raise NotFound(f"There is no {kind}/{own} here.")
-        await erasure.take_attachments()
+        await erasure.take_attachments(request.base)
         await erasure.take_answers()
         return Answer(200, json.encode(operation_outcome(_issues(erasure))))
 

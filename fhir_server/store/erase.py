@@ -86,10 +86,12 @@ class Erasure:
             await self._erase([Standing(*row) for row in rows], patients)
         return len(locked)
 
-    async def take_attachments(self) -> None:
-        """Erases the Binaries that erased resources referred to, unless a document of somebody else does too."""
+    async def take_attachments(self, base: str) -> None:
+        """Erases the Binaries that erased resources referred to, unless a document of somebody else does too.
+
+        base: of the site, under which a document may name them"""
         for kind, own in self._binaries - self.erased:
-            addresses = [f"Binary/{own}"]
+            addresses = [f"Binary/{own}", f"{base}/Binary/{own}"]
             paths = list(parameters("DocumentReference")["location"].paths)
             if await self._conn.fetchval(SQL["document_of"], self._context.site, paths, addresses):
                 self.kept.add((kind, own))

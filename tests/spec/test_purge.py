@@ -104,6 +104,18 @@ def test_of_a_patient_all_goes_that_is_the_patients_alone(fhir: httpx.Client, pa
         assert fhir.get(f"/{address}").status_code == 200
 
 
+def test_a_binary_of_somebody_elses_document_is_kept(fhir: httpx.Client, patient: str) -> None:
+    other = _create(fhir, {"resourceType": "Patient"})["id"]
+    binary = _create(fhir, {"resourceType": "Binary", "contentType": "text/plain", "data": "QUJD"})["id"]
+    for owner, url in ((patient, f"Binary/{binary}"), (other, f"{fhir.base_url}Binary/{binary}")):
+        letter = {"resourceType": "DocumentReference", "status": "current", "content": [{"attachment": {"url": url}}]}
+        _create(fhir, {**letter, "subject": {"reference": f"Patient/{owner}"}})
+    answer = fhir.post(f"/Patient/{patient}/$purge")
+    assert [issue.get("diagnostics") for issue in answer.json()["issue"]] == [None, f"Binary/{binary}"]
+    assert fhir.get(f"/Binary/{binary}").status_code == 200
+    assert _issues(fhir.post(f"/Patient/{other}/$purge"))[0][1].startswith("Erased with all versions: 1 Binary,")
+
+
 def test_a_kept_answer_does_not_bring_it_back(fhir: httpx.Client, patient: str) -> None:
     key = uuid.uuid4().hex
     body = _observation(patient)
