@@ -140,6 +140,8 @@ def read(request: Request, names: Sequence[str] | None, body: str = "") -> Param
     names: those that the operation takes, None for any; body: the one that a resource other than Parameters is, or ""
     Raises: BadRequest (400) for what cannot be read or is not taken, UnsupportedMedia (415)
     """
+    if "%00" in request.query:
+        raise BadRequest("A parameter takes no control characters.")
     found = [Given(name, value) for name, value in parse_qsl(request.query, keep_blank_values=True)]
     found = [one for one in found if one.name not in CONTROLS or one.name in (names or ())]
     if any(CONTROL_SIGN.search(f"{one.name}{one.value}") for one in found):

@@ -126,6 +126,16 @@ def test_a_post_of_parameters_answers_the_same_and_its_next_link_is_a_get(fhir: 
     assert sorted(_names(entries, suffix)) == sorted(ANNA + REFERRED)
 
 
+def test_an_entry_of_a_batch_or_transaction_answers_the_same(fhir: httpx.Client, suffix: str) -> None:
+    entry = {"request": {"method": "GET", "url": f"Patient/anna-{suffix}/$everything"}}
+    for kind in ("batch", "transaction"):
+        answer = fhir.post("", json={"resourceType": "Bundle", "type": kind, "entry": [entry]})
+        assert answer.status_code == 200, answer.text
+        (told,) = answer.json()["entry"]
+        assert told["response"]["status"].startswith("200")
+        assert sorted(_names(told["resource"]["entry"], suffix)) == sorted(ANNA + REFERRED)
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

@@ -113,6 +113,11 @@ def test_a_body_that_is_no_parameters_is_refused(data: bytes) -> None:
         read(_request(body=data), NAMES)
 
 
+def test_a_sign_that_no_text_has_is_refused() -> None:
+    with pytest.raises(BadRequest, match="control"):
+        read(_request("_type=a%00b"), NAMES)
+
+
 def test_a_body_of_another_media_type_is_refused() -> None:
     with pytest.raises(UnsupportedMedia):
         read(_request(body=b"x=1", content_type="text/plain"), NAMES)
