@@ -46,11 +46,11 @@ async def _of_one(server: Server, request: Request, parameters: Parameters) -> A
     name, own, _ = request.segments
     async with server.connection() as conn:
         stored = await resources.current(conn, request.site.number, name, own)
-        ids: tuple[str, ...] = (own,)
         if name == "Patient":
-            ids += await merges.sources(conn, request.site.number, own)
-        whose = patient_of(name, own, json.decode(stored.body or b"{}"))
-        patients = ids if name == "Patient" else (whose,) if whose else ()
+            patients = ids = (own, *await merges.sources(conn, request.site.number, own))
+        else:
+            whose = patient_of(name, own, json.decode(stored.body or b""))
+            ids, patients = (own,), (whose,) if whose else ()
         reach = _reach(request, parameters, name, ids, patients)
         first = Row(types.number_of[name], stored.pk, own, stored.body or b"", 1)
         shown = _is_within(reach, first.type) and (reach.since is None or stored.updated >= reach.since)
