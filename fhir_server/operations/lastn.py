@@ -13,7 +13,7 @@ Spec: http://hl7.org/fhir/R4/observation-operation-lastn.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -130,7 +130,7 @@ def _query(request: Request, parameters: Parameters) -> SearchQuery:
     return query
 
 
-async def _read(conn: Any, site: int, found: Sequence[int]) -> Any:
+async def _read(conn: Any, site: int, found: Sequence[int]) -> AsyncIterator[Seen]:
     for start in range(0, len(found), AT_ONCE):
         for row in await resources.current_of_keys(conn, site, "Observation", found[start : start + AT_ONCE]):
             observation = _decode(row["body"])
