@@ -46,8 +46,9 @@ class Definition(NamedTuple):
 
     @property
     def is_usable(self) -> bool:
-        """Whether its concepts are here; a complete code system may have none."""
-        return self.concepts > 0 or self.resource.get("content") == "complete"
+        """Whether its concepts are here; a complete code system may have none, a supplement has those of another."""
+        content = self.resource.get("content")
+        return content == "complete" or (self.concepts > 0 and content != "supplement")
 
     @property
     def canonical(self) -> str:

@@ -208,3 +208,9 @@ def test_what_a_failed_transaction_wrote_is_not_remembered(fhir: httpx.Client) -
     answer = fhir.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [create, wrong, ask]})
     assert answer.status_code == 412
     assert outcome(asked(fhir, LOOKUP, status=404, system=url, code="dog"))[0] == "not-found"
+
+
+def test_a_supplement_is_no_code_system_of_its_own(fhir: httpx.Client) -> None:
+    url = "http://example.org/CodeSystem/supplement"
+    stored(fhir, animals(url, content="supplement", supplements=ANIMALS))
+    assert outcome(asked(fhir, LOOKUP, status=404, system=url, code="dog"))[0] == "not-found"
