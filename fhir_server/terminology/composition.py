@@ -169,7 +169,9 @@ def rows_of(composed: Composed) -> list[Rows]:
 def _rows(composed: Composed) -> Iterator[Rows]:
     for part in composed.includes:
         if part.system:
-            yield Rows(part.system, part.known, part.listed is not None, part.listed or ())
+            first = {one.code: one for one in reversed(part.listed or ())}
+            named = tuple(first[code] for code in dict.fromkeys(one.code for one in part.listed or ()))
+            yield Rows(part.system, part.known, part.listed is not None, named)
         elif part.within:
             yield from _rows(part.within[0])
 

@@ -161,6 +161,13 @@ def test_parts_that_others_make_needless_change_nothing(fhir: httpx.Client, faun
     assert codes(_expanded(fhir, value_set(listed, exclude=[listed, whole]))) == []
 
 
+def test_a_concept_that_is_listed_twice_comes_once_as_it_stands_first(fhir: httpx.Client, fauna: str) -> None:
+    listed = [{"code": "dog", "display": "First"}, {"code": "fish"}, {"code": "dog", "display": "Second"}]
+    expanded = _expanded(fhir, value_set(_include(concept=listed)))
+    assert [one["display"] for one in expanded["expansion"]["contains"]] == ["First", "Fish"]
+    assert expanded["expansion"]["total"] == 2
+
+
 def test_imported_value_sets_are_intersected_within_an_include_and_united_between(
     fhir: httpx.Client, fauna: str
 ) -> None:
