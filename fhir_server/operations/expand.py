@@ -29,7 +29,7 @@ async def expand(server: Server, request: Request, parameters: Parameters) -> An
 
     Raises: NotFound (404), Unprocessable (422) when it cannot be followed or is too costly"""
     asking.check_date(parameters)
-    asked = _asked(parameters)
+    asked = _asked(request, parameters)
     async with asking.connected(server, parameters) as conn:
         planner = Planner(conn, request.site.number, asking.versions_of(parameters))
         composed = await asking.value_set(planner, request, parameters)
@@ -44,7 +44,7 @@ async def expand(server: Server, request: Request, parameters: Parameters) -> An
     )
 
 
-def _asked(parameters: Parameters) -> Asked:
+def _asked(request: Request, parameters: Parameters) -> Asked:
     named = tuple(parameters.texts("designation"))
     everything = parameters.boolean("includeDesignations") and not named
     left_out = [one.partition("|") for one in parameters.texts("exclude-system")]
@@ -54,7 +54,7 @@ def _asked(parameters: Parameters) -> Asked:
         count=parameters.whole("count", most=MOST),
         active_only=parameters.boolean("activeOnly"),
         designations=None if everything else named,
-        language=parameters.text("displayLanguage") or "",
+        language=asking.language_of(request, parameters),
         without_systems=tuple((canonical(system), version) for system, _, version in left_out),
     )
 

@@ -17,7 +17,7 @@ from fhir_server.terminology import asking, concepts
 from fhir_server.terminology.answering import answer, codings_of, invalid, missing, text
 from fhir_server.terminology.composition import Json, System
 from fhir_server.terminology.concepts import Found
-from fhir_server.terminology.expanding import display_of
+from fhir_server.terminology.expanding import display_of, language_of
 
 DEFAULT = ("definition", "designation", "parent", "child", "inactive")
 """What is told when the client names no property, beside the code's own properties."""
@@ -41,7 +41,8 @@ async def lookup(server: Server, request: Request, parameters: Parameters) -> An
             raise NotFound(await _unknown(conn, system, coding.code), diagnostics=coding.code)
         wanted = parameters.texts("property")
         told = [one async for one in _properties(conn, system, found, wanted)]
-    display = display_of(found.display, found.designations, parameters.text("displayLanguage") or "")
+    language = asking.language_of(request, parameters)
+    display = display_of(found.display, found.designations, language, language_of(system))
     return answer(
         {"name": "name", "valueString": system.name},
         text("version", system.version),

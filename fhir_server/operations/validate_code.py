@@ -23,8 +23,8 @@ from fhir_server.terminology.validating import Manner, Verdict, by_grammar, in_s
 SHARED = ("code", "display", "coding", "codeableConcept", "date", "abstract", "displayLanguage")
 
 
-def _manner(parameters: Parameters) -> Manner:
-    return Manner(parameters.boolean("abstract", True), parameters.text("displayLanguage") or "")
+def _manner(request: Request, parameters: Parameters) -> Manner:
+    return Manner(parameters.boolean("abstract", True), asking.language_of(request, parameters))
 
 
 async def in_code_system(server: Server, request: Request, parameters: Parameters) -> Answer:
@@ -44,7 +44,7 @@ async def in_code_system(server: Server, request: Request, parameters: Parameter
             if not own:
                 raise missing("Name the code system: by its instance, by url, or in codeSystem.")
             system = await asking.system_at(conn, request.site.number, own, parameters.text("version") or "")
-        verdicts = [await _in_system(conn, system, one, _manner(parameters)) for one in codings]
+        verdicts = [await _in_system(conn, system, one, _manner(request, parameters)) for one in codings]
     return verdict_answer(together(verdicts))
 
 
@@ -63,7 +63,7 @@ async def in_set(server: Server, request: Request, parameters: Parameters) -> An
     async with asking.connected(server, parameters) as conn:
         planner = Planner(conn, request.site.number, lenient=True)
         composed = await asking.value_set(planner, request, parameters)
-        verdicts = await in_value_set(planner, composed, codings, _manner(parameters))
+        verdicts = await in_value_set(planner, composed, codings, _manner(request, parameters))
     return verdict_answer(together(verdicts))
 
 

@@ -130,6 +130,13 @@ async def value_set(planner: Planner, request: Request, parameters: Parameters) 
     return await planner.value_set(url or "", parameters.text("valueSetVersion") or "")
 
 
+def language_of(request: Request, parameters: Parameters) -> str:
+    """The language of displays: as the parameter says, else as the client's header does.
+
+    Spec: http://hl7.org/fhir/R4/languages.html"""
+    return parameters.text("displayLanguage") or request.headers.get("accept-language", "")
+
+
 def instance_of(request: Request) -> str:
     """The id of the address, "" at type level."""
     return request.segments[1] if not request.segments[1].startswith("$") else ""

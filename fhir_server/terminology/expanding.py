@@ -7,6 +7,7 @@ Spec: http://hl7.org/fhir/R4/valueset-operation-expand.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,11 +17,14 @@ from ecluse.core.errors import Issue, Unprocessable
 from fhir_server.terminology import compile as sql
 from fhir_server.terminology import concepts
 from fhir_server.terminology.compile import Wish
-from fhir_server.terminology.composition import Composed, Json, Listed, Rows, parts_of, rows_of
+from fhir_server.terminology.composition import Composed, Json, Listed, Rows, System, parts_of, rows_of
 from mappers.terminology.words import words, words_of
 
 MOST = 10_000
 """Concepts that an expansion without `count` may have."""
+OWN_LANGUAGE = "en"
+"""Of a code system that names none."""
+_QUALITY = re.compile(r"q=([01](?:\.[0-9]{1,3})?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +80,41 @@ def used(composed: Composed) -> Iterator[Json]:
         yield {"name": "used-valueset", "valueUri": other.canonical}
 
 
-def display_of(display: str, designations: Sequence[Json], language: str) -> str:
-    """The text in the language that is asked for, the usual one when there is none."""
-    wanted = [part.split(";")[0].strip().lower() for part in language.split(",") if part.strip()]
-    for each in wanted:
+def display_of(display: str, designations: Sequence[Json], language: str, own: str = OWN_LANGUAGE) -> str:
+    """The text in the language that is asked for, the usual one when there is none.
+
+    language: as Accept-Language is written; own: that of the usual one"""
+    for wanted in _languages(language):
+        if wanted == "*" or _speaks(own, wanted):
+            return display
         for exact in (True, False):
             for one in designations:
                 given = str(one.get("language", "")).lower()
-                if given == each or (not exact and given.split("-")[0] == each.split("-")[0]):
+                if given == wanted or (not exact and _speaks(given, wanted)):
                     return str(one.get("value", ""))
     return display
+
+
+def language_of(system: System | None) -> str:
+    """The language of a code system's displays."""
+    return str(system.header.get("language", OWN_LANGUAGE)) if system else OWN_LANGUAGE
+
+
+def _languages(text: str) -> list[str]:
+    """The languages of an Accept-Language header, the best first.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc9110#name-accept-language"""
+    weighted: list[tuple[float, str]] = []
+    for part in text.lower().split(","):
+        language, _, quality = part.partition(";")
+        found = _QUALITY.fullmatch(quality.strip())
+        weighted.append((float(found[1]) if found else 1.0, language.strip()))
+    return [language for weight, language in sorted(weighted, key=lambda one: -one[0]) if language and weight]
+
+
+def _speaks(given: str, wanted: str) -> bool:
+    """Whether two tags are of one language, whatever the region."""
+    return given.lower().partition("-")[0] == wanted.partition("-")[0]
 
 
 def _narrowed(rows: Rows, wish: Wish) -> Rows:
@@ -115,7 +144,9 @@ def _entry(row: Any, rows: Rows, listed: Listed | None, asked: Asked) -> Json:
     if rows.known and rows.known.version:
         entry["version"] = rows.known.version
     entry["code"] = row["code"]
-    display = display_of((listed and listed.display) or row["display"] or "", designations, asked.language)
+    display = display_of(
+        (listed and listed.display) or row["display"] or "", designations, asked.language, language_of(rows.known)
+    )
     if display:
         entry["display"] = display
     kept = [one for one in designations if _is_asked(one, asked.designations)]

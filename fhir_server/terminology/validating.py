@@ -16,7 +16,7 @@ from ecluse.core.fhir.definitions.value_sets import GRAMMARS
 from fhir_server.terminology import concepts
 from fhir_server.terminology.composition import Composed, System
 from fhir_server.terminology.concepts import Found
-from fhir_server.terminology.expanding import display_of
+from fhir_server.terminology.expanding import display_of, language_of
 from fhir_server.terminology.membership import Coding, Member, members, told
 from fhir_server.terminology.planning import Planner
 from mappers.search.string import normalise
@@ -45,7 +45,7 @@ async def in_system(conn: Any, system: System, coding: Coding, manner: Manner) -
     found = await concepts.lookup(conn, system, coding.code)
     if found is None:
         return Verdict(False, await _unknown(conn, system, coding))
-    return _judged(found, coding, manner)
+    return _judged(system, found, coding, manner)
 
 
 async def in_value_set(
@@ -76,7 +76,8 @@ async def _member(planner: Planner, member: Member, coding: Coding, manner: Mann
     if system is not None:
         found = await concepts.lookup(planner.conn, system, coding.code)
         if found is not None:
-            return _judged(found._replace(display=member.display or found.display), coding, manner, found.display)
+            own = found._replace(display=member.display or found.display)
+            return _judged(system, own, coding, manner, found.display)
     if coding.display and member.display and not _same(coding.display, member.display):
         return Verdict(False, _wrong(coding, [member.display]), member.display)
     return Verdict(True, "", member.display)
@@ -89,8 +90,8 @@ async def _system(planner: Planner, url: str, version: str) -> System | None:
         return None
 
 
-def _judged(found: Found, coding: Coding, manner: Manner, *displays: str) -> Verdict:
-    display = display_of(found.display, found.designations, manner.language)
+def _judged(system: System, found: Found, coding: Coding, manner: Manner, *displays: str) -> Verdict:
+    display = display_of(found.display, found.designations, manner.language, language_of(system))
     if found.abstract and not manner.abstract:
         return Verdict(False, f"{told(coding)} is abstract; use one of the codes below it.", display)
     right = [display, found.display, *displays, *(str(one.get("value", "")) for one in found.designations)]

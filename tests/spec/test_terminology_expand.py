@@ -254,6 +254,30 @@ def test_displays_and_designations_come_in_the_language_asked_for(fhir: httpx.Cl
     assert "designation" not in first({"name": "designation", "valueString": "urn:ietf:bcp:47|de"})
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("fr", "chien"),
+        ("fr-CA, en;q=0.5", "chien"),
+        ("en-US,en;q=0.9,fr;q=0.8", "Dog"),
+        ("de, fr;q=0.5", "chien"),
+        ("en;q=0.1, fr", "chien"),
+        ("*", "Dog"),
+        ("", "Dog"),
+        (";;,q=,fr;q=x", "chien"),
+    ],
+)
+def test_the_language_header_chooses_the_display(fhir: httpx.Client, fauna: str, header: str, expected: str) -> None:
+    dog = {"name": "valueSet", "resource": value_set(_include(concept=[{"code": "dog"}]))}
+    body = {"resourceType": "Parameters", "parameter": [dog]}
+    answer = fhir.post("/ValueSet/$expand", json=body, headers={"Accept-Language": header})
+    assert answer.json()["expansion"]["contains"][0]["display"] == expected
+    found = fhir.get(
+        "/CodeSystem/$lookup", params={"system": ANIMALS, "code": "dog"}, headers={"Accept-Language": header}
+    )
+    assert next(one["valueString"] for one in found.json()["parameter"] if one["name"] == "display") == expected
+
+
 def test_a_large_expansion_without_pages_is_too_costly(fhir: httpx.Client) -> None:
     url = "http://example.org/CodeSystem/large"
     concepts = [{"code": f"c{number}", "display": f"Concept {number}"} for number in range(10_001)]
