@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
-from ecluse.core.errors import NotFound
+from ecluse.core.errors import NotFound, Unprocessable
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.code_systems import spellings
 from ecluse.core.fhir.definitions.search_parameters import paths_of
@@ -97,9 +98,11 @@ async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
 
 
 async def read_all(conn: Any, site: int, kind: str) -> None:
-    """Reads every resource of a type that was not read yet, for questions that name none."""
+    """Reads every resource of a type that was not read yet, for questions that name none. One that cannot be read
+    hinders no other; who names it is told why."""
     for row in await conn.fetch(SQL["unread"], site, types.number_of[kind]):
-        await read_resource(conn, site, kind, row["pk"], row["version"])
+        with suppress(Unprocessable):
+            await read_resource(conn, site, kind, row["pk"], row["version"])
 
 
 def unknown(kind: str, url: str, version: str, found: Sequence[Definition]) -> NotFound:

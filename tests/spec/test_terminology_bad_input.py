@@ -43,6 +43,9 @@ def test_a_code_that_no_index_holds_is_refused(fhir: httpx.Client) -> None:
     url = "http://example.org/CodeSystem/endless"
     stored(fhir, animals(url, concept=[{"code": "x" * 5000}]))
     assert "at most 500 characters" in outcome(asked(fhir, "/CodeSystem/$lookup", status=422, system=url, code="x"))[1]
+    told = asked(fhir, "/metadata", mode="terminology")
+    assert len(told["codeSystem"]) > 1000
+    assert url not in {one["uri"] for one in told["codeSystem"]}
 
 
 def test_long_texts_are_kept(fhir: httpx.Client) -> None:
