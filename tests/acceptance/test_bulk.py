@@ -123,7 +123,9 @@ def test_an_import_whose_server_is_killed_goes_on_behind_the_last_line_it_wrote(
     postgres: Postgres, empty_database: str, tmp_path: Path, mode: str
 ) -> None:
     variables = {"ECLUSE_DATABASE_URL": empty_database, **MODES[mode]}
-    lines = [b'{"resourceType":"Patient","telecom":[{"value":"%d"}]}\n' % number for number in range(LINES)]
+    lines = [
+        b'{"resourceType":"Patient","telecom":[{"system":"other","value":"%d"}]}\n' % number for number in range(LINES)
+    ]
     for number in range(0, LINES, 1000):
         lines[number] = b'{"resourceType":"Patient","nom":"x"}\n'
     with serving(tmp_path, **variables) as served, client_of(served) as client:
@@ -230,7 +232,9 @@ def test_so_many_run_at_once_and_when_too_many_wait_the_next_is_sent_away(
 
 def test_a_job_that_was_stopped_with_its_server_is_taken_up_by_the_next(empty_database: str, tmp_path: Path) -> None:
     variables = {"ECLUSE_DATABASE_URL": empty_database}
-    lines = b"".join(b'{"resourceType":"Patient","telecom":[{"value":"%d"}]}\n' % number for number in range(LINES))
+    lines = b"".join(
+        b'{"resourceType":"Patient","telecom":[{"system":"other","value":"%d"}]}\n' % number for number in range(LINES)
+    )
     with serving(tmp_path, **variables) as served, client_of(served) as client:
         headers = {**ASYNC, "Content-Type": "application/fhir+ndjson"}
         address = client.post("/$import", content=lines, headers=headers).headers["content-location"]

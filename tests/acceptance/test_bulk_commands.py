@@ -18,7 +18,8 @@ def test_what_one_site_exports_another_imports(empty_database: str, tmp_path: Pa
         served.ecluse("site", "add", "north")
         for number in range(30):
             httpx.post(
-                f"{served.url}/fhir/Patient", json={"resourceType": "Patient", "telecom": [{"value": f"{number}"}]}
+                f"{served.url}/fhir/Patient",
+                json={"resourceType": "Patient", "telecom": [{"system": "other", "value": f"{number}"}]},
             )
         gone = httpx.post(f"{served.url}/fhir/Patient", json={"resourceType": "Patient"}).json()["id"]
         told = served.ecluse("export", str(tmp_path / "out"), "--of", "Patient", "--type", "Patient")
