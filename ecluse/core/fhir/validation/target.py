@@ -38,8 +38,8 @@ def leads_right(value: Any, allowed: Container[str], addresses: Mapping[str, str
     link = value.get("reference")
     if type(link) is not str:
         return False
-    kind, slash, _ = link.partition("/")
-    return kind in allowed if slash else addresses.get(link) in allowed
+    kind, mark, _ = link.partition("?" if "?" in link else "/")
+    return kind in allowed if mark else addresses.get(link) in allowed
 
 
 def target_type(node: Node, given: Given) -> str:
