@@ -48,6 +48,8 @@ SESSION = {
     "timezone": "UTC",
     "jit": "off",
     "max_parallel_workers_per_gather": "0",  # one stream is written by one backend; more only wait for it
+    "enable_hashjoin": "off",  # the rows of one type by their keys: a hash join reads all versions for each type
+    "enable_mergejoin": "off",
     "application_name": f"{APPLICATION} export",
 }
 PATIENT, PROVENANCE, GROUP = "Patient", "Provenance", "Group"
