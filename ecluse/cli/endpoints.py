@@ -17,6 +17,7 @@ from ecluse.cli.openapi import document
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
+from fhir_server.http.address import check
 from fhir_server.profiles.answers import counts_of, issues_of
 from portal.pages import routes as portal_routes
 
@@ -66,6 +67,7 @@ class _Endpoints:
     async def intake_json(self, request: Request) -> Response:
         """What arrived, what was refused, and why."""
         try:
+            check(request.scope["query_string"], "query")
             async with self._fhir.server.connection() as conn:
                 return JSONResponse(await intake.listed(conn, request.query_params))
         except EcluseError as error:

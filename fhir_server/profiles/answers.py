@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from ecluse.core.clock import instant_text
 from ecluse.core.errors import BadRequest, EcluseError
 from ecluse.core.fhir import types
+from fhir_server.http.address import check
 from fhir_server.server import Server
 from fhir_server.store import flags
 from fhir_server.store.flags import Filter, Flag
@@ -36,6 +37,7 @@ def counts_of(server: Callable[[], Server]) -> Endpoint:
 def _endpoint(server: Callable[[], Server], rows: Callable[..., Awaitable[Any]], extra: tuple[str, ...]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
+            check(request.scope["query_string"], "query")
             wanted = read_filter(request.query_params, extra)
             async with server().connection() as conn:
                 return JSONResponse(await rows(conn, wanted, request.query_params))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.services.server import serving
@@ -33,3 +34,16 @@ def test_no_call_that_the_document_describes_is_a_server_error(
         found = re.search(r"(\d+) generated", done.stdout)
         assert found and int(found[1]) > 40 * examples, done.stdout[-1000:]
         assert "request failed" not in served.log.read_text()
+
+
+def test_a_nul_in_a_filter_is_refused(tmp_path: Path, empty_database: str) -> None:
+    with serving(tmp_path, ECLUSE_DATABASE_URL=empty_database) as served:
+        for address in (
+            "/intake.json?site=a%00",
+            "/issues?site=a%00",
+            "/issues/counts?profile=%00",
+            "/fhir/Patient?name=%00",
+        ):
+            answer = httpx.get(f"{served.url}{address}", timeout=30)
+            assert answer.status_code == 400, address
+            assert "query" in answer.text
