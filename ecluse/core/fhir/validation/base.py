@@ -40,6 +40,7 @@ def problems(
     node = root(resource, place)
     walk = _Walk(node, warnings, extensions, addresses or {})
     walk.object(node)
+    del walk.given  # it knows the walk: together they would keep the resource until the collector of cycles comes
     return walk.issues[:MOST_ISSUES]
 
 
