@@ -1,7 +1,7 @@
 """FHIR and portal on one port.
 
-Enters: settings. Leaves: an ASGI application, and the processes that serve it until SIGTERM. One worker is this process
-itself; several are processes of their own (workers.py), and this one holds the embedded database.
+Enters: settings. Leaves: the processes that serve application.py until SIGTERM. One worker is this process itself;
+several are processes of their own (workers.py), and this one holds the embedded database.
 """
 
 from __future__ import annotations
@@ -9,30 +9,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import uvicorn
 import uvloop
-from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ecluse.bus import epoch, partitions
-from ecluse.bus.wakeup import Notifier
-from ecluse.cli.endpoints import routes
 from ecluse.cli.workers import Workers
-from ecluse.core.collector import settle_collector
-from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import Unavailable
 from ecluse.core.settings import Settings
-from fhir_server.app import FhirApp
-from fhir_server.bulk import runner
-from fhir_server.http.address import ROOTS
-from fhir_server.http.origins import allowing_origins
-from fhir_server.http.protocol import Protocol
-from fhir_server.server import Server
-from fhir_server.store import merges, reindex, retention, statistics
 
 BACKLOG = 2048
 
@@ -74,53 +59,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 
 
 def _config(settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        application(settings), http=Protocol, access_log=False, log_level="warning", server_header=False
-    )
+    """Imported by the processes that serve, not by the one that only holds them: half of its memory."""
+    from ecluse.cli.application import config
 
-
-def application(settings: Settings) -> ASGIApp:
-    """The application; its databases are open while it runs. All below the FHIR bases is FHIR's to answer."""
-    fhir = FhirApp()
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_databases(settings, migrate=True) as databases, _notifier(databases) as notifier:
-            async with databases.store.acquire() as conn:
-                await epoch.settle(conn)
-            fhir.server = Server(settings, databases, notifier.touch)
-            upkeep = {
-                asyncio.create_task(statistics.keep(databases.store)),
-                asyncio.create_task(merges.keep(databases.store)),
-                asyncio.create_task(reindex.keep(databases.store)),
-                asyncio.create_task(retention.keep(databases.store, settings)),
-                asyncio.create_task(fhir.refusals.keep(fhir.server)),
-                asyncio.create_task(runner.keep(fhir.server)),
-            }
-            settle_collector()
-            yield
-            for task in upkeep:
-                task.cancel()
-            await asyncio.wait(upkeep)
-            await fhir.refusals.flush(fhir.server)
-
-    others = Starlette(lifespan=lifespan, routes=routes(settings, fhir))
-    answering = allowing_origins(fhir, settings.cors_origins)
-
-    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        is_fhir = scope["type"] == "http" and f"{scope['path']}/".startswith(ROOTS)
-        await (answering if is_fhir else others)(scope, receive, send)
-
-    return asked
-
-
-@asynccontextmanager
-async def _notifier(databases: Databases) -> AsyncIterator[Notifier]:
-    """Wakes the readers of the outbox from a connection of its own, and keeps partitions ahead of its writers."""
-    stop, notifier = asyncio.Event(), Notifier(databases.store)
-    running = asyncio.gather(notifier.run(stop), partitions.keep(databases.store, stop))
-    try:
-        yield notifier
-    finally:
-        stop.set()
-        await running
+    return config(settings)
