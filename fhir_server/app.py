@@ -60,6 +60,7 @@ class FhirApp:
         await respond(send, answer, request_id, gzip=gzip, head=scope["method"] == "HEAD")
         if refused is not None:
             self.refusals.add(refusal(self.server, scope, headers, request_id, refused), received_at)
+            refused = None  # its traceback holds this frame: the two would wait for the collector of cycles
 
     async def _answer(self, came: Request, request: Request, wanted: Format) -> Answer:
         """What the interaction answers. came: the request in its own format"""
