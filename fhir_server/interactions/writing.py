@@ -46,9 +46,10 @@ def accepted(request: Request, resource_type: str, body: bytes | msgspec.Raw, ex
     the request is validated and the resource does not pass
     """
     resource = accept(resource_type, body, expression or None)
-    _relative(request, resource, body, expression or resource_type)
+    text = bytes(body)
+    _relative(request, resource, text, expression or resource_type)
     if request.validation is not None:
-        request.validation.check(resource, expression or resource_type, _may_have_extensions(bytes(body)))
+        request.validation.check(resource, expression or resource_type, _may_have_extensions(text))
     return resource
 
 
@@ -57,10 +58,10 @@ def _may_have_extensions(body: bytes) -> bool:
     return b'xtension"' in body or b"\\u" in body
 
 
-def _relative(request: Request, resource: dict[str, Any], body: bytes | msgspec.Raw, place: str) -> None:
+def _relative(request: Request, resource: dict[str, Any], text: bytes, place: str) -> None:
     """Takes this site's address from references."""
     server_url = request.base.removesuffix(f"/sites/{request.site.name}/fhir").removesuffix("/fhir")
-    if server_url.encode() not in bytes(body):
+    if server_url.encode() not in text:
         return
     for reference in literal_references(resource["resourceType"], resource):
         target = reference["reference"]
