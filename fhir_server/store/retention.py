@@ -34,25 +34,27 @@ async def keep(pool: Any, settings: Settings) -> None:
 
 
 async def remove(pool: Any, settings: Settings) -> int:
-    """How many rows were removed."""
+    """How many rows were removed; none when another process is at it."""
     now = clock.now()
     kept = {
         answers.SQL["forget_answers"]: now - timedelta(days=settings.idempotency_days),
         intake.SQL["forget"]: now - timedelta(days=settings.intake_days),
     }
-    removed = 0
-    for statement, before in kept.items():
-        for _ in range(MOST_ROUNDS):
-            count = await _some(pool, statement, before)
-            removed += count
-            if count < MOST_AT_ONCE:
-                break
-    return removed
-
-
-async def _some(pool: Any, statement: str, before: Any) -> int:
-    async with pool.acquire() as conn, conn.transaction():
+    async with pool.acquire() as conn:
         if not await conn.fetchval(intake.SQL["only_one"], LOCK):
             return 0
+        try:
+            return sum([await _all(conn, statement, before) for statement, before in kept.items()])
+        finally:
+            await conn.fetchval(intake.SQL["release"], LOCK)
+
+
+async def _all(conn: Any, statement: str, before: Any) -> int:
+    removed = 0
+    for _ in range(MOST_ROUNDS):
         told: str = await conn.execute(statement, before, MOST_AT_ONCE)
-        return int(told.split()[-1])
+        count = int(told.split()[-1])
+        removed += count
+        if count < MOST_AT_ONCE:
+            break
+    return removed
