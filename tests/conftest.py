@@ -10,12 +10,17 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.settings import SecretStr, Settings
 from tests.services import shared_kafka
 from tests.services.postgres import Postgres
 
+hypothesis_settings.register_profile("ecluse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("ecluse")
+"""No example fails because a machine is slow."""
 SettingsFactory = Callable[..., Settings]
 RUN = pytest.StashKey[Path]()
 RUN_PID = pytest.StashKey[int]()

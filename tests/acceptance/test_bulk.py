@@ -23,7 +23,7 @@ from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 from tests.spec.bulk import ASYNC, ended, files, kick_off
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 LINES = 30_000
 MODES = {"one process": {"ECLUSE_WORKERS": "1"}, "of two workers": {"ECLUSE_WORKERS": "2"}}
 
@@ -78,7 +78,7 @@ def kill(served: Served) -> None:
     workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     for process in workers or [psutil.Process(served.process.pid)]:
         process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(workers, timeout=10)
+    psutil.wait_procs(workers, timeout=60)
     if not workers:
         served.process.wait()
 
@@ -239,8 +239,7 @@ def test_a_job_that_was_stopped_with_its_server_is_taken_up_by_the_next(empty_da
         headers = {**ASYNC, "Content-Type": "application/fhir+ndjson"}
         address = client.post("/$import", content=lines, headers=headers).headers["content-location"]
         until(lambda: "steps" in progress(client, address), "the import began")
-        started = time.monotonic()
         served.stop()
-        assert time.monotonic() - started < 20
+        assert served.process.returncode == 0, "it ended by itself, with the import under way"
         with serving(tmp_path, port=served.port, **variables) as again, client_of(again) as client:
             assert ended(client, address).json()["output"][0]["count"] == LINES

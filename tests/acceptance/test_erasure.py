@@ -140,7 +140,7 @@ def _states(kafka: tuple[str, str], kinds: list[str]) -> dict[str, bytes | None]
                 partition = confluent_kafka.TopicPartition(topic, number, 0)
                 _, end = consumer.get_watermark_offsets(partition, timeout=20)
                 consumer.assign([partition])
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 120
                 while consumer.position([partition])[0].offset < end and time.monotonic() < deadline:
                     message = consumer.poll(1)
                     if message is not None and message.error() is None:

@@ -81,7 +81,7 @@ def load(served: Served, folder: Path) -> None:
             else:
                 stored = client.get(url).json()
                 assert client.put(url, json={**stored, "status": "amended"}).status_code == 200
-    served.ecluse("wait", "--timeout", "90", timeout_s=110)
+    served.ecluse("wait", "--timeout", "300", timeout_s=320)
 
 
 @pytest.fixture(scope="module")

@@ -297,9 +297,7 @@ def in_order(found: list[Stored], order: str, *, descending: bool) -> list[Store
     return sorted(found, key=moment, reverse=descending)
 
 
-@settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_postgres_answers_what_the_evaluator_answers(world: World, data: st.DataObject) -> None:
     resource_type = data.draw(st.sampled_from(sorted(world.asked_for)))
@@ -322,9 +320,7 @@ def test_postgres_answers_what_the_evaluator_answers(world: World, data: st.Data
     assert matches <= {stored.id for stored in expected}
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_ids_and_instants_are_found_by_the_columns(world: World, data: st.DataObject) -> None:
     resource_type = data.draw(st.sampled_from(sorted(world.by_type)))

@@ -128,7 +128,7 @@ def quick_says_yes(value: Any, encoded: bytes) -> bool:
     return is_plain(encoded) and is_shallow(value, encoded)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(mutants())
 def test_structs_and_walk_agree_on_mutated_examples(value: Any) -> None:
     encoded = json.encode(value)
@@ -138,7 +138,7 @@ def test_structs_and_walk_agree_on_mutated_examples(value: Any) -> None:
         assert quick
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutants())
 def test_what_is_accepted_is_kept_and_what_is_refused_has_a_place(value: Any) -> None:
     data = json.encode(value)
@@ -171,7 +171,7 @@ TEXT_TYPES = sorted(set(structures().primitives) - {"boolean", "decimal", "integ
 
 
 @pytest.mark.parametrize("name", TEXT_TYPES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_the_quick_expression_of_a_primitive_is_never_wider(name: str, data: st.DataObject) -> None:
     text = data.draw(texts(name))
@@ -188,7 +188,7 @@ def test_the_quick_expression_of_a_primitive_is_never_wider(name: str, data: st.
 
 
 @pytest.mark.parametrize("name", ["integer", "unsignedInt", "positiveInt", "decimal", "boolean"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     text=st.from_regex(r"-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
     | st.sampled_from(["true", "false", '"1"', '"true"'])

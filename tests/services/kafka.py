@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tests.services.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 240
 """The first start of a fresh clone fetches the jars."""
@@ -20,7 +22,7 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port, self._controller = _free_ports(2)
+        self.port, self._controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +72,3 @@ def broker(folder: Path) -> Iterator[Broker]:
         yield running
     finally:
         running.stop()
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 ASYNC = {"Prefer": "respond-async"}
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @dataclass(frozen=True, slots=True)

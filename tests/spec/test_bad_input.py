@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 
 import httpx
 import pytest
@@ -71,10 +70,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_a_400_that_names_the_place(fhir: httpx.Client, name: str) -> None:
     path, body, place = BAD[name]
-    started = time.monotonic()
     answer = fhir.post(path, content=body, headers=JSON)
     assert answer.status_code == 400, answer.text
-    assert time.monotonic() - started < 2
     issues = answer.json()["issue"]
     assert all(
         issue["severity"] in ("error", "fatal") and issue["code"] and issue["details"]["text"] for issue in issues

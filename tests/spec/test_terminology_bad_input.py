@@ -75,7 +75,7 @@ PATHS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=PATHS, query=PARAMETERS)
 def test_no_question_is_a_fault_of_the_server(fhir: httpx.Client, path: str, query: dict[str, str]) -> None:
     answer = fhir.get(path, params=query)
@@ -113,7 +113,7 @@ INCLUDES = st.fixed_dictionaries(
 ).filter(bool)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     includes=st.lists(INCLUDES, min_size=1, max_size=4),
     exclude=st.lists(INCLUDES, max_size=2),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 import xml.etree.ElementTree as ET
 
@@ -168,10 +167,8 @@ BAD = {
 def test_bad_xml_is_a_400_in_xml_that_names_place_and_line(fhir: httpx.Client, name: str) -> None:
     body, place, told = BAD[name]
     path = "/" if "<Bundle" in body else "/Observation" if "<Observation" in body else "/Patient"
-    started = time.monotonic()
     answer = fhir.post(path, content=body.encode(), headers=XML)
     assert answer.status_code == 400, answer.text
-    assert time.monotonic() - started < 2
     root = _document(answer)
     assert root.tag == f"{FHIR}OperationOutcome"
     issues = root.findall(f"{FHIR}issue")

@@ -18,7 +18,7 @@ from ecluse.bus.log import UNPLACED, Batch, Log, Record, Reference
 from ecluse.core.fhir import json
 from tests.integration.consumers.recording import RecordingSink
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 async def no_reference(reference: Reference) -> bytes:

@@ -57,7 +57,7 @@ async def _empty(pool: asyncpg.Pool) -> None:
     await pool.execute("TRUNCATE recording.row, recording.write, bus.ledger, bus.dead_letter, bus.consumer_offset")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.builds(Delivery, HISTORIES, st.integers(0, 1000)))
 async def test_any_redelivery_and_reordering_ends_alike(
     pool: asyncpg.Pool, sink: RecordingSink, delivery: Delivery

@@ -11,7 +11,7 @@ import pytest
 from ecluse.core.db import pool as room
 from ecluse.core.db.pool import open_pool, translated
 from ecluse.core.errors import Unavailable
-from tests.services.server import free_port
+from tests.services.ports import free_port
 
 
 async def test_connections_keep_utc_no_jit_and_a_longest_statement(database: str) -> None:

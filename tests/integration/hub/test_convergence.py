@@ -59,7 +59,7 @@ class Delivery(NamedTuple):
         return [events[low:high] for low, high in zip([0, *cuts], [*cuts, len(events)], strict=True)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.builds(Delivery, HISTORIES, st.integers(0, 1000)))
 async def test_any_redelivery_and_reordering_ends_alike(feeding: Feeding, delivery: Delivery) -> None:
     states = []

@@ -22,7 +22,7 @@ from tests.conftest import SettingsFactory
 from tests.integration.bus.store import Put, put
 from tests.integration.search_index.feeding import Feeding, pointing, report, told
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 class Crash(Exception):

@@ -18,7 +18,7 @@ async def test_after_a_load_a_lookup_by_id_uses_the_id(databases: Databases) -> 
     async with databases.store.acquire() as conn, conn.transaction():
         await write(conn, Keys(), patients, context)
     analysed: list[str] = []
-    for _ in range(100):
+    for _ in range(600):
         analysed += await statistics.refresh(databases.store)
         if "fhir.resource" in analysed and "fhir.version" in analysed:
             break

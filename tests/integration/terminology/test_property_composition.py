@@ -153,7 +153,7 @@ def _has(code: str, text: str) -> bool:
     return all(any(word.startswith(each) for word in own) for each in words([text]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=value_sets(), text=st.sampled_from(["d", "wh bl", "chi", "m", "nothing"]))
 def test_a_value_set_has_what_its_definition_says(
     postgres: Postgres, database: str, made: tuple[Json, set[tuple[str, str]]], text: str

@@ -50,7 +50,7 @@ def _without_losses(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[:3] if row[2] == "mapped" else row
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(delivery=deliveries())
 async def test_any_order_any_redelivery_any_cut_ends_in_the_same_state(
     feeding: Feeding, delivery: tuple[list[Told], list[list[Told]]]

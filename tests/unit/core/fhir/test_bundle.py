@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cProfile
 import json
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.bundle import BundleEntry, split_bundle
+from tests.cost import calls
 from tests.official import official, official_files
 
 REQUEST = {
@@ -132,15 +132,11 @@ def test_another_resource_is_no_bundle() -> None:
 
 def test_a_large_bundle_is_split_entry_by_entry() -> None:
     """What is done for an entry does not depend on how many there are."""
-    few, many = _calls(400), _calls(8000)
+    few, many = calls(split_bundle, large(400)), calls(split_bundle, large(8000))
     assert 400 < few
     assert many < 20 * few * 1.1
 
 
-def _calls(entries: int) -> int:
-    """How many calls the split of a bundle of so many entries makes, into Python and into C."""
+def large(entries: int) -> bytes:
     resource = json.loads(official("Observation-blood-pressure"))
-    data = bundle(*[{"fullUrl": f"urn:uuid:{n}", "resource": resource, "request": REQUEST} for n in range(entries)])
-    profile = cProfile.Profile()
-    assert len(profile.runcall(split_bundle, data).entries) == entries
-    return sum(one.callcount for one in profile.getstats())
+    return bundle(*[{"fullUrl": f"urn:uuid:{n}", "resource": resource, "request": REQUEST} for n in range(entries)])

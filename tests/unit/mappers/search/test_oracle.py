@@ -63,7 +63,7 @@ def test_official_examples_give_the_same_rows(resource_type: str) -> None:
         assert differences(data) == {}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_examples_with_members_left_out_give_the_same_rows(data: st.DataObject) -> None:
     resource_type = data.draw(st.sampled_from(sorted(examples())))
