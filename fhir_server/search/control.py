@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 from ecluse.core.errors import BadRequest
 from fhir_server.http.subset import SUMMARIES
 from fhir_server.search.query import BY_KEY, Sort, Total
-from mappers.search.registry import served
+from mappers.search.registry import BUILT_IN, Registry
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
@@ -22,10 +21,11 @@ _TOTALS: dict[str, Total] = {"none": "none", "estimate": "estimate", "accurate":
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """type: of the resources; count: resources on a page; cursor: text of the place to go on from; count_only: no
-    resources at all."""
+    """type: of the resources; registry: of their site; count: resources on a page; cursor: text of the place to go on
+    from; count_only: no resources at all."""
 
     type: str
+    registry: Registry = BUILT_IN
     count: int = DEFAULT_PAGE
     sort: Sort = BY_KEY
     cursor: str = ""
@@ -40,17 +40,16 @@ def _count(control: Control, text: str) -> Control:
 
 
 def _sort(control: Control, text: str) -> Control:
-    orders = _orders(control.type)
+    orders = _orders(control)
     sort = orders.get(text.removeprefix("-"))
     if sort is None:
         raise _refused("_sort", text, f"write one of {', '.join(orders)}, after - for the last first")
     return replace(control, sort=sort._replace(descending=text.startswith("-")))
 
 
-@cache
-def _orders(resource_type: str) -> dict[str, Sort]:
+def _orders(control: Control) -> dict[str, Sort]:
     """What the results of a type can be sorted by."""
-    dates = [one for one in served(resource_type).values() if one.type == "date" and one.paths]
+    dates = [one for one in control.registry.served(control.type).values() if one.type == "date" and one.paths]
     return {"_id": Sort("_id"), "_lastUpdated": Sort("_lastUpdated")} | {
         one.code: Sort("date", paths=one.paths) for one in dates
     }

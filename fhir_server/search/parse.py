@@ -11,20 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from difflib import SequenceMatcher
-from functools import cache
 from typing import cast
 from urllib.parse import parse_qsl
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Issue
-from ecluse.core.fhir.definitions.expressions import End, ends
-from ecluse.core.fhir.definitions.expressions import parse as parse_expression
-from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, paths
+from ecluse.core.fhir.definitions.indexed import ends_of
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
 from fhir_server.search.control import CONTROLS, Control
 from fhir_server.search.query import Clause, Kind, SearchQuery, cursor
 from mappers.search import date, identity, reference, string, token, uri
 from mappers.search.question import Question, Token, Value, parts
-from mappers.search.registry import reason_against, served
+from mappers.search.registry import BUILT_IN, Registry
 
 LONGEST_LIST = 1000
 MOST_PARAMETERS = 100
@@ -49,13 +47,16 @@ class _NotServed(Exception):
     """A parameter that lenient handling leaves out."""
 
 
-def parse(resource_type: str, text: str, *, base: str = "", lenient: bool = False) -> SearchQuery:
+def parse(
+    resource_type: str, text: str, *, base: str = "", lenient: bool = False, registry: Registry = BUILT_IN
+) -> SearchQuery:
     """The search that a query string asks for.
 
-    text: percent-encoded, without "?"; base: address of this server, under which its own resources may be named
+    text: percent-encoded, without "?"; base: address of this server, under which its own resources may be named;
+    registry: the parameters of the site
     Raises: BadRequest (400) with an issue for each parameter that cannot be obeyed"""
     clauses: list[Clause] = []
-    control = Control(resource_type)
+    control = Control(resource_type, registry)
     understood: list[tuple[str, str]] = []
     ignored: list[str] = []
     issues: list[Issue] = []
@@ -65,7 +66,7 @@ def parse(resource_type: str, text: str, *, base: str = "", lenient: bool = Fals
                 _check_once(name, understood)
                 control = CONTROLS[name](control, value)
             else:
-                clauses.append(_clause(resource_type, name, value, base))
+                clauses.append(_clause(resource_type, name, value, base, registry))
             understood.append((name, value))
         except _NotServed as error:
             ignored.append(str(error))
@@ -99,12 +100,12 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def parse_criteria(resource_type: str, text: str) -> SearchQuery:
+def parse_criteria(resource_type: str, text: str, registry: Registry = BUILT_IN) -> SearchQuery:
     """The search of a conditional create or of a conditional reference: `identifier=system|value&…`.
 
     Raises: BadRequest (400) when it cannot be read or has no condition
     Spec: http://hl7.org/fhir/R4/http.html#ccreate"""
-    query = parse(resource_type, text)
+    query = parse(resource_type, text, registry=registry)
     if not query.clauses:
         raise BadRequest("A condition needs a search parameter, like identifier=system|value.", diagnostics=text[:200])
     return query
@@ -115,16 +116,16 @@ def _check_once(name: str, understood: list[tuple[str, str]]) -> None:
         raise BadRequest(f"{name}: write it once.")
 
 
-def _clause(resource_type: str, name: str, text: str, base: str) -> Clause:
+def _clause(resource_type: str, name: str, text: str, base: str, registry: Registry) -> Clause:
     """One `name=value,value`. Raises: _NotServed, BadRequest"""
     code, colon, modifier = name.partition(":")
-    parameter = served(resource_type).get(code)
+    parameter = registry.served(resource_type).get(code)
     if parameter is None:
-        raise _NotServed(_unknown(resource_type, code))
+        raise _NotServed(_unknown(resource_type, code, registry))
     if colon:
         raise BadRequest(_modifier(parameter, modifier), diagnostics=f"{name}={text}"[:200])
     kind = cast(Kind, code if code in ("_id", "_lastUpdated") else parameter.type)
-    read = tuple(paths()[number] for number in parameter.paths)
+    read = tuple(map(registry.path, parameter.paths))
     question = Question(parameter, read, base, clock.now())
     listed = parts(text, ",")
     if len(listed) > LONGEST_LIST:
@@ -142,29 +143,25 @@ def _selective(kind: Kind, read: tuple[IndexedPath, ...], values: list[Value]) -
         return 7
     if read[0].text.endswith((".meta.tag", ".meta.security")):
         return 7
-    kinds = {end.kind for end in _ends(read)}
+    kinds = {end.kind for path in read for end in ends_of(path)}
     return 1 if kinds & {"Identifier", "ContactPoint"} else 4 if kinds & {"CodeableConcept", "Coding"} else 7
 
 
 def _is_single(kind: Kind, read: tuple[IndexedPath, ...]) -> bool:
     """Whether a resource has at most one row under these paths: of a date, a period or a timing there is one for each
     value, of other data types there may be more."""
-    return kind == "date" and len(read) == 1 and not any(end.many for end in _ends(read))
+    return kind == "date" and len(read) == 1 and not any(end.many for end in ends_of(read[0]))
 
 
-@cache
-def _ends(read: tuple[IndexedPath, ...]) -> tuple[End, ...]:
-    return tuple(end for path in read for end in ends(parse_expression(path.text)[0]))
-
-
-def _unknown(resource_type: str, code: str) -> str:
+def _unknown(resource_type: str, code: str, registry: Registry) -> str:
     """Why a parameter cannot be obeyed, with the valid names, the nearest first."""
-    if reason := reason_against(resource_type, code):
+    if reason := registry.reason_against(resource_type, code):
         return f"{code} is not served: {reason}."
     if "." in code:
         return f"{code[:80]} is not served: chains are not served yet."
     shown = code[:80]
-    valid = sorted([*served(resource_type), *CONTROLS], key=lambda name: -SequenceMatcher(None, shown, name).ratio())
+    known = [*registry.served(resource_type), *CONTROLS]
+    valid = sorted(known, key=lambda name: -SequenceMatcher(None, shown, name).ratio())
     return f"{resource_type} has no search parameter {shown}; valid, nearest first: {', '.join(valid)}."
 
 

@@ -11,23 +11,43 @@ from typing import Any, TypeVar
 
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from mappers.search import patient
+from mappers.search.registry import BUILT_IN, Registry
 from mappers.search.rows import IndexRows, Visit
 from mappers.search.walk import compiled
 
 Row = TypeVar("Row")
 
-__all__ = ["IndexRows", "index_rows", "patient_of"]
+__all__ = ["IndexRows", "index_rows", "own_rows", "patient_of"]
 
 
-def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
+def index_rows(resource_type: str, resource: dict[str, Any], registry: Registry = BUILT_IN) -> IndexRows:
     """What the search tables hold of this resource: no row twice, in the order of the resource.
 
+    registry: of its site, when paths made at run time count too
     Raises: Unprocessable (422) when a date is none
     Spec: http://hl7.org/fhir/R4/search.html"""
-    rows = IndexRows([], [], [], [])
+    rows = no_rows()
     _visit(resource_type)(resource, rows)
-    tokens, references, strings, dates = rows
-    return IndexRows(_once(tokens), _once(references), _once(strings), _once(dates))
+    if (own := registry.visit(resource_type)) is not None:
+        own(resource, rows)
+    return _each_once(rows)
+
+
+def own_rows(resource_type: str, resource: dict[str, Any], registry: Registry) -> IndexRows:
+    """What of these is taken from paths made at run time."""
+    rows = no_rows()
+    if (own := registry.visit(resource_type)) is not None:
+        own(resource, rows)
+    return _each_once(rows)
+
+
+def no_rows() -> IndexRows:
+    """Rows to be filled."""
+    return IndexRows([], [], [], [])
+
+
+def _each_once(rows: IndexRows) -> IndexRows:
+    return IndexRows(_once(rows.tokens), _once(rows.references), _once(rows.strings), _once(rows.dates))
 
 
 def _once(rows: list[Row]) -> list[Row]:

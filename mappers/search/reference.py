@@ -12,7 +12,7 @@ import re
 from functools import cache, lru_cache
 from typing import Any
 
-from ecluse.core.fhir.definitions.expressions import ends, parse
+from ecluse.core.fhir.definitions.indexed import ends_of
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath
 from ecluse.core.fhir.types import name_of, number_of
 from mappers.search.question import Question, Target, Value, plain, refused
@@ -95,5 +95,5 @@ def _listed(allowed: tuple[str, ...]) -> str:
 @cache
 def _whole_addresses(paths: tuple[IndexedPath, ...]) -> bool:
     """Whether all that the paths lead to are canonical addresses and uris."""
-    kinds = {end.kind for path in paths for end in ends(parse(path.text)[0])}
+    kinds = {end.kind for path in paths for end in ends_of(path)}
     return "Reference" not in kinds

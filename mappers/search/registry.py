@@ -1,21 +1,68 @@
 """The search parameters that are served, and why the others are not.
 
-Enters: a resource type and a code. Leaves: parameters, or reasons.
+Enters: a resource type and a code. Leaves: parameters, or reasons. R4's own are the same everywhere; those made at run
+time are each site's, and change: a `Registry` is what holds for one site at one moment.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
-from ecluse.core.fhir.definitions.search_parameters import Parameter, parameters
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, parameters, paths
+from mappers.search.evaluated import visit_of
 from mappers.search.not_indexed import GENERAL, KINDS, PARAMETERS
+from mappers.search.rows import Visit
 
-__all__ = ["Parameter", "reason_against", "searchable", "served"]
+__all__ = ["BUILT_IN", "Parameter", "Registry", "reason_against", "searchable", "served"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registry:
+    """What one site can be searched by at one moment, and what is indexed there; never changed once it is made.
+
+    generation: counts the changes of parameters made at run time; made: those that are active, by type and code;
+    waiting: type → code → why one of them is not served yet; paths: what is indexed for them beside R4's own, also for
+    those that are being built
+    """
+
+    generation: int = 0
+    made: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
+    waiting: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    paths: Mapping[int, IndexedPath] = field(default_factory=dict)
+    _visits: dict[str, Visit | None] = field(default_factory=dict)
+
+    def served(self, resource_type: str) -> Mapping[str, Parameter]:
+        """The parameters that a search of this type may use, by code."""
+        made = self.made.get(resource_type)
+        return {**served(resource_type), **made} if made else served(resource_type)
+
+    def reason_against(self, resource_type: str, code: str) -> str:
+        """Why a parameter is not served; empty when it is, or when nobody defined it."""
+        return self.waiting.get(resource_type, {}).get(code) or reason_against(resource_type, code)
+
+    def path(self, number: int) -> IndexedPath:
+        """The path of a number."""
+        return self.paths.get(number) or paths()[number]
+
+    def visit(self, resource_type: str) -> Visit | None:
+        """What takes the index rows of paths made at run time, None when this type has none."""
+        if not self.paths:
+            return None
+        if resource_type not in self._visits:
+            own = [path for path in self.paths.values() if path.resource_type == resource_type]
+            self._visits[resource_type] = visit_of(resource_type, own) if own else None
+        return self._visits[resource_type]
+
+
+BUILT_IN = Registry()
+"""R4's parameters, and nothing beside them."""
 
 
 @cache
 def served(resource_type: str) -> dict[str, Parameter]:
-    """The parameters that a search of this type may use, by code."""
+    """The parameters of R4 that a search of this type may use, by code."""
     found = parameters(resource_type)
     return {code: parameter for code, parameter in found.items() if not reason_against(resource_type, code)}
 

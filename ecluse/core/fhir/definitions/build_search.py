@@ -20,27 +20,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path as File
 from typing import Any
 
-from ecluse.core.fhir.definitions.expressions import Path, Step, ends, parse, rendered
+from ecluse.core.fhir.definitions.expressions import ends, parse, rendered
+from ecluse.core.fhir.definitions.indexed import FIRST_AT_RUN_TIME, READS, absolute, normalised, targets_of
 from ecluse.core.fhir.types import number_of
 
 PREFIX = "http://hl7.org/fhir/SearchParameter/"
-FIRST_AT_RUN_TIME = 20_000
-
-READS: dict[str, frozenset[str]] = {
-    "token": frozenset("Coding CodeableConcept Identifier ContactPoint code boolean string id uri".split()),
-    "reference": frozenset("Reference canonical uri".split()),
-    "string": frozenset("string markdown HumanName Address".split()),
-    "date": frozenset("date dateTime instant Period Timing".split()),
-    "uri": frozenset("uri url canonical oid uuid".split()),
-    "number": frozenset("integer positiveInt unsignedInt decimal Range".split()),
-    "quantity": frozenset("Quantity Age Duration Count Distance Money Range SampledData".split()),
-    "special": frozenset({"Location.position"}),
-}
-"""The data types that each search type reads. Spec: http://hl7.org/fhir/R4/search.html#table"""
 
 COLUMNS = {"_id", "_lastUpdated"}
 """Parameters that read the columns of the resource table, not index rows."""
@@ -111,49 +99,15 @@ def _entry(resource_type: str, item: dict[str, Any]) -> dict[str, Any]:
     if "expression" not in item:
         return entry
     branches = [
-        path for path in map(_absolute(resource_type), parse(item["expression"])) if path[0].name == resource_type
+        path for path in map(absolute(resource_type), parse(item["expression"])) if path[0].name == resource_type
     ]
     entry["expression"] = " | ".join(map(rendered, branches))
     if item["code"] in COLUMNS:
         return entry
     paths = normalised(branches, item["type"])
-    if item["type"] == "reference" and (targets := _targets(branches, item.get("target", ()))):
+    if item["type"] == "reference" and (targets := targets_of(branches, item.get("target", ()))):
         entry["targets"] = targets
     return entry | {"paths": [rendered(path) for path in paths]}
-
-
-def _absolute(resource_type: str) -> Callable[[Path], Path]:
-    """InsurancePlan's `name | alias` leaves the type out."""
-    return lambda path: path if path[0].name[0].isupper() else (Step("member", resource_type), *path)
-
-
-def normalised(branches: Iterable[Path], kind: str) -> list[Path]:
-    """The paths that a parameter of this search type indexes: without targets, with the value of an extension, without
-    data types that say nothing more than the search type does. A path that holds nothing this search type reads is left
-    out."""
-    paths = [tuple(step for step in path if step.op != "target") for path in branches]
-    paths = [(*path, Step("member", "value")) if ends(path)[0].kind == "Extension" else path for path in paths]
-    untyped = dict.fromkeys(_untyped(path, paths, kind) for path in paths)
-    return [path for path in untyped if READS[kind] & {end.kind for end in ends(path)}]
-
-
-def _untyped(path: Path, paths: Iterable[Path], kind: str) -> Path:
-    if path[-1].op != "type":
-        return path
-    readable = {end.kind for end in ends(path[:-1])} & READS[kind]
-    asked = {other[-1].name for other in paths if other[:-1] == path[:-1]}
-    return path[:-1] if readable <= asked else path
-
-
-def _targets(branches: Iterable[Path], declared: Iterable[str]) -> list[str]:
-    """Types that the parameter may point to, empty when any."""
-    found: set[str] = set()
-    for path in branches:
-        narrowed = {step.name for step in path if step.op == "target"}
-        for end in ends(path):
-            allowed = set(end.targets) - {"Resource"} or set(declared) or set(number_of)
-            found |= allowed & narrowed or narrowed if narrowed else allowed & set(declared) or allowed
-    return [] if found >= set(number_of) - {"Parameters"} else sorted(found)
 
 
 def _numbered(wanted: Iterable[tuple[str, str]], earlier: Iterable[list[Any]]) -> dict[tuple[str, str], int]:

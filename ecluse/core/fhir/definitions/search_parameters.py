@@ -32,17 +32,19 @@ class Parameter(msgspec.Struct, frozen=True):
 
 class IndexedPath(msgspec.Struct, frozen=True):
     """What rows are taken from. number: its key in the database; kind: the search type; systems: of plain codes that it
-    ends in."""
+    ends in; evaluated: the resource type for which the text is evaluated as FHIRPath, of a path made at run time; empty
+    when it is a list of steps."""
 
     number: int
     kind: str
     text: str
     systems: tuple[str, ...] = ()
+    evaluated: str = ""
 
     @property
     def resource_type(self) -> str:
         """The type that the path starts from."""
-        return self.text.partition(".")[0]
+        return self.evaluated or self.text.partition(".")[0]
 
 
 class _Row(msgspec.Struct):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ecluse.core.fhir.definitions import build_search
+from ecluse.core.fhir.definitions import build_search, indexed
 from ecluse.core.fhir.definitions.expressions import Unsupported, ends, parse, rendered
 from ecluse.core.fhir.definitions.search_parameters import parameters, paths, paths_of
 from ecluse.core.fhir.types import number_of
@@ -84,7 +84,7 @@ def test_a_kind_is_either_read_or_refused() -> None:
 
 @pytest.mark.parametrize("kind", READERS)
 def test_every_data_type_of_a_kind_has_its_reader(kind: str) -> None:
-    assert set(READERS[kind]) == build_search.READS[kind]
+    assert set(READERS[kind]) == indexed.READS[kind]
 
 
 def test_served_parameters_have_paths_or_columns() -> None:
@@ -103,7 +103,7 @@ def test_paths_are_written_in_one_way_only() -> None:
 
 
 def test_numbers_leave_room_for_parameters_made_at_run_time() -> None:
-    assert 0 < min(paths()) <= max(paths()) < build_search.FIRST_AT_RUN_TIME
+    assert 0 < min(paths()) <= max(paths()) < indexed.FIRST_AT_RUN_TIME
 
 
 @pytest.mark.parametrize(
