@@ -5,7 +5,8 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
     {"stored": {site: {type: {"present": n, "deleted": n}}},
      "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
      "balanced",
-                    "lag_events", "lag_s"}]}
+                    "lag_events", "lag_s"}],
+     "search_rows": {"behind": false, "compared": n, "of": n}}
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
 from ecluse.core.settings import Settings
-from fhir_server.store import resources
+from fhir_server.store import reindex, resources
 
 Present = dict[str, Any]
 LOOK_EVERY_S = 0.2
@@ -40,8 +41,13 @@ async def present(settings: Settings, databases: Databases) -> Present:
     with translated():
         async with databases.store.acquire() as conn:
             counts = await resources.stored_counts(conn)
+            rows = await reindex.present(conn)
         sinks = registry.sinks(settings, databases).values()
-        return {"stored": _stored(counts), "consumers": [await _consumer(settings, databases, sink) for sink in sinks]}
+        return {
+            "stored": _stored(counts),
+            "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
+            "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
+        }
 
 
 def _stored(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
@@ -68,6 +74,12 @@ async def show(settings: Settings, as_json: bool) -> None:
     for table in (_stored_table(state["stored"]), _books_table(state["consumers"]), _reasons_table(state["consumers"])):
         if table.row_count:
             console.print(table)
+    rows = state["search_rows"]
+    if rows["behind"]:
+        console.print(
+            f"Search rows are of an earlier release: {rows['compared']} of {rows['of']} resources are compared; "
+            "until all are, searches may miss what this release finds."
+        )
 
 
 def _stored_table(stored: dict[str, Any]) -> Table:
@@ -135,6 +147,8 @@ def _metrics(state: Present) -> Iterator[str]:
     for site, counts in state["stored"].items():
         for name, count in counts.items():
             yield f'ecluse_resources{{site="{site}",type="{name}"}} {count["present"]}'
+    yield "# TYPE ecluse_search_rows_behind gauge"
+    yield f"ecluse_search_rows_behind {int(state['search_rows']['behind'])}"
     for metric in ("received", "mapped", "withheld", "waiting", "dead", "removed", "lag_events", "lag_s"):
         yield f"# TYPE ecluse_consumer_{metric} gauge"
         for row in state["consumers"]:

@@ -7,7 +7,7 @@ far it is. Writing and searching go on meanwhile.
 from __future__ import annotations
 
 from ecluse.core import clock
-from ecluse.core.errors import BadRequest, Issue, NotFound
+from ecluse.core.errors import BadRequest, Conflict, Issue, NotFound
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http.request import Answer, Request
@@ -53,10 +53,14 @@ async def status(server: Server, request: Request, parameters: Parameters) -> An
 async def cancel(server: Server, request: Request, parameters: Parameters) -> Answer:
     """200, the work ended where it was.
 
-    Raises: NotFound (404) when there is no such request
+    Raises: NotFound (404) when there is no such request, Conflict (409) when it is one that the release needs
     """
     async with server.transaction() as conn:
         job = await _job(conn, request, parameters)
+        if job.id.startswith(store.OF_RELEASE):
+            raise Conflict(
+                "This request brings the search rows to those of the release; it goes on by itself to its end."
+            )
         await conn.execute(store.SQL["cancel"], request.site.number, job.id, request.received_at)
     return await status(server, request, parameters)
 

@@ -28,9 +28,9 @@ from ecluse.core.fhir.definitions.search_parameters import parameters
 from fhir_server.http.failures import outcome_body
 from fhir_server.http.request import Answer
 from fhir_server.slices import in_slices
-from fhir_server.store import answers, compartment
+from fhir_server.store import answers, compartment, search_rows
 from fhir_server.store.keys import Keys
-from fhir_server.store.write import Context, each_kind
+from fhir_server.store.write import Context
 from mappers.search.index import IndexRows, index_rows
 from mappers.search.patient import leading
 
@@ -113,20 +113,18 @@ class Erasure:
         return not told.isdisjoint(self.erased)
 
     async def _erase(self, standing: Sequence[Standing], patients: Collection[str] | None) -> None:
-        doomed: list[tuple[Standing, IndexRows | None]] = []
+        doomed: list[Standing] = []
         async for one in in_slices(standing):
             if one.op == ERASED:
                 continue
-            kind = types.name_of[one.type]
-            rows = None if one.body is None else index_rows(kind, json.decode(one.body))
-            if patients is not None and not _belongs(one, rows, patients):
+            if patients is not None and not _belongs(one, patients):
                 self.kept.add((one.type, one.id))
             else:
-                doomed.append((one, rows))
+                doomed.append(one)
         if doomed:
-            await self._note_attachments([one.pk for one, _ in doomed])
-            await each_kind(self._conn, "drop", self._context.site, [(one.pk, rows) for one, rows in doomed if rows])
-            await self._erase_versions([one for one, _ in doomed])
+            await self._note_attachments([one.pk for one in doomed])
+            await search_rows.drop_all(self._conn, [one.pk for one in doomed])
+            await self._erase_versions(doomed)
 
     async def _note_attachments(self, pks: Sequence[int]) -> None:
         for row in await self._conn.fetch(SQL["bodies"], pks):
@@ -157,18 +155,20 @@ async def deleted_of(conn: Any, site: int, patients: Collection[str]) -> set[Add
     return {(row["type"], row["id"]) for row in await conn.fetch(SQL["deleted"], site, list(patients))}
 
 
-def _belongs(one: Standing, rows: IndexRows | None, patients: Collection[str]) -> bool:
+def _belongs(one: Standing, patients: Collection[str]) -> bool:
     """Whether a resource is of these patients and of nobody else."""
     if one.type == PATIENT:
         return one.id in patients
-    if rows is None:
+    if one.body is None:
         return one.patient in patients
-    named = [target for target in map(partial(_named, rows), _own_paths(types.name_of[one.type])) if target]
+    kind = types.name_of[one.type]
+    rows = index_rows(kind, json.decode(one.body))
+    named = [target for target in map(partial(_named, rows), _own_paths(kind)) if target]
     return bool(named) and named[0] <= set(patients)
 
 
 def _named(rows: IndexRows, paths: frozenset[int]) -> set[str]:
-    return {target for path, kind, target in rows.references if kind == PATIENT and path in paths}
+    return {target for path, _, kind, target in rows.references if kind == PATIENT and path in paths}
 
 
 @cache

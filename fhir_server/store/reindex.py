@@ -2,33 +2,40 @@
 
 Enters: requests (rows of fhir.reindex), or one resource. Leaves: the rows that the present code makes of each body;
 where they stood already nothing is written. Any server process works on the requests, one at a time, in batches that
-are committed with the place they reached: what is cut off goes on there.
+are committed with the place they reached: what is cut off goes on there. A batch locks its resources as writers do, so
+that both see what the other did.
 
-A batch locks its resources as writers do, so that both see what the other did. The rows of a resource are found by its
-key, for which writers keep no index: one is made while there are requests, beside the writers, and dropped after them.
+A release that makes other rows than the one before has a higher generation. The first process that finds a lower one in
+the store requests everything; the store has the new generation when all of that is done.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
+from ecluse.core.log import Log
 from fhir_server.slices import in_slices
-from fhir_server.store import erase
-from fhir_server.store.write import each_kind
+from fhir_server.store import erase, search_rows
 from mappers.search.index import IndexRows, index_rows
+from mappers.search.rows import GENERATION
 
 SQL = queries.load(__package__, "reindex.sql")
 LOCK = 0x5245_4958
 EVERY_S = 1.0
 AT_ONCE = 200
-INDEXES = {"token_pk": "token", "reference_pk": "reference", "string_pk": "string"}
+OF_RELEASE = "release-"
+"""How the names of requests begin that a release made; nobody may cancel them."""
+_OF_THIS = f"{OF_RELEASE}{GENERATION}-"
+
+log = Log("reindex")
 
 
 class Job(NamedTuple):
@@ -45,6 +52,19 @@ class Job(NamedTuple):
     requested_at: datetime
     finished_at: datetime | None
     cancelled: bool
+
+
+class Present(NamedTuple):
+    """The generation of the rows that stand, and how many resources were compared to reach the one of this release."""
+
+    generation: int
+    done: int
+    total: int
+
+    @property
+    def behind(self) -> bool:
+        """Whether searches may miss something until all are compared."""
+        return self.generation < GENERATION
 
 
 class Key(NamedTuple):
@@ -66,6 +86,11 @@ async def job(conn: Any, site: int, name: str) -> Job | None:
     return Job(*row) if row else None
 
 
+async def present(conn: Any) -> Present:
+    """Of which release the rows are."""
+    return Present(*await conn.fetchrow(SQL["present"], _OF_THIS))
+
+
 async def compare_one(conn: Any, site: int, kind: int, own: str) -> int | None:
     """1 when the rows of a resource had to be put right, 0 when they were; None when it does not stand."""
     row = await conn.fetchrow(SQL["one"], site, kind, own)
@@ -78,7 +103,7 @@ async def keep(pool: Any) -> None:
         await asyncio.sleep(EVERY_S)
         try:
             with translated():
-                if await pool.fetchval(SQL["due"]):
+                if await pool.fetchval(SQL["due"], GENERATION):
                     await _work(pool)
         except Unavailable:
             continue
@@ -90,22 +115,24 @@ async def _work(pool: Any) -> None:
             return
         try:
             await conn.execute("SET statement_timeout = 0")
-            while await conn.fetchval(SQL["waiting"]):
-                await _make_indexes(conn)
-                while await _batch(conn):
-                    await asyncio.sleep(0)
-            for name in INDEXES:
-                await conn.execute(f"DROP INDEX CONCURRENTLY IF EXISTS fhir.{name}")
+            stored = await conn.fetchval(SQL["generation"])
+            if stored < GENERATION:
+                await _request_all(conn)
+            while await _batch(conn):
+                await asyncio.sleep(0)
+            if stored < GENERATION:
+                await conn.execute(SQL["reached"], GENERATION)
+                log.info("search rows are of this release", version=GENERATION)
         finally:
             await conn.execute("RESET statement_timeout")
             await conn.fetchval(SQL["release"], LOCK)
 
 
-async def _make_indexes(conn: Any) -> None:
-    for row in await conn.fetch(SQL["unfinished_indexes"]):
-        await conn.execute(f"DROP INDEX CONCURRENTLY IF EXISTS fhir.{row['name']}")
-    for name, table in INDEXES.items():
-        await conn.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON fhir.{table} (pk)")
+async def _request_all(conn: Any) -> None:
+    """Requests every type at every site; what an earlier process requested already goes on where it is."""
+    count = await conn.fetchval(SQL["begin_all"], _OF_THIS, clock.now())
+    if count:
+        log.warning("search rows are of an earlier release: they are compared now", version=GENERATION, count=count)
 
 
 async def _batch(conn: Any) -> bool:
@@ -132,17 +159,18 @@ async def _compare(conn: Any, site: int, keys: Sequence[Key]) -> int:
     await conn.fetch(erase.SQL["lock"], site, [key.type for key in keys], [key.id for key in keys])
     rows = await conn.fetch(erase.SQL["standing"], site, [key.type for key in keys], [key.pk for key in keys])
     standing = [row for row in rows if row["body"] is not None]
-    held = await _held(conn, [row["pk"] for row in standing])
+    held = await search_rows.held(conn, [row["pk"] for row in standing])
     gone: list[tuple[int, IndexRows]] = []
     added: list[tuple[int, IndexRows]] = []
     async for row in in_slices(standing):
         wanted = index_rows(types.name_of[row["type"]], json.decode(row["body"]))
         had = held[row["pk"]]
         if _in_order(wanted) != _in_order(had):
-            gone.append((row["pk"], had))
-            added.append((row["pk"], wanted))
-    await each_kind(conn, "drop", site, gone)
-    await each_kind(conn, "add", site, added)
+            anew = _repeats(had)
+            gone.append((row["pk"], had if anew else search_rows.without(had, wanted)))
+            added.append((row["pk"], wanted if anew else search_rows.without(wanted, had)))
+    await search_rows.drop(conn, site, gone)
+    await search_rows.add(conn, site, added)
     return len(added)
 
 
@@ -150,15 +178,6 @@ def _in_order(rows: Sequence[list[Any]]) -> list[list[Any]]:
     return [sorted(kind) for kind in rows]
 
 
-async def _held(conn: Any, pks: Sequence[int]) -> dict[int, IndexRows]:
-    """The rows that stand for each resource."""
-    held = {pk: IndexRows([], [], [], []) for pk in pks}
-    for place, kind in enumerate(IndexRows._fields):
-        for pk, *row in await conn.fetch(SQL[kind], pks):
-            held[pk][place].append(tuple(map(_aware, row)))
-    return held
-
-
-def _aware(value: Any) -> Any:
-    """asyncpg's infinities have no zone."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+def _repeats(rows: IndexRows) -> bool:
+    """Whether a row stands twice, as after a change by hand: dropping takes both."""
+    return any(len(set(kind)) < len(kind) for kind in rows)

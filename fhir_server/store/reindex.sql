@@ -10,14 +10,39 @@ SELECT $1, $2, $3, $4, count(*) FROM fhir.resource WHERE site = $3 AND type = AN
 SELECT id, site, types, place_type, place_pk, total, done, changed, requested_at, finished_at, cancelled
 FROM fhir.reindex WHERE site = $1 AND id = $2;
 
--- name: waiting
--- Whether there is work.
-SELECT EXISTS (SELECT FROM fhir.reindex WHERE finished_at IS NULL);
-
 -- name: due
--- Whether there is work, or something that an interrupted process left.
-SELECT EXISTS (SELECT FROM fhir.reindex WHERE finished_at IS NULL) OR to_regclass('fhir.token_pk') IS NOT NULL
-    OR to_regclass('fhir.reference_pk') IS NOT NULL OR to_regclass('fhir.string_pk') IS NOT NULL;
+-- Whether there is work.
+-- $1 generation of the rows that this release makes
+SELECT EXISTS (SELECT FROM fhir.reindex WHERE finished_at IS NULL) OR (SELECT generation FROM fhir.search_rows) < $1;
+
+-- name: generation
+-- That of the rows that stand.
+SELECT generation FROM fhir.search_rows;
+
+-- name: reached
+-- $1 generation of the rows that stand now
+UPDATE fhir.search_rows SET generation = $1 WHERE generation < $1;
+
+-- name: begin_all
+-- A request for all types of each site, unless it stands already; how many resources there are.
+-- $1 beginning of their names, $2 now
+WITH stored AS (
+    SELECT s.site, s.name, count(r.pk) AS total, coalesce(array_agg(DISTINCT r.type) FILTER (WHERE r.type > 0), '{}') AS types
+    FROM fhir.site s LEFT JOIN fhir.resource r ON r.site = s.site AND NOT r.deleted
+    GROUP BY s.site
+), requested AS (
+    INSERT INTO fhir.reindex (id, requested_at, site, types, total)
+    SELECT $1 || name, $2, site, types, total FROM stored
+    ON CONFLICT DO NOTHING
+)
+SELECT sum(total)::bigint FROM stored;
+
+-- name: present
+-- The generation of the rows that stand, and how far the requests of a higher one are.
+-- $1 beginning of their names
+SELECT generation, coalesce(sum(done), 0)::bigint AS done, coalesce(sum(total), 0)::bigint AS total
+FROM fhir.search_rows LEFT JOIN fhir.reindex ON starts_with(id, $1)
+GROUP BY generation;
 
 -- name: next
 -- The request that is worked on, locked.
@@ -50,22 +75,6 @@ LIMIT $5;
 -- $1 site, $2 type, $3 id
 SELECT type, pk, id FROM fhir.resource WHERE site = $1 AND type = $2 AND id = $3 AND NOT deleted;
 
--- name: tokens
--- $1 keys
-SELECT pk, path, system, code FROM fhir.token WHERE pk = ANY ($1::bigint[]);
-
--- name: references
--- $1 keys
-SELECT pk, path, target_type, target_id FROM fhir.reference WHERE pk = ANY ($1::bigint[]);
-
--- name: strings
--- $1 keys
-SELECT pk, path, folded, exact FROM fhir.string WHERE pk = ANY ($1::bigint[]);
-
--- name: dates
--- $1 keys
-SELECT pk, path, low, high FROM fhir.date WHERE pk = ANY ($1::bigint[]);
-
 -- name: only_one
 -- True for the one process that works; the right ends with `release`, or with the connection.
 -- $1 lock
@@ -74,8 +83,3 @@ SELECT pg_try_advisory_lock($1);
 -- name: release
 -- $1 lock
 SELECT pg_advisory_unlock($1);
-
--- name: unfinished_indexes
--- Indexes whose making was cut off.
-SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'fhir' AND c.relname IN ('token_pk', 'reference_pk', 'string_pk') AND NOT i.indisvalid;

@@ -21,21 +21,22 @@ from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.slices import in_slices
-from fhir_server.store import flags, intake
+from fhir_server.store import flags, intake, search_rows
 from fhir_server.store.body import same_content, stored_body
 from fhir_server.store.flags import Findings, Flagged
 from fhir_server.store.keys import Keys
+from fhir_server.store.search_rows import NO_ROWS
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
 from mappers.search.index import IndexRows, index_rows, patient_of
 
 SQL = queries.load(__package__, "write.sql")
+STORE_NEW = SQL["store_new"].format(search_rows=search_rows.additions("$4", 26))
 CREATED, UPDATED, DELETED = 1, 2, 3
 NO_VERSION, ANY_VERSION = 0, -1
 """What if_match may say beside a version: nothing may stand, anything must."""
 MOST_AT_ONCE = 1000
 """New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
-NO_ROWS = IndexRows([], [], [], [])
 
 
 class Intent(NamedTuple):
@@ -191,7 +192,7 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     written = Written(item.type, item.id, held.version + 1, updated, body, created=held.deleted)
     before = index_rows(item.type, standing) if standing is not None else NO_ROWS
     op = CREATED if held.deleted else UPDATED
-    gone, added = _minus(before, item.rows), _minus(item.rows, before)
+    gone, added = search_rows.without(before, item.rows), search_rows.without(item.rows, before)
     return Change(held.pk, entry, op, item, written, item.patient, gone, added, held.updated)
 
 
@@ -223,22 +224,11 @@ def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | 
     if held.deleted:
         return Written(item.type, item.id, held.version, held.updated, None, unchanged=True)
     written = Written(item.type, item.id, held.version + 1, _after(held, context), None)
-    before = index_rows(item.type, json.decode(held.body)) if held.body is not None else NO_ROWS
-    return Change(held.pk, entry, DELETED, item, written, held.patient, before, NO_ROWS, held.updated)
+    return Change(held.pk, entry, DELETED, item, written, held.patient, NO_ROWS, NO_ROWS, held.updated)
 
 
 def _after(held: Held, context: Context) -> datetime:
     return max(context.instant, held.updated + timedelta(milliseconds=1)) if held.version else context.instant
-
-
-def _minus(rows: IndexRows, other: IndexRows) -> IndexRows:
-    """The rows that the other has not."""
-    return IndexRows(
-        [row for row in rows.tokens if row not in other.tokens],
-        [row for row in rows.references if row not in other.references],
-        [row for row in rows.strings if row not in other.strings],
-        [row for row in rows.dates if row not in other.dates],
-    )
 
 
 async def _store(
@@ -258,19 +248,14 @@ async def _store(
     effect = intake.effect(context, [change.written for change in chain(new, changed)])
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
-        rows = chain(*_row_columns([(change.pk, change.rows) for change in part]))
-        await conn.execute(SQL["store_new"], *source, *_first_columns(part), *rows, *effect, context.instant)
+        rows = chain(*search_rows.columns([(change.pk, change.rows) for change in part]))
+        await conn.execute(STORE_NEW, *source, *_first_columns(part), *effect, context.instant, *rows)
     if changed:
         await conn.execute(SQL["store_next"], *source, *_next_columns(changed), *effect)
-        await each_kind(conn, "drop", context.site, [(change.pk, change.gone) for change in changed])
-        await each_kind(conn, "add", context.site, [(change.pk, change.rows) for change in changed])
-
-
-async def each_kind(conn: Any, verb: str, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
-    """Adds or drops the search rows of each kind that has any; most updates touch one kind or none."""
-    for kind, columns in zip(IndexRows._fields, _row_columns(rows), strict=True):
-        if columns[0]:
-            await conn.execute(SQL[f"{verb}_{kind}"], site, *columns)
+        if deleted := [change.pk for change in changed if change.op == DELETED]:
+            await search_rows.drop_all(conn, deleted)
+        await search_rows.drop(conn, context.site, [(change.pk, change.gone) for change in changed])
+        await search_rows.add(conn, context.site, [(change.pk, change.rows) for change in changed])
 
 
 def _first_columns(changes: Sequence[Change]) -> list[list[Any]]:
@@ -296,13 +281,3 @@ def _next_columns(changes: Sequence[Change]) -> list[list[Any]]:
         [change.op for change in changes],
         [change.former for change in changes],
     ]
-
-
-def _row_columns(rows: Sequence[tuple[int, IndexRows]]) -> list[list[list[Any]]]:
-    """For each of the four kinds of search rows its columns, the resource's key first."""
-    found: list[list[list[Any]]] = []
-    for kind in range(len(IndexRows._fields)):
-        keys = [pk for pk, own in rows for _ in own[kind]]
-        columns = zip(*(row for _, own in rows for row in own[kind]), strict=True)
-        found.append([keys, *map(list, columns)] if keys else [[], [], [], []])
-    return found

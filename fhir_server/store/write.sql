@@ -26,18 +26,17 @@ FROM unnest($1::bigint[]) AS wanted (pk)
 CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER BY version DESC LIMIT 1) v;
 
 -- name: store_new
--- First versions under ids that the server gave, their search rows and their events.
+-- First versions under ids that the server gave, their search rows and their events. search_rows.py puts in what adds the
+-- rows of each kind.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 ids, $13 patients, $14 bodies, $15 entries,
--- tokens: $16 keys, $17 paths, $18 systems, $19 codes; references: $20 keys, $21 paths, $22 target types, $23 target ids;
--- strings: $24 keys, $25 paths, $26 folded, $27 exact; dates: $28 keys, $29 paths, $30 lows, $31 highs;
--- $32 method, $33 target, $34 status, $35 bytes, $36 ms, $37 created, $38 updated, $39 deleted,
--- $40 entry of a batch, $41 instant of the versions
+-- $16 method, $17 target, $18 status, $19 bytes, $20 ms, $21 created, $22 updated, $23 deleted,
+-- $24 entry of a batch, $25 instant of the versions; from $26 on the columns of the search rows, kind after kind
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
         method, target, status, bytes, took_ms, created, updated, deleted, part)
     VALUES ($1, $2::timestamptz, $3, $4::smallint, $5::smallint, $6, $7, $8, $9,
-        $32, $33, $34::smallint, $35, $36, $37, $38, $39, $40)
+        $16, $17, $18::smallint, $19, $20, $21, $22, $23, $24)
     ON CONFLICT DO NOTHING
 ), first AS (
     SELECT pk, type, id, patient, body, entry
@@ -45,27 +44,11 @@ WITH source AS (
         AS given (pk, type, id, patient, body, entry)
 ), resource AS (
     INSERT INTO fhir.resource (pk, updated, version, site, type, deleted, id, patient)
-    SELECT pk, $41::timestamptz, 1, $4, type, false, id, patient FROM first
+    SELECT pk, $25::timestamptz, 1, $4, type, false, id, patient FROM first
 ), version AS (
     INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)
-    SELECT pk, $1, $41, 1, entry, $4, type, 1, patient, body FROM first
-), token AS (
-    INSERT INTO fhir.token (pk, system, site, path, code)
-    SELECT pk, system, $4, path, code
-    FROM unnest($16::bigint[], $17::smallint[], $18::bigint[], $19::text[]) AS given (pk, path, system, code)
-), reference AS (
-    INSERT INTO fhir.reference (pk, site, path, target_type, target_id)
-    SELECT pk, $4, path, target_type, target_id
-    FROM unnest($20::bigint[], $21::smallint[], $22::smallint[], $23::text[]) AS given (pk, path, target_type, target_id)
-), string AS (
-    INSERT INTO fhir.string (pk, site, path, folded, exact)
-    SELECT pk, $4, path, folded, exact
-    FROM unnest($24::bigint[], $25::smallint[], $26::text[], $27::text[]) AS given (pk, path, folded, exact)
-), date AS (
-    INSERT INTO fhir.date (pk, low, high, site, path)
-    SELECT pk, low, high, $4, path
-    FROM unnest($28::bigint[], $29::smallint[], $30::timestamptz[], $31::timestamptz[]) AS given (pk, path, low, high)
-)
+    SELECT pk, $1, $25, 1, entry, $4, type, 1, patient, body FROM first
+), {search_rows}
 INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
 SELECT pk, 1, $4, type, 1, $5, patient FROM first ORDER BY entry;
 
@@ -101,52 +84,3 @@ WITH source AS (
 )
 INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
 SELECT pk, version, $4, type, op, $5, patient FROM next ORDER BY entry;
-
--- name: add_tokens
--- $1 site, $2 keys, $3 paths, $4 systems, $5 codes
-INSERT INTO fhir.token (pk, system, site, path, code)
-SELECT pk, system, $1, path, code
-FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[]) AS given (pk, path, system, code);
-
--- name: add_references
--- $1 site, $2 keys, $3 paths, $4 target types, $5 target ids
-INSERT INTO fhir.reference (pk, site, path, target_type, target_id)
-SELECT pk, $1, path, target_type, target_id
-FROM unnest($2::bigint[], $3::smallint[], $4::smallint[], $5::text[]) AS given (pk, path, target_type, target_id);
-
--- name: add_strings
--- $1 site, $2 keys, $3 paths, $4 folded, $5 exact
-INSERT INTO fhir.string (pk, site, path, folded, exact)
-SELECT pk, $1, path, folded, exact
-FROM unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[]) AS given (pk, path, folded, exact);
-
--- name: add_dates
--- $1 site, $2 keys, $3 paths, $4 lows, $5 highs
-INSERT INTO fhir.date (pk, low, high, site, path)
-SELECT pk, low, high, $1, path
-FROM unnest($2::bigint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[]) AS given (pk, path, low, high);
-
--- name: drop_tokens
--- $1 site, $2 keys, $3 paths, $4 systems, $5 codes
-DELETE FROM fhir.token t
-USING unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[]) AS gone (pk, path, system, code)
-WHERE t.site = $1 AND t.path = gone.path AND t.code = gone.code AND t.pk = gone.pk AND t.system = gone.system;
-
--- name: drop_references
--- $1 site, $2 keys, $3 paths, $4 target types, $5 target ids
-DELETE FROM fhir.reference r
-USING unnest($2::bigint[], $3::smallint[], $4::smallint[], $5::text[]) AS gone (pk, path, target_type, target_id)
-WHERE r.site = $1 AND r.path = gone.path AND r.target_id = gone.target_id AND r.target_type = gone.target_type
-    AND r.pk = gone.pk;
-
--- name: drop_strings
--- $1 site, $2 keys, $3 paths, $4 folded, $5 exact
-DELETE FROM fhir.string s
-USING unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[]) AS gone (pk, path, folded, exact)
-WHERE s.site = $1 AND s.path = gone.path AND s.folded = gone.folded AND s.pk = gone.pk AND s.exact = gone.exact;
-
--- name: drop_dates
--- $1 site, $2 keys, $3 paths, $4 lows, $5 highs
-DELETE FROM fhir.date d
-USING unnest($2::bigint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[]) AS gone (pk, path, low, high)
-WHERE d.site = $1 AND d.path = gone.path AND d.low = gone.low AND d.high = gone.high AND d.pk = gone.pk;

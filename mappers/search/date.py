@@ -25,7 +25,7 @@ normalise = bounds
 
 def _date(path: int) -> Visit:
     def visit(value: str, rows: IndexRows) -> None:
-        rows[3].append((path, *normalise(value)))
+        rows[3].append((path, 0, *normalise(value)))
 
     return visit
 
@@ -34,19 +34,24 @@ def _period(path: int) -> Visit:
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         start, end = value.get("start"), value.get("end")
         if start is not None or end is not None:
-            rows[3].append((path, normalise(start)[0] if start else EARLIEST, normalise(end)[1] if end else LATEST))
+            rows[3].append((path, 0, *_covered(start, end)))
 
     return visit
+
+
+def _covered(start: str | None, end: str | None) -> tuple[datetime, datetime]:
+    return normalise(start)[0] if start else EARLIEST, normalise(end)[1] if end else LATEST
 
 
 def _timing(path: int) -> Visit:
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         found = [normalise(event) for event in value.get("event", ()) if event is not None]
-        inner = IndexRows([], [], [], [])
-        _period(path)(value.get("repeat", {}).get("boundsPeriod", {}), inner)
-        found += [(low, high) for _, low, high in inner.dates]
+        limits = value.get("repeat", {}).get("boundsPeriod", {})
+        start, end = limits.get("start"), limits.get("end")
+        if start is not None or end is not None:
+            found.append(_covered(start, end))
         if found:
-            rows[3].append((path, min(low for low, _ in found), max(high for _, high in found)))
+            rows[3].append((path, 0, min(low for low, _ in found), max(high for _, high in found)))
 
     return visit
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from mappers.search import patient
 from mappers.search.registry import BUILT_IN, Registry
-from mappers.search.rows import IndexRows, Visit
+from mappers.search.rows import IndexRows, Visit, no_rows
 from mappers.search.walk import compiled
 
 Row = TypeVar("Row")
@@ -41,13 +41,9 @@ def own_rows(resource_type: str, resource: dict[str, Any], registry: Registry) -
     return _each_once(rows)
 
 
-def no_rows() -> IndexRows:
-    """Rows to be filled."""
-    return IndexRows([], [], [], [])
-
-
 def _each_once(rows: IndexRows) -> IndexRows:
-    return IndexRows(_once(rows.tokens), _once(rows.references), _once(rows.strings), _once(rows.dates))
+    tokens, references, strings, dates, quantities = rows
+    return IndexRows(_once(tokens), _once(references), _once(strings), _once(dates), _once(quantities))
 
 
 def _once(rows: list[Row]) -> list[Row]:

@@ -51,7 +51,7 @@ def _reference(path: int) -> Visit:
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         text = value.get("reference")
         if text and text[0] != "#":
-            rows[1].append((path, *normalise(text)))
+            rows[1].append((path, 0, *normalise(text)))
 
     return visit
 
@@ -59,7 +59,7 @@ def _reference(path: int) -> Visit:
 def _canonical(path: int) -> Visit:
     def visit(value: str, rows: IndexRows) -> None:
         if value[:1] != "#":
-            rows[1].extend((path, ELSEWHERE, text) for text in canonical(value))
+            rows[1].extend((path, 0, ELSEWHERE, text) for text in canonical(value))
 
     return visit
 

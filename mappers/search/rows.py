@@ -7,26 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-TokenRow = tuple[int, int, str]
-"""(path, key of the system or 0, code); uri parameters have their rows here too, with system 0."""
-ReferenceRow = tuple[int, int, str]
-"""(path, number of the target's type or 0, id or whole address)"""
+GENERATION = 1
+"""Counts the releases that make other rows of the same resource: a server that finds rows of a lower one in its store
+compares them all with the bodies, once."""
+
+TokenRow = tuple[int, int, int, str]
+"""(path, item, key of the system or 0, code); uri parameters have their rows here too, with system 0."""
+ReferenceRow = tuple[int, int, int, str]
+"""(path, item, number of the target's type or 0, id or whole address)"""
 StringRow = tuple[int, str, str]
 """(path, folded, exact)"""
-DateRow = tuple[int, datetime, datetime]
-"""(path, low, high), half-open, aware UTC"""
+DateRow = tuple[int, int, datetime, datetime]
+"""(path, item, low, high), half-open, aware UTC"""
+QuantityRow = tuple[int, int, int, int, int, Decimal, Decimal, Decimal, Decimal]
+"""(path, item, unit, code, text, low, high, canonical low, canonical high), both ends included; unit: key of what the
+canonical bounds are in, code and text: key of the unit as it was written, 0 for none; number parameters have their rows
+here too, without unit."""
 
 
 class IndexRows(NamedTuple):
-    """What the search tables hold of one resource."""
+    """What the search tables hold of one resource. item: which of the repeated elements that a composite parameter
+    reads a row was taken from, from 1; 0 elsewhere."""
 
     tokens: list[TokenRow]
     references: list[ReferenceRow]
     strings: list[StringRow]
     dates: list[DateRow]
+    quantities: list[QuantityRow]
+
+
+def no_rows() -> IndexRows:
+    """Lists to be filled."""
+    return IndexRows([], [], [], [], [])
 
 
 Visit = Callable[[Any, IndexRows], None]

@@ -32,14 +32,14 @@ _remembered_key = lru_cache(maxsize=4096)(_key)
 
 def _text(path: int) -> Visit:
     def visit(value: str, rows: IndexRows) -> None:
-        rows[0].append((path, 0, value if len(value) <= LONGEST else limited(value)))
+        rows[0].append((path, 0, 0, value if len(value) <= LONGEST else limited(value)))
 
     return visit
 
 
 def _boolean(path: int) -> Visit:
     def visit(value: bool, rows: IndexRows) -> None:
-        rows[0].append((path, 0, "true" if value else "false"))
+        rows[0].append((path, 0, 0, "true" if value else "false"))
 
     return visit
 
@@ -51,7 +51,7 @@ def _coded(member: str) -> Reader:
         def visit(value: dict[str, Any], rows: IndexRows) -> None:
             code, system = value.get(member), value.get("system")
             if code is not None or system is not None:
-                rows[0].append((path, system_key(system) if system else 0, normalise(code or "")))
+                rows[0].append((path, 0, system_key(system) if system else 0, normalise(code or "")))
 
         return visit
 
@@ -74,7 +74,7 @@ def _concept(path: int) -> Visit:
 def _contact_point(path: int) -> Visit:
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         if (text := value.get("value")) is not None:
-            rows[0].append((path, 0, normalise(text)))
+            rows[0].append((path, 0, 0, normalise(text)))
 
     return visit
 

@@ -122,7 +122,7 @@ async def _fill(connection: Any) -> None:
             pk,
             number_of["Encounter"],
         )
-        for path, low, high in index_rows("Encounter", {"period": period}).dates:
+        for path, _, low, high in index_rows("Encounter", {"period": period}).dates:
             await connection.execute(
                 "INSERT INTO fhir.date (pk, low, high, site, path) VALUES ($1, $2, $3, 1, $4)", pk, low, high, path
             )

@@ -26,6 +26,7 @@ from ecluse.core.fhir.types import name_of, number_of
 from fhir_server.search import compile
 from fhir_server.search.parse import parse
 from fhir_server.search.query import SearchQuery
+from fhir_server.store.search_rows import TABLES
 from mappers.search.index import IndexRows, index_rows
 from mappers.search.question import escaped
 from mappers.search.registry import Parameter, served
@@ -127,10 +128,8 @@ async def _fill(connection: Any, everything: list[Stored]) -> None:
             tables["resource"].append((pk, stored.updated, 2, site, number, False, stored.id, None))
             tables["version"] += [(pk, 1, START, 1, 0, site, number, 1, None, b"old")]
             tables["version"] += [(pk, 1, stored.updated, 2, 0, site, number, 2, None, stored.id.encode())]
-            tables["token"] += [(pk, system, site, path, code) for path, system, code in stored.rows.tokens]
-            tables["reference"] += [(pk, site, *row) for row in stored.rows.references]
-            tables["string"] += [(pk, site, *row) for row in stored.rows.strings]
-            tables["date"] += [(pk, low, high, site, path) for path, low, high in stored.rows.dates]
+            for table, rows in zip(TABLES.values(), stored.rows, strict=True):
+                tables[table.name] += [(pk, site, *row) for row in rows]
         if stored.pk % DELETED_EVERY == 0:
             tables["resource"].append(
                 (stored.pk + 200_000, stored.updated, 2, SITE, number, True, f"gone-{stored.pk}", None)
@@ -143,10 +142,7 @@ async def _fill(connection: Any, everything: list[Stored]) -> None:
 COLUMNS = {
     "resource": ("pk", "updated", "version", "site", "type", "deleted", "id", "patient"),
     "version": ("pk", "write_id", "updated", "version", "entry", "site", "type", "op", "patient", "body"),
-    "token": ("pk", "system", "site", "path", "code"),
-    "reference": ("pk", "site", "path", "target_type", "target_id"),
-    "string": ("pk", "site", "path", "folded", "exact"),
-    "date": ("pk", "low", "high", "site", "path"),
+    **{table.name: ("pk", "site", *table.columns) for table in TABLES.values()},
 }
 
 
@@ -161,30 +157,30 @@ class Asked(NamedTuple):
 
 
 def of_token(draw: Draw, row: tuple[Any, ...], systems: dict[int, str]) -> Asked:
-    _, system, code = row
+    _, _, system, code = row
     written = escaped(code)
     forms: list[Asked] = []
     if code:
-        forms.append(Asked(written, lambda other: other[2] == code))
+        forms.append(Asked(written, lambda other: other[3] == code))
     if code and not system:
-        forms.append(Asked(f"|{written}", lambda other: other[1:] == (0, code)))
+        forms.append(Asked(f"|{written}", lambda other: other[2:] == (0, code)))
     if system:
         url = escaped(systems[system])
-        forms.append(Asked(f"{url}|", lambda other: other[1] == system))
-        forms += [Asked(f"{url}|{written}", lambda other: other[1:] == (system, code))] if code else []
+        forms.append(Asked(f"{url}|", lambda other: other[2] == system))
+        forms += [Asked(f"{url}|{written}", lambda other: other[2:] == (system, code))] if code else []
     found: Asked = _one(draw, forms)
     return found
 
 
 def of_reference(draw: Draw, row: tuple[Any, ...], parameter: Parameter) -> Asked:
-    _, number, target = row
+    _, _, number, target = row
     if not number:
-        return Asked(escaped(target), lambda other: other[1:] == (0, target))
+        return Asked(escaped(target), lambda other: other[2:] == (0, target))
     allowed = {number_of[name] for name in parameter.targets}
-    bare = Asked(target, lambda other: other[1] > 0 and other[2] == target and (not allowed or other[1] in allowed))
+    bare = Asked(target, lambda other: other[2] > 0 and other[3] == target and (not allowed or other[2] in allowed))
     if allowed and number not in allowed:
         return bare
-    typed = Asked(f"{name_of[number]}/{target}", lambda other: other[1:] == (number, target))
+    typed = Asked(f"{name_of[number]}/{target}", lambda other: other[2:] == (number, target))
     return typed if draw(st.booleans()) else bare
 
 
@@ -211,12 +207,12 @@ PRECISIONS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"
 
 
 def of_date(draw: Draw, row: tuple[Any, ...]) -> Asked:
-    low, high = row[1], row[2]
+    low, high = row[2], row[3]
     moment = low if low > EARLIEST else high if high < LATEST else START
     moment += draw(st.sampled_from([timedelta(0), timedelta(microseconds=-1), timedelta(days=1), timedelta(days=-400)]))
     text = moment.strftime(draw(st.sampled_from(PRECISIONS))).zfill(4)
     prefix = draw(st.sampled_from(sorted(PREFIXES)))
-    return Asked(prefix + text, lambda other: PREFIXES[prefix](*bounds(text), other[1], other[2]))
+    return Asked(prefix + text, lambda other: PREFIXES[prefix](*bounds(text), other[2], other[3]))
 
 
 class Clause(NamedTuple):
@@ -250,7 +246,7 @@ def _value(draw: Draw, row: tuple[Any, ...], parameter: Parameter, world: World)
         case "token":
             return of_token(draw, row, world.systems)
         case "uri":
-            return Asked(escaped(row[2]), lambda other: other[1:] == (0, row[2]))
+            return Asked(escaped(row[3]), lambda other: other[2:] == (0, row[3]))
         case "reference":
             return of_reference(draw, row, parameter)
         case "string":
@@ -292,7 +288,7 @@ def in_order(found: list[Stored], order: str, *, descending: bool) -> list[Store
     def moment(stored: Stored) -> tuple[datetime, int]:
         rows = _rows([stored], served(stored.type)[order])
         undated = EARLIEST if descending else LATEST
-        return min((row[1] for row in rows), default=undated), stored.pk
+        return min((row[2] for row in rows), default=undated), stored.pk
 
     return sorted(found, key=moment, reverse=descending)
 

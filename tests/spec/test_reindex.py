@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import Any
@@ -10,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from mappers.search.rows import GENERATION
 from tests.services.server import Served
 from tests.spec.search import hits
 
@@ -71,11 +73,35 @@ async def test_the_rows_of_a_type_are_put_right(fhir: httpx.Client, store: Any) 
     assert len(hits(fhir, f"/Patient?identifier={family}&birthdate=1950&_count=1000")) == 230
     assert hits(fhir, "/Patient?family=wrongname") == []
     assert " 0 put right" in _wait(fhir, fhir.post("/Patient/$reindex"))
-    left = "SELECT count(*) FROM pg_indexes WHERE schemaname = 'fhir' AND indexname IN ('token_pk', 'string_pk')"
+
+
+async def test_a_release_compares_all_by_itself(fhir: httpx.Client, served: Served, store: Any) -> None:
+    family = "Reir" + uuid.uuid4().hex[:10]
+    ids = _patients(fhir, family, 3)
+    await _break(store, ids)
+    await store.execute("DELETE FROM fhir.reindex WHERE starts_with(id, 'release-')")
+    await store.execute("UPDATE fhir.search_rows SET generation = 0")
     deadline = time.monotonic() + 60
-    while await store.fetchval(left) and time.monotonic() < deadline:
+    while json.loads(served.ecluse("status", "--json"))["search_rows"]["behind"] and time.monotonic() < deadline:
         fhir.get("/metadata")
-    assert await store.fetchval(left) == 0
+    assert hits(fhir, f"/Patient?family={family}") == ids
+    asked = fhir.get(f"/$reindex-status?job=release-{GENERATION}-default")
+    assert asked.json()["issue"][0]["details"]["text"].startswith("Done: ")
+    cancelled = fhir.post(f"/$reindex-cancel?job=release-{GENERATION}-default")
+    assert (cancelled.status_code, cancelled.json()["issue"][0]["code"]) == (409, "conflict")
+
+
+async def test_a_deleted_resource_leaves_no_row_of_any_release(fhir: httpx.Client, store: Any) -> None:
+    ids = _patients(fhir, "Reid" + uuid.uuid4().hex[:10], 1)
+    other = "Other" + uuid.uuid4().hex[:10]
+    await store.execute(
+        "INSERT INTO fhir.string (pk, site, path, folded, exact) SELECT pk, site, path, lower($2), $2 FROM fhir.string "
+        "WHERE pk = (SELECT pk FROM fhir.resource WHERE id = $1)",
+        *(ids[0], other),
+    )
+    assert hits(fhir, f"/Patient?family={other}") == ids
+    assert fhir.delete(f"/Patient/{ids[0]}").status_code == 204
+    assert hits(fhir, f"/Patient?family={other}") == []
 
 
 async def test_what_is_written_meanwhile_is_found(fhir: httpx.Client, store: Any) -> None:

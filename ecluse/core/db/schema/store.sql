@@ -122,24 +122,30 @@ CREATE TABLE fhir.reindex (
 );
 
 -- What searches read. A row is keyed by the element path it was taken from; parameters that share a path share rows.
--- The resource key ends each index, so that a probe for one resource and a walk in resource order need no other index.
+-- The resource key ends each index on values, so that a walk through equal values comes in the order of the resources; an
+-- index on the key alone serves probes for one resource. item: which of the repeated elements that a composite parameter
+-- reads the row was taken from, from 1; 0 elsewhere.
 CREATE TABLE fhir.token (
     pk bigint NOT NULL,
     system bigint NOT NULL,
     site smallint NOT NULL,
     path smallint NOT NULL,
-    code text COLLATE "C" NOT NULL
+    code text COLLATE "C" NOT NULL,
+    item smallint NOT NULL DEFAULT 0
 );
 CREATE INDEX token_code ON fhir.token (site, path, code, pk, system);
+CREATE INDEX token_pk ON fhir.token (pk);
 
 CREATE TABLE fhir.reference (
     pk bigint NOT NULL,
     site smallint NOT NULL,
     path smallint NOT NULL,
     target_type smallint NOT NULL,
-    target_id text COLLATE "C" NOT NULL
+    target_id text COLLATE "C" NOT NULL,
+    item smallint NOT NULL DEFAULT 0
 );
 CREATE INDEX reference_target ON fhir.reference (site, path, target_id, target_type, pk);
+CREATE INDEX reference_pk ON fhir.reference (pk);
 
 CREATE TABLE fhir.string (
     pk bigint NOT NULL,
@@ -149,16 +155,44 @@ CREATE TABLE fhir.string (
     exact text COLLATE "C" NOT NULL
 );
 CREATE INDEX string_folded ON fhir.string (site, path, folded, pk);
+CREATE INDEX string_pk ON fhir.string (pk);
 
 CREATE TABLE fhir.date (
     pk bigint NOT NULL,
     low timestamptz NOT NULL,
     high timestamptz NOT NULL,
     site smallint NOT NULL,
-    path smallint NOT NULL
+    path smallint NOT NULL,
+    item smallint NOT NULL DEFAULT 0
 );
 CREATE INDEX date_low ON fhir.date (site, path, low, high, pk);
 CREATE INDEX date_pk ON fhir.date (pk);
+
+-- Numbers, quantities and ranges. unit: what the canonical bounds are in, 0 for none; code and text: the unit as it was
+-- written, by its key.
+CREATE TABLE fhir.quantity (
+    pk bigint NOT NULL,
+    unit bigint NOT NULL,
+    code bigint NOT NULL,
+    text bigint NOT NULL,
+    site smallint NOT NULL,
+    path smallint NOT NULL,
+    item smallint NOT NULL DEFAULT 0,
+    low numeric NOT NULL,
+    high numeric NOT NULL,
+    canonical_low numeric NOT NULL,
+    canonical_high numeric NOT NULL
+);
+CREATE INDEX quantity_low ON fhir.quantity (site, path, low, high, pk);
+CREATE INDEX quantity_canonical ON fhir.quantity (site, path, unit, canonical_low, canonical_high, pk) WHERE unit <> 0;
+CREATE INDEX quantity_pk ON fhir.quantity (pk);
+
+-- Which releases' rows stand: a server whose own generation is higher compares all rows with the bodies once.
+CREATE TABLE fhir.search_rows (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    generation integer NOT NULL DEFAULT 0
+);
+INSERT INTO fhir.search_rows DEFAULT VALUES;
 
 -- First answers to requests that carried an Idempotency-Key, written in the write's own transaction.
 CREATE TABLE fhir.answered (

@@ -12,6 +12,7 @@ from ecluse.core.fhir.dates import EARLIEST, LATEST
 from ecluse.core.fhir.definitions.search_parameters import parameters
 from ecluse.core.fhir.types import number_of
 from mappers.search.index import IndexRows, index_rows
+from mappers.search.rows import no_rows
 from mappers.search.token import system_key
 
 LOINC = "http://loinc.org"
@@ -22,7 +23,7 @@ def rows(resource_type: str, code: str, resource: dict[str, Any]) -> list[tuple[
     """The rows of one parameter, without path."""
     numbers = parameters(resource_type)[code].paths
     found: IndexRows = index_rows(resource_type, resource)
-    return [row[1:] for kind in found for row in kind if row[0] in numbers]
+    return [row[1 if kind is found.strings else 2 :] for kind in found for row in kind if row[0] in numbers]
 
 
 TOKENS: list[tuple[str, str, dict[str, Any], list[tuple[Any, ...]]]] = [
@@ -114,7 +115,7 @@ def test_a_reference_in_an_answer_is_indexed_where_the_item_is_marked() -> None:
 
 def test_contained_resources_leave_no_rows() -> None:
     inner = {"resourceType": "Patient", "id": "p", "identifier": [{"value": "1"}], "active": True}
-    assert index_rows("Observation", {"contained": [inner]}) == IndexRows([], [], [], [])
+    assert index_rows("Observation", {"contained": [inner]}) == no_rows()
 
 
 STRINGS: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [

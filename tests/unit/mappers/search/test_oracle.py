@@ -35,7 +35,8 @@ def examples() -> dict[str, list[bytes]]:
 
 
 def of_parameter(rows: IndexRows, numbers: tuple[int, ...]) -> set[tuple[Any, ...]]:
-    return {row[1:] for kind in rows for row in kind if row[0] in numbers}
+    """Without path and item."""
+    return {row[1 if kind is rows.strings else 2 :] for kind in rows for row in kind if row[0] in numbers}
 
 
 def differences(data: bytes) -> dict[str, tuple[set[Any], set[Any]]]:

@@ -11,8 +11,9 @@ from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Paramete
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from fhir_server.search.parse import parse
 from mappers.search.evaluated import visit_of
-from mappers.search.index import index_rows, no_rows, own_rows
+from mappers.search.index import index_rows, own_rows
 from mappers.search.registry import BUILT_IN, Registry
+from mappers.search.rows import no_rows
 from mappers.search.token import system_key
 
 STEPS = IndexedPath(20000, "token", "Patient.extension('urn:x').value.as(Coding)")
@@ -40,11 +41,11 @@ def registry(*paths: IndexedPath) -> Registry:
 
 def test_steps_are_walked_and_other_fhirpath_is_evaluated() -> None:
     rows = own_rows("Patient", PATIENT, registry(STEPS, FIRST, THERE, DATED, NEXT_YEAR))
-    assert rows.tokens == [(20000, system_key("urn:s"), "a"), (20002, 0, "true")]
+    assert rows.tokens == [(20000, 0, system_key("urn:s"), "a"), (20002, 0, 0, "true")]
     assert rows.strings == [(20001, "lefevre", "Lefèvre")]
     assert rows.dates == [
-        (20003, datetime(2020, 5, 1, tzinfo=UTC), datetime(2020, 6, 1, tzinfo=UTC)),
-        (20004, datetime(1951, 1, 1, tzinfo=UTC), datetime(1952, 1, 1, tzinfo=UTC)),
+        (20003, 0, datetime(2020, 5, 1, tzinfo=UTC), datetime(2020, 6, 1, tzinfo=UTC)),
+        (20004, 0, datetime(1951, 1, 1, tzinfo=UTC), datetime(1952, 1, 1, tzinfo=UTC)),
     ]
 
 
