@@ -17,6 +17,7 @@
     ├── NotSupported        501
     ├── NotKept             507  a file cannot be written
     ├── Unavailable         503  the database, the broker or a neighbour is away: try again
+    │   ├── TooSlow         503  the work was stopped because it took too long: ask for less
     │   ├── Undone          503  the database undid the transaction: nothing of it was written
     │   └── Uncertain       503  the connection was lost during the commit: it was written, or it was not
     ├── Fenced              503  another process has taken this one's work over
@@ -192,6 +193,12 @@ class Unavailable(EcluseError):
     status = 503
     code = "transient"
     retry = True
+
+
+class TooSlow(Unavailable):
+    """The database took longer than one request may; ask for less."""
+
+    code = "timeout"
 
 
 class Undone(Unavailable):

@@ -70,6 +70,7 @@ class Settings:
     idempotency_days: int = _setting(7, "How long an Idempotency-Key gets its first answer again.", "days")
     intake_days: int = _setting(90, "How long the intake keeps requests that wrote nothing, refused ones too.", "days")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
+    search_timeout_ms: int = _setting(10_000, "Longest time that a search may take in the database.", "ms")
     conditional_delete: str = _setting(
         "single",
         "How many resources a conditional delete may match: single or multiple.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.compile import count, page
+from fhir_server.search.deadline import bounded
 from fhir_server.search.page import bundle
 from fhir_server.search.parse import parse
 from fhir_server.server import Server
@@ -16,12 +17,13 @@ from fhir_server.server import Server
 async def search(server: Server, request: Request) -> Answer:
     """200 with a searchset bundle; `next` leads to the rest.
 
-    Raises: BadRequest (400) for what the server does not know, unless the client prefers lenient handling
+    Raises: BadRequest (400) for what the server does not know, unless the client prefers lenient handling;
+    TooSlow (503) when it takes longer than it may
     """
     (resource_type, *_) = request.segments
     query = parse(resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers))
     rows, total = [], None
-    async with server.connection() as conn:
+    async with server.connection() as conn, bounded(server.settings.search_timeout_ms):
         if not query.count_only and query.count:
             sql, arguments = page(request.site.number, query)
             rows = await conn.fetch(sql, *arguments)

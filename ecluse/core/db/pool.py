@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from ecluse.core.errors import Unavailable, Uncertain, Undone
+from ecluse.core.errors import TooSlow, Unavailable, Uncertain, Undone
 
 CONNECT_TIMEOUT_S = 10.0
 WAIT_TIMEOUT_S = 15.0
@@ -48,10 +48,14 @@ CUT = ("is closed", "is closing", "was closed", "released back to the pool")
 def translated() -> Iterator[None]:
     """Turns what the driver raises into our errors.
 
-    Raises: Unavailable (503) when the database is away, too busy or broke a deadlock: the same work may succeed later
+    Raises: Unavailable (503) when the database is away, too busy or broke a deadlock: the same work may succeed later;
+    TooSlow (503) when it ended a statement that took too long
     """
     try:
         yield
+    except asyncpg.QueryCanceledError as error:
+        advice = "A statement took longer than ECLUSE_STATEMENT_TIMEOUT_MS allows; ask for less at once."
+        raise TooSlow(advice, diagnostics=_name(error)) from error
     except AWAY as error:
         raise _unavailable(error) from error
     except asyncpg.InterfaceError as error:

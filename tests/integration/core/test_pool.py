@@ -10,7 +10,7 @@ import pytest
 
 from ecluse.core.db import pool as room
 from ecluse.core.db.pool import open_pool, translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.errors import TooSlow, Unavailable
 from tests.services.ports import free_port
 
 
@@ -58,9 +58,9 @@ async def test_a_server_that_is_away_is_unavailable(address: str, tmp_path: Path
         await open_pool(address.format(port=free_port(), folder=tmp_path), size=1, statement_timeout_ms=1000)
 
 
-async def test_a_statement_that_takes_too_long_is_unavailable(database: str) -> None:
+async def test_a_statement_that_takes_too_long_is_called_too_slow(database: str) -> None:
     pool = await open_pool(database, size=1, statement_timeout_ms=50)
-    with pytest.raises(Unavailable), translated():
+    with pytest.raises(TooSlow, match="ECLUSE_STATEMENT_TIMEOUT_MS"), translated():
         await pool.execute("SELECT pg_sleep(5)")
     await pool.close()
 
