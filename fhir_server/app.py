@@ -52,11 +52,12 @@ class FhirApp:
             gzip = takes_gzip(came)
             request = await received(came)
             wanted = formats.wanted(headers, request.query)
-            answer = await presented(await self._answer(came, request, wanted), wanted)
+            answer = await self._answer(came, request, wanted)
         except Disconnected:
             return
         except Exception as error:
-            refused, answer = error, await presented(failure(error, request_id), wanted)
+            refused, answer = error, failure(error, request_id)
+        answer = await presented(answer, wanted, request_id)
         await respond(send, answer, request_id, gzip=gzip, head=scope["method"] == "HEAD")
         if refused is not None:
             self.refusals.add(refusal(self.server, scope, headers, request_id, refused), received_at)

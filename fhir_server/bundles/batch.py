@@ -17,14 +17,16 @@ from typing import Any
 
 from ecluse.core.errors import EcluseError
 from ecluse.core.fhir.bundle import BundleEntry
+from ecluse.core.log import Log
 from fhir_server.bundles.entry import READS, placed, request_of, told
-from fhir_server.http.failures import failure
+from fhir_server.http.failures import failure, place
 from fhir_server.http.request import Request
 from fhir_server.http.routes import dispatch
 from fhir_server.intake.issues import MOST_ISSUES, kept
 from fhir_server.server import Server
 from fhir_server.store import intake
 
+log = Log("server")
 Numbered = tuple[int, BundleEntry]
 
 
@@ -37,7 +39,10 @@ async def batch(server: Server, request: Request, entries: Sequence[BundleEntry]
             for _ in range(max(1, server.settings.pool_size // 2)):
                 group.create_task(running.work(rows))
     if any(entry.method not in READS for entry in entries):
-        await running.note()
+        try:
+            await running.note()
+        except EcluseError as error:  # what the entries wrote stands, and so do their answers
+            log.error("the intake lacks a batch", error=place(error), request_id=request.request_id)
     return running.answers
 
 

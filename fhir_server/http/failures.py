@@ -23,7 +23,7 @@ def failure(error: Exception, request_id: str) -> Answer:
         if isinstance(error, MethodNotAllowed):
             headers = (("Allow", ", ".join(error.allowed)),)
         return Answer(error.status, outcome_body(error), error.version, headers=headers)
-    log.error("request failed", error=_place(error), request_id=request_id)
+    log.error("request failed", error=place(error), request_id=request_id)
     issue = Issue(f"The server failed. Its log has the reason under {request_id}.", code="exception", severity="fatal")
     return Answer(500, json.encode(operation_outcome([issue])))
 
@@ -38,7 +38,7 @@ def _coded(issue: Issue, code: str) -> Issue:
     return Issue(issue.text, issue.expression, issue.diagnostics, code, issue.severity)
 
 
-def _place(error: Exception) -> str:
+def place(error: Exception) -> str:
     """Type and place in our code: what a log may say."""
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None

@@ -17,10 +17,12 @@ import msgspec
 from ecluse.core.errors import EcluseError, Issue
 from ecluse.core.fhir.xml.reading import lines, to_json
 from ecluse.core.fhir.xml.writing import to_xml
-from fhir_server.http import address, binary, negotiation
+from ecluse.core.log import Log
+from fhir_server.http import address, binary, failures, negotiation
 from fhir_server.http.formats import XML_TYPES, Format
 from fhir_server.http.request import FHIR_JSON, Answer, Request
 
+log = Log("server")
 LONG_BYTES = 100_000
 LONGEST_LOCATED_BYTES = 2_000_000
 """Of a larger body no lines are told: finding them would hold up everybody else's requests."""
@@ -51,15 +53,23 @@ def _with_form(request: Request) -> Request:
     return request._replace(query="&".join(part for part in (request.query, form) if part), body=b"")
 
 
-async def presented(answer: Answer, wanted: Format) -> Answer:
-    """The answer in the client's format; what is no FHIR stays as it is."""
+async def presented(answer: Answer, wanted: Format, request_id: str) -> Answer:
+    """The answer in the client's format; what is no FHIR stays as it is. What cannot be converted goes out in JSON: by
+    now a write stands, so that its status and version have to be told."""
     if not answer.body or answer.media or wanted.is_plain:
         return answer
-    if wanted.xml:
-        body = await _converted(_pretty_xml if wanted.pretty else to_xml, answer.body)
-    else:
-        body = msgspec.json.format(answer.body, indent=2) if wanted.pretty else answer.body
+    try:
+        body = await _converted(_writer(wanted), answer.body)
+    except Exception as error:
+        log.error("an answer stays JSON", error=failures.place(error), request_id=request_id)
+        return answer
     return answer._replace(body=body, media=f"{wanted.media_type}; charset=utf-8")
+
+
+def _writer(wanted: Format) -> Callable[[bytes], bytes]:
+    if wanted.xml:
+        return _pretty_xml if wanted.pretty else to_xml
+    return _pretty_json if wanted.pretty else bytes
 
 
 def locate(error: EcluseError, xml: bytes) -> None:
@@ -80,6 +90,10 @@ def _located(issue: Issue, begins: dict[str, int]) -> Issue:
 
 async def _converted(convert: Callable[[bytes], bytes], body: bytes) -> bytes:
     return convert(body) if len(body) < LONG_BYTES else await asyncio.to_thread(convert, body)
+
+
+def _pretty_json(body: bytes) -> bytes:
+    return msgspec.json.format(body, indent=2)
 
 
 def _pretty_xml(body: bytes) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
@@ -35,3 +36,11 @@ def other_site(served: Served) -> Iterator[httpx.Client]:
     """A client of the site `north`."""
     with httpx.Client(base_url=f"{served.url}/sites/north/fhir", timeout=60, headers=ACCEPT) as client:
         yield client
+
+
+@pytest.fixture
+async def store(served: Served) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the server's store, for what no client can bring about."""
+    conn = await asyncpg.connect(served.ecluse("dsn").strip())
+    yield conn
+    await conn.close()

@@ -7,21 +7,11 @@ import time
 import uuid
 from typing import Any
 
-import asyncpg
 import httpx
-import pytest
 
 from mappers.search.rows import GENERATION
 from tests.services.server import Served
 from tests.spec.search import hits
-
-
-@pytest.fixture
-async def store(served: Served) -> Any:
-    """A connection to the store."""
-    conn = await asyncpg.connect(served.ecluse("dsn").strip())
-    yield conn
-    await conn.close()
 
 
 def _patients(fhir: httpx.Client, family: str, count: int) -> list[str]:
