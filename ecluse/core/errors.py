@@ -31,7 +31,7 @@ Spec: http://hl7.org/fhir/R4/valueset-issue-type.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 
@@ -73,6 +73,11 @@ class EcluseError(Exception):
             Issue(text or type(self).__doc__ or "", expression, diagnostics),
         )
         super().__init__(text or "; ".join(issue.text for issue in self.issues))
+
+    @property
+    def coded(self) -> list[Issue]:
+        """The issues, each with a code."""
+        return [issue if issue.code else replace(issue, code=self.code) for issue in self.issues]
 
 
 class BadRequest(EcluseError):

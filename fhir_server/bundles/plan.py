@@ -74,7 +74,7 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
             steps.append(_step(request, entry, index))
         except EcluseError as error:
             placed(error, index)
-            issues.extend(_coded(error))
+            issues.extend(error.coded)
             refusals.add(type(error))
     if request.validation is not None:
         request.validation.settle()
@@ -174,7 +174,3 @@ def overlaps(written: Iterable[tuple[Step, str, str]]) -> list[Issue]:
         if len(steps) > 1
         for step in steps
     ]
-
-
-def _coded(error: EcluseError) -> list[Issue]:
-    return [Issue(i.text, i.expression, i.diagnostics, i.code or error.code, i.severity) for i in error.issues]

@@ -30,12 +30,7 @@ def failure(error: Exception, request_id: str) -> Answer:
 
 def outcome_body(error: EcluseError) -> bytes:
     """The OperationOutcome of one of our errors."""
-    issues = [issue if issue.code else _coded(issue, error.code) for issue in error.issues]
-    return json.encode(operation_outcome(issues))
-
-
-def _coded(issue: Issue, code: str) -> Issue:
-    return Issue(issue.text, issue.expression, issue.diagnostics, code, issue.severity)
+    return json.encode(operation_outcome(error.coded))
 
 
 def place(error: Exception) -> str:

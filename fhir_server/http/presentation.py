@@ -11,17 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
 
 from ecluse.core.errors import EcluseError, Issue
-from ecluse.core.fhir.xml.reading import lines, to_json
+from ecluse.core.fhir.xml.reading import judged, lines, to_json
 from ecluse.core.fhir.xml.writing import to_xml
 from ecluse.core.log import Log
 from fhir_server.http import address, binary, failures, negotiation
 from fhir_server.http.formats import XML_TYPES, Format
 from fhir_server.http.request import FHIR_JSON, Answer, Request
 
+T = TypeVar("T")
 log = Log("server")
 LONG_BYTES = 100_000
 LONGEST_LOCATED_BYTES = 2_000_000
@@ -40,8 +42,13 @@ async def received(request: Request) -> Request:
     if negotiation.media_type(request.headers) not in XML_TYPES:
         return request
     negotiation.check_content_type(request.headers, XML_TYPES)
-    body = await _converted(to_json, request.body) if request.body else b""
-    return request._replace(body=body, headers={**request.headers, "content-type": FHIR_JSON}, source_format="fhir+xml")
+    body, noted = request.body, tuple[Issue, ...]()
+    if body and request.segments[-1:] == ("$validate",):
+        body, noted = await _converted(judged, body)
+    elif body:
+        body = await _converted(to_json, body)
+    headers = {**request.headers, "content-type": FHIR_JSON}
+    return request._replace(body=body, headers=headers, source_format="fhir+xml", noted=noted)
 
 
 def _with_form(request: Request) -> Request:
@@ -88,7 +95,7 @@ def _located(issue: Issue, begins: dict[str, int]) -> Issue:
     return replace(issue, diagnostics=", ".join(filter(None, (f"line {begins[place]}", issue.diagnostics))))
 
 
-async def _converted(convert: Callable[[bytes], bytes], body: bytes) -> bytes:
+async def _converted(convert: Callable[[bytes], T], body: bytes) -> T:
     return convert(body) if len(body) < LONG_BYTES else await asyncio.to_thread(convert, body)
 
 

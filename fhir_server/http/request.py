@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ecluse.core.errors import Issue
 from ecluse.core.fhir import types
 from fhir_server.profiles.validation import Validation
 from fhir_server.store.resources import Site
@@ -22,7 +23,8 @@ class Request(NamedTuple):
     """base: URL of the site's FHIR base, no final slash; segments: the path below it; headers: names in lower case;
     validation: of its resources beyond their structure, when there is any; source_format: what the body was before it
     was JSON, `fhir+json`, `fhir+xml` or `native`; part: the entry of a batch that it is; stream: the body as it
-    comes, when it may be larger than memory; `body` is empty then."""
+    comes, when it may be larger than memory; `body` is empty then; noted: what XML has wrong as XML, where the
+    interaction tells that itself; `body` is empty then too when there are errors."""
 
     method: str
     site: Site
@@ -37,6 +39,7 @@ class Request(NamedTuple):
     source_format: str = "fhir+json"
     part: int | None = None
     stream: AsyncIterator[bytes] | None = None
+    noted: Sequence[Issue] = ()
 
     @property
     def context(self) -> Context:

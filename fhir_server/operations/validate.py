@@ -7,6 +7,8 @@ Spec: http://hl7.org/fhir/R4/resource-operation-validate.html
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from ecluse.core.errors import BadRequest, EcluseError, Issue
@@ -34,6 +36,8 @@ async def validate(server: Server, request: Request, parameters: Parameters) -> 
 
     Raises: BadRequest (400) for a mode that does not exist or fits not, or when there is nothing to validate; NotFound
     (404), Gone (410) for an address without resource"""
+    if any(issue.severity != "warning" for issue in request.noted):
+        return Answer(200, json.encode(operation_outcome(request.noted)))
     resource_type, *rest = request.segments[:-1]
     resource_id = rest[0] if rest else None
     mode = _mode(parameters, resource_id)
@@ -42,6 +46,7 @@ async def validate(server: Server, request: Request, parameters: Parameters) -> 
     else:
         data, place = await _resource(server, request, parameters, resource_id)
         issues, resource = report(resource_type, data, place)
+        issues += request.noted
         if mode == "update":
             issues += _other_id(data, f"{place or resource_type}.id", resource_id or "")
         if resource is not None:
@@ -86,7 +91,7 @@ async def _deletion(server: Server, request: Request, resource_type: str, resour
         async with server.connection() as conn:
             await resources.current(conn, request.site.number, resource_type, resource_id)
     except EcluseError as error:
-        return [Issue(issue.text, resource_type, issue.diagnostics, error.code) for issue in error.issues]
+        return [replace(issue, expression=resource_type) for issue in error.coded]
     return []
 
 

@@ -125,3 +125,50 @@ def test_the_operation_is_declared(fhir: httpx.Client) -> None:
     patient = next(one for one in rest["resource"] if one["type"] == "Patient")
     definition = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
     assert {"name": "validate", "definition": definition} in patient["operation"]
+
+
+XML = {"Content-Type": "application/fhir+xml"}
+N = 'xmlns="http://hl7.org/fhir"'
+NARRATIVE = '<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">A</div></text>'
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (f"<Patient {N}><active", [("error", "structure", "Patient")]),
+        ("not a document", [("error", "structure", "")]),
+        (
+            f'<Patient {N}><gendr value="male"/><active value="a"/></Patient>',
+            [("error", "structure", "Patient.gendr"), ("error", "value", "Patient.active")],
+        ),
+        (
+            f'<Parameters {N}><parameter><name value="resource"/><resource><Patient><x/></Patient></resource>'
+            "</parameter></Parameters>",
+            [("error", "structure", "Parameters.parameter[0].resource.x")],
+        ),
+    ],
+)
+def test_broken_xml_is_told_as_broken_json_is(fhir: httpx.Client, body: str, told: list[tuple[str, str, str]]) -> None:
+    answer = fhir.post("/Patient/$validate", content=body, headers=XML)
+    assert (answer.status_code, issues(answer)) == (200, told)
+    assert all("line 1" in one["diagnostics"] for one in answer.json()["issue"])
+
+
+def test_xml_in_another_order_than_the_schema_is_a_warning(fhir: httpx.Client) -> None:
+    late = f'<Patient {N}>{NARRATIVE}<name><given value="b"/><family value="a"/></name><active value="true"/></Patient>'
+    answer = fhir.post("/Patient/$validate", content=late, headers=XML)
+    assert answer.status_code == 200
+    assert issues(answer) == [
+        ("warning", "structure", "Patient.name[0].family"),
+        ("warning", "structure", "Patient.active"),
+    ]
+    assert "active before name" in answer.json()["issue"][1]["details"]["text"]
+    assert answer.json()["issue"][1]["diagnostics"].startswith("line 1, column")
+    ordered = late.replace('<active value="true"/>', "").replace("<name>", '<active value="true"/><name>')
+    ordered = ordered.replace('<given value="b"/><family value="a"/>', '<family value="a"/><given value="b"/>')
+    answer = fhir.post("/Patient/$validate", content=ordered, headers=XML)
+    assert issues(answer) == [("information", "informational", "")]
+
+
+def test_an_address_without_the_operation_is_refused_whatever_the_body(fhir: httpx.Client) -> None:
+    assert fhir.post("/Patint/$validate", content="<", headers=XML).status_code == 404

@@ -26,7 +26,7 @@ def report(resource_type: str, data: bytes | msgspec.Raw, place: str = "") -> tu
     try:
         resource = accept(resource_type, data, place or None)
     except BadRequest as error:
-        structure = [issue if issue.code else _coded(issue, error.code) for issue in error.issues]
+        structure = error.coded
         told = {issue.expression for issue in structure}
         return structure + [issue for issue in _rules(data, place) if issue.expression not in told], None
     return base.problems(resource, place), resource
@@ -39,7 +39,3 @@ def _rules(data: bytes | msgspec.Raw, place: str) -> list[Issue]:
     except (*REFUSED, ValueError):
         return []
     return base.problems(value, place) if isinstance(value, dict) and not too_deep(value, MOST_DEPTH) else []
-
-
-def _coded(issue: Issue, code: str) -> Issue:
-    return Issue(issue.text, issue.expression, issue.diagnostics, code, issue.severity)

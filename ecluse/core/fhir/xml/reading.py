@@ -38,6 +38,17 @@ def to_json(data: bytes) -> bytes:
     return json.encode(_Reader(data).read())
 
 
+def judged(data: bytes) -> tuple[bytes, tuple[Issue, ...]]:
+    """The same resource in JSON, and a warning for each element that stands too late; no JSON, and all that is wrong as
+    XML, when it cannot be read."""
+    reader = _Reader(data)
+    reader.late = []
+    try:
+        return json.encode(reader.read()), tuple(reader.late)
+    except BadRequest as error:
+        return b"", tuple(error.coded)
+
+
 def lines(data: bytes) -> dict[str, int]:
     """Expression of each element → the line on which it begins. data: what `to_json` has read"""
     reader = _Reader(data)
@@ -49,7 +60,7 @@ def lines(data: bytes) -> dict[str, int]:
 class _Rule(NamedTuple):
     """What an element of this name is where it stands. step: its part of the expression; kind: the type of what stands
     inside, "" when that is passed over; primitive: its own type when it is one; sibling: the JSON name of the object
-    with its id and extensions."""
+    with its id and extensions; position: its place in the schema."""
 
     name: str
     step: str = ""
@@ -57,18 +68,21 @@ class _Rule(NamedTuple):
     primitive: str = ""
     many: bool = False
     sibling: str = ""
+    position: int = 0
 
 
 @dataclass(slots=True)
 class _Frame:
     """An open element. index: its place among those of its name, when it repeats; text: the value of a primitive;
-    siblings: the ids and extensions of its repeating primitives."""
+    siblings: the ids and extensions of its repeating primitives; last: the rule of the last element of the schema that
+    it has so far, kept only where the order is judged."""
 
     rule: _Rule
     value: dict[str, Any]
     index: int = 0
     text: str | None = None
     siblings: dict[str, list[Any]] | None = None
+    last: _Rule | None = None
 
     @property
     def step(self) -> str:
@@ -86,6 +100,7 @@ class _Reader:
         self.issues: list[Issue] = []
         self.stack = [_Frame(_Rule("", kind="Resource"), {})]
         self.lines: dict[str, int] | None = None
+        self.late: list[Issue] | None = None
 
     def read(self) -> dict[str, Any]:
         """The resource. Raises: BadRequest (400)"""
@@ -116,6 +131,18 @@ class _Reader:
             self.attributes(self.stack[-1], attributes)
         if self.lines is not None:
             self.lines.setdefault(self.place(), self.document.line)
+        if self.late is not None and rule is not None:
+            self.order(parent, rule, self.late)
+
+    def order(self, parent: _Frame, rule: _Rule, late: list[Issue]) -> None:
+        """Notes an element that stands behind one it comes before in the schema."""
+        if parent.last is None or parent.last.position <= rule.position:
+            parent.last = rule
+        elif len(late) < MOST_ISSUES:
+            text = (
+                f"R4's schema has {rule.name} before {parent.last.name}: put it there, for readers that insist on it."
+            )
+            late.append(Issue(text, self.place().removeprefix("."), self.document.at, "structure", "warning"))
 
     def count(self, parent: _Frame, frame: _Frame) -> None:
         rule = frame.rule
@@ -243,10 +270,11 @@ def _rules(kind: str) -> dict[str, _Rule]:
         return {}
     own, primitives = _attributes(kind), structures().primitives
     found = {}
-    for name, (element, of_kind) in members(kind).items():
+    for position, (name, (element, of_kind)) in enumerate(members(kind).items()):
         if name not in own and of_kind != "xhtml":
             inside, primitive = ("Element", of_kind) if of_kind in primitives else (of_kind, "")
-            found[f"{NAMESPACE} {name}"] = _Rule(name, f".{element.name}", inside, primitive, element.many, f"_{name}")
+            rule = _Rule(name, f".{element.name}", inside, primitive, element.many, f"_{name}", position)
+            found[f"{NAMESPACE} {name}"] = rule
     return found
 
 
