@@ -42,6 +42,7 @@ from fhir_server.bulk.subset import subset
 from fhir_server.bulk.wanted import Wanted, in_compartment
 from fhir_server.search.compile import Compiled, narrowed
 from fhir_server.server import Server
+from fhir_server.store.settled import settled
 
 SQL = queries.load(__package__, "export.sql")
 SESSION = {
@@ -100,7 +101,7 @@ async def _snapshot(settings: Settings) -> AsyncIterator[tuple[Any, datetime]]:
             server_settings=SESSION,
         )
         try:
-            moment = await conn.fetchval(SQL["transaction_time"], APPLICATION)
+            moment = await settled(conn)
             async with conn.transaction(isolation="repeatable_read", readonly=True):
                 yield conn, moment
         finally:

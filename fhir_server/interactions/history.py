@@ -9,6 +9,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -23,6 +24,7 @@ from fhir_server.http.subset import SUMMARIES
 from fhir_server.server import Server
 from fhir_server.store import history as store
 from fhir_server.store.history import Past, Place, Window
+from fhir_server.store.settled import settled
 from fhir_server.store.write import CREATED
 
 DEFAULT_COUNT, MOST = 100, 1000
@@ -69,13 +71,15 @@ async def system_history(server: Server, request: Request) -> Answer:
 async def _of_types(server: Server, request: Request, kinds: Sequence[int]) -> Answer:
     """Counted only when asked to: counting reads all there is."""
     asked = _asked(request.query)
-    site, versions, total = request.site.number, list[Past](), None
+    site, versions, total, seen_until = request.site.number, list[Past](), None, None
     async with server.connection() as conn:
+        if asked.place == Place():
+            seen_until = await settled(conn)  # before the versions are read
         if asked.count:
             versions = await store.of_types(conn, site, kinds, asked.window, asked.place, asked.count + 1)
         if asked.total or not asked.count:
             total = await store.of_types_total(conn, site, kinds, asked.window)
-    return Answer(200, _bundle(request, asked, versions, total))
+    return Answer(200, _bundle(request, asked, versions, total, seen_until))
 
 
 def _asked(query: str) -> Asked:
@@ -155,10 +159,14 @@ is written.
 Raises: BadRequest (400) when the text is none that the parameter takes"""
 
 
-def _bundle(request: Request, asked: Asked, versions: Sequence[Past], total: int | None) -> bytes:
+def _bundle(
+    request: Request, asked: Asked, versions: Sequence[Past], total: int | None, seen_until: datetime | None = None
+) -> bytes:
     """One version more than the page holds means that there is a next page."""
     shown = versions[: asked.count]
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
+    if seen_until is not None:
+        bundle["timestamp"] = clock.instant_text(seen_until)
     if total is not None:
         bundle["total"] = total
     bundle["link"] = [_link(request, "self", asked.link)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import uuid
 from typing import Any
+from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 
@@ -185,3 +188,34 @@ def test_history_of_what_many_write_at_once_has_every_version_once(fhir: httpx.C
     for resource_id in ids:
         versions = [e["resource"]["meta"]["versionId"] for e in entries if e["fullUrl"].endswith(resource_id)]
         assert versions == [str(number) for number in range(13, 0, -1)]
+
+
+async def test_who_asks_on_from_the_timestamp_misses_no_late_commit(
+    fhir: httpx.Client, store: asyncpg.Connection
+) -> None:
+    """A large transaction is under way, held at one row that somebody else has locked."""
+    first, late = str(uuid.uuid4()), str(uuid.uuid4())
+    assert fhir.put(f"/{TYPE}/{first}", json=_basic(id=first)).status_code == 201
+    entries = [
+        {"resource": _basic(id=one, language="fr"), "request": {"method": "PUT", "url": f"{TYPE}/{one}"}}
+        for one in (first, late)
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    transaction = store.transaction()
+    await transaction.start()
+    await store.execute("SELECT FROM fhir.resource WHERE id = $1 FOR UPDATE", first)
+    sending = asyncio.create_task(asyncio.to_thread(fhir.post, "/", json=bundle))
+    while not await store.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        await asyncio.sleep(0.01)
+    meanwhile = await asyncio.to_thread(_life, fhir)
+    seen = fhir.get(f"/{TYPE}/_history").json()
+    await transaction.rollback()
+    assert (await sending).status_code == 200
+    assert meanwhile[2] == _told(seen["entry"])[:5]
+    assert late not in {entry["fullUrl"].rpartition("/")[2] for entry in seen["entry"]}
+    assert "timestamp" not in fhir.get(f"/{TYPE}/{late}/_history").json()
+    for address in (f"/{TYPE}/_history", "/_history"):
+        entries = _pages(fhir, f"{address}?_since={quote(seen['timestamp'])}")
+        assert late in {entry["fullUrl"].rpartition("/")[2] for entry in entries}
+    now = fhir.get("/_history").json()["timestamp"]
+    assert now > seen["timestamp"]
