@@ -14,12 +14,12 @@ from typing import Any
 from ecluse.core.errors import BadRequest, Gone, Issue, NotFound
 from ecluse.core.fhir import dates, json, types
 from fhir_server.bulk.wanted import Wanted
-from fhir_server.store import resources
+from fhir_server.store import merges, resources
 from fhir_server.store.resources import SQL as RESOURCES
 
 
 async def patients(conn: Any, site: int, wanted: Wanted, now: datetime) -> list[str] | None:
-    """The ids of the patients whose data is wanted, None when it is everybody's.
+    """The ids of the patients whose data is wanted, with those who were merged into them; None when it is everybody's.
 
     Raises: NotFound (404), Gone (410) when the group is not there; BadRequest (400) with the patients that are not
     """
@@ -27,11 +27,11 @@ async def patients(conn: Any, site: int, wanted: Wanted, now: datetime) -> list[
         found = await of_group(conn, site, wanted.group, now)
         missing = [patient for patient in wanted.patients if patient not in found]
         _refuse(missing, f"is no present member of Group/{wanted.group}")
-        return wanted.patients or sorted(found)
+        return await merges.with_sources(conn, site, wanted.patients or sorted(found))
     if not wanted.patients:
         return None
     _refuse(await _absent(conn, site, wanted.patients), "is not stored here")
-    return wanted.patients
+    return await merges.with_sources(conn, site, wanted.patients)
 
 
 async def of_group(conn: Any, site: int, group: str, now: datetime) -> set[str]:

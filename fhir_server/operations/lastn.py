@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ecluse.core.errors import BadRequest, Issue
+from ecluse.core.errors import BadRequest, Issue, Unprocessable
 from ecluse.core.fhir.dates import EARLIEST, bounds
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.searchset import entry, searchset
@@ -33,6 +33,8 @@ from fhir_server.server import Server
 from fhir_server.store import resources
 
 AT_ONCE = 1000
+MOST_READ, MOST_TOLD = 100_000, 1000
+"""Observations that are looked at, and that one answer holds; there are no pages, so a larger one is refused."""
 MAX = "max"
 REFUSED = ("_sort", "_count", "_total", "_cursor", "_summary")
 SUBJECTS = frozenset({"patient", "subject"})
@@ -97,18 +99,27 @@ _decode = msgspec.json.Decoder(_Observation).decode
 async def lastn(server: Server, request: Request, parameters: Parameters) -> Answer:
     """200 with the observations.
 
-    Raises: BadRequest (400) without a patient or a code to look for, or for what the search does not know
+    Raises: BadRequest (400) without a patient or a code to look for, or for what the search does not know;
+    Unprocessable (422, too-costly) when there are too many for one answer
     """
     most = parameters.whole(MAX, least=1) or 1
     query = _query(request, parameters)
     async with server.connection() as conn:
         sql, arguments = keys(request.site.number, query)
         found = [row["pk"] for row in await conn.fetch(sql, *arguments)]
+        _check(len(found), MOST_READ, "to look at", "narrow by category, code or date")
         seen = [one async for one in _read(conn, request.site.number, found)]
         chosen = chosen_of(seen, most)
+        _check(len(chosen), MOST_TOLD, "in one answer", "narrow by category, code or date, or lower max")
         rows = await resources.current_of_keys(conn, request.site.number, "Observation", [one.pk for one in chosen])
     stored = {row["pk"]: row for row in rows}
     return Answer(200, _bundle(request, parameters, [stored[one.pk] for one in chosen if one.pk in stored]))
+
+
+def _check(count: int, most: int, where: str, way_out: str) -> None:
+    if count > most:
+        text = f"$lastn takes {most:,} observations {where} at the most, and has no pages: {way_out}."
+        raise Unprocessable(issues=[Issue(text, diagnostics=f"found {count:,}", code="too-costly")])
 
 
 def _query(request: Request, parameters: Parameters) -> SearchQuery:

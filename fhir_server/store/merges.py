@@ -9,6 +9,7 @@ the merge was committed; what is committed later is read with the merge beside i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
@@ -49,6 +50,12 @@ async def merged(conn: Any, site: int, source: str) -> Merged | None:
 async def sources(conn: Any, site: int, survivor: str) -> tuple[str, ...]:
     """The Patients that are this one now."""
     return tuple(row["source"] for row in await conn.fetch(SQL["sources"], site, survivor))
+
+
+async def with_sources(conn: Any, site: int, patients: Sequence[str]) -> list[str]:
+    """These Patients, and those that are one of them now."""
+    rows = await conn.fetch(SQL["sources_of_all"], site, patients)
+    return list(dict.fromkeys([*patients, *(row["source"] for row in rows)]))
 
 
 async def tell(conn: Any, site: int, lane: int) -> None:

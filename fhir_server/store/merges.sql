@@ -13,6 +13,11 @@ SELECT source, target, survivor, number, source_version, target_version, told FR
 -- $1 site, $2 survivor
 SELECT source FROM fhir.merged WHERE site = $1 AND survivor = $2 AND source <> survivor ORDER BY source;
 
+-- name: sources_of_all
+-- The Patients that were merged into any of these.
+-- $1 site, $2 survivors
+SELECT source FROM fhir.merged WHERE site = $1 AND survivor = ANY ($2::text[]) AND source <> survivor ORDER BY source;
+
 -- name: merge
 -- A Patient is another one from now on, and so is who was merged into it before.
 -- $1 site, $2 source, $3 target, $4 version of the source, $5 of the target, $6 now

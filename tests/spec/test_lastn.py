@@ -104,3 +104,26 @@ def test_a_request_that_cannot_be_obeyed_answers_400(fhir: httpx.Client, asked: 
 def test_it_stands_at_observations_only(fhir: httpx.Client) -> None:
     assert fhir.get("/Patient/$lastn?patient=x").status_code == 404
     assert fhir.get("/Observation/1/$lastn?patient=x").status_code == 404
+
+
+def test_an_answer_that_would_be_too_long_is_refused_with_the_way_out(fhir: httpx.Client) -> None:
+    patient = fhir.post("/Patient", json={"resourceType": "Patient"}).json()["id"]
+    observation = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "many"},
+        "subject": {"reference": f"Patient/{patient}"},
+        "category": [{"text": "x", "coding": [{"code": "x"}]}],
+    }
+    entry = {"resource": observation, "request": {"method": "POST", "url": "Observation"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry] * 1001}
+    assert fhir.post("/", json=bundle).status_code == 200
+    tie = f"/Observation/$lastn?patient={patient}&category=x"
+    answer = fhir.get(tie)
+    assert answer.status_code == 422
+    (issue,) = answer.json()["issue"]
+    assert (issue["code"], issue["diagnostics"]) == ("too-costly", "found 1,001")
+    assert "1,000 observations" in issue["details"]["text"] and "lower max" in issue["details"]["text"]
+    one = fhir.get(f"/Observation?patient={patient}&_count=1").json()["entry"][0]["resource"]["id"]
+    assert fhir.delete(f"/Observation/{one}").status_code == 204
+    assert fhir.get(tie).json()["total"] == 1000

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from tests.spec.bulk import parameters, run
 from tests.spec.search import hits
 
 
@@ -230,3 +231,20 @@ def test_a_purge_of_the_survivor_takes_the_merged_one_along(fhir: httpx.Client, 
     assert "2 Condition, 2 Observation, 2 Patient" in answer.json()["issue"][0]["details"]["text"]
     assert len(answer.json()["issue"]) == 1
     assert fhir.get(f"/Patient/{world.source}").status_code == 410
+
+
+def test_an_export_of_the_survivor_holds_both(fhir: httpx.Client, world: World) -> None:
+    _merge(fhir, world)
+    members = [{"entity": {"reference": f"Patient/{world.target}"}}]
+    group = _create(fhir, {"resourceType": "Group", "type": "person", "actual": True, "member": members})["id"]
+    by_group = run(fhir, f"/Group/{group}/$export")
+    by_patient = run(fhir, "/Patient/$export", parameters(patient=f"Patient/{world.target}"))
+    for done in (by_group, by_patient):
+        assert done.ids("Patient") == {world.source, world.target}
+        assert done.ids("Observation") == {world.of_source[0], world.of_target[0]}
+        assert done.ids("Condition") == {world.of_source[1], world.of_target[1]}
+    of_source = run(fhir, "/Patient/$export", parameters(patient=f"Patient/{world.source}"))
+    assert (of_source.ids("Patient"), of_source.ids("Observation")) == ({world.source}, {world.of_source[0]})
+    assert _call(fhir, "unmerge", source_patient=world.source).status_code == 200
+    alone = run(fhir, f"/Group/{group}/$export")
+    assert (alone.ids("Patient"), alone.ids("Observation")) == ({world.target}, {world.of_target[0]})
