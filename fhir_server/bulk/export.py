@@ -41,6 +41,7 @@ from fhir_server.bulk.progress import Progress
 from fhir_server.bulk.subset import subset
 from fhir_server.bulk.wanted import Wanted, in_compartment
 from fhir_server.search.compile import Compiled, narrowed
+from fhir_server.search.terms import resolved
 from fhir_server.server import Server
 from fhir_server.store.settled import settled
 
@@ -123,7 +124,8 @@ async def _resources(export: Export, name: str) -> list[File]:
     if statement is None:
         return []
     change = subset(name, export.wanted.elements) if export.wanted.elements else None
-    queried = narrowed(export.site, statement, export.wanted.queries(name))
+    queries = [await resolved(export.conn, export.site, query) for query in export.wanted.queries(name)]
+    queried = narrowed(export.site, statement, queries)
     return await _copy(export, queried, Files(export.folder, name, export.progress, change), name)
 
 

@@ -179,7 +179,7 @@ def _filter(wanted: Wanted, text: str) -> tuple[str, str]:
     for parameter, _ in parse_qsl(query, keep_blank_values=True):
         if parameter.partition(":")[0] in RESULT_PARAMETERS:
             raise BadRequest(f"{parameter} is about pages of a search; leave it out.")
-    if not parse(name, _literal(query), base=wanted.base).clauses:
+    if not parse(name, _literal(query), base=wanted.base).conditions:
         raise BadRequest(f"{name}? has no search parameter.")
     return name, query
 

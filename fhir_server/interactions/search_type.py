@@ -5,12 +5,15 @@ Spec: http://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
+from typing import Any
+
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
-from fhir_server.search.compile import count, page
+from fhir_server.search import fetch
 from fhir_server.search.deadline import bounded
 from fhir_server.search.page import bundle
 from fhir_server.search.parse import parse
+from fhir_server.search.terms import resolved
 from fhir_server.server import Server
 
 
@@ -22,14 +25,14 @@ async def search(server: Server, request: Request) -> Answer:
     """
     (resource_type, *_) = request.segments
     query = parse(resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers))
-    rows, total = [], None
+    rows: list[Any] = []
+    total = None
     async with server.connection() as conn, bounded(server.settings.search_timeout_ms):
+        query = await resolved(conn, request.site.number, query)
         if not query.count_only and query.count:
-            sql, arguments = page(request.site.number, query)
-            rows = await conn.fetch(sql, *arguments)
+            rows = await fetch.page(conn, request.site.number, query)
         if query.wants_total:
-            sql, arguments = count(request.site.number, query)
-            total = await conn.fetchval(sql, *arguments)
+            total = await fetch.total(conn, request.site.number, query)
     return Answer(200, bundle(request, query, rows, total))
 
 

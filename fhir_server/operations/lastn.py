@@ -29,6 +29,7 @@ from fhir_server.operations.parameters import Parameters
 from fhir_server.search.compile import keys
 from fhir_server.search.parse import parse
 from fhir_server.search.query import SearchQuery
+from fhir_server.search.terms import resolved
 from fhir_server.server import Server
 from fhir_server.store import resources
 
@@ -105,7 +106,7 @@ async def lastn(server: Server, request: Request, parameters: Parameters) -> Ans
     most = parameters.whole(MAX, least=1) or 1
     query = _query(request, parameters)
     async with server.connection() as conn:
-        sql, arguments = keys(request.site.number, query)
+        sql, arguments = keys(request.site.number, await resolved(conn, request.site.number, query))
         found = [row["pk"] for row in await conn.fetch(sql, *arguments)]
         _check(len(found), MOST_READ, "to look at", "narrow by category, code or date")
         seen = [one async for one in _read(conn, request.site.number, found)]
@@ -131,7 +132,7 @@ def _query(request: Request, parameters: Parameters) -> SearchQuery:
     if any(not isinstance(value, str) for _, value in asked):
         raise BadRequest("Write search parameters as texts, like valueString.")
     query = parse("Observation", urlencode(asked), base=request.base)
-    codes = {clause.code for clause in query.clauses}
+    codes = {condition.code for condition in query.conditions}
     if not codes & SUBJECTS:
         raise BadRequest("Say whose observations: patient or subject.")
     if not codes & CODES:

@@ -1,11 +1,8 @@
-"""SQL of searches: the only place that builds any.
+"""SQL of searches: the statements, made of the conditions of `tree.py` along a `plan.py`.
 
-Enters: a site and a SearchQuery. Leaves: text with $n, and the arguments. What a client wrote is only ever in the
-arguments; numbers of sites, types and paths are our own and stand in the text, where the planner sees them.
-
-One clause leads: of those whose rows come in the order of the resources' keys, the one that is likely to leave the
-fewest. The others are probed for each of its resources. When none can lead (dates are ranges), or another order is
-asked for, the table of resources leads and the planner begins wherever its estimates say.
+Enters: a site, a SearchQuery and a Plan. Leaves: text with $n, and the arguments. A page has one leg or two: the
+resources that have a value of what is sorted by, then those that have none; the second is run when the first has not
+filled the page.
 """
 
 from __future__ import annotations
@@ -14,60 +11,64 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ecluse.core.fhir.dates import EARLIEST, LATEST
 from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import Clause, Order, SearchQuery
+from fhir_server.search.order import Keys, beyond, first_of_its_resource
+from fhir_server.search.plan import Plan, settled
+from fhir_server.search.query import Clause, Condition, Linked, SearchQuery
+from fhir_server.search.tree import Place, Tree, groups, likely
 
 Compiled = tuple[str, list[Any]]
 
-TABLES = {"token": "token", "uri": "token", "reference": "reference", "string": "string", "date": "date"}
-LEADERS = ("token", "uri", "reference", "string")
 MERGED = 8
 """Up to this many values of a leading clause have a walk of their own, in the order of the keys; more are collected and
 sorted."""
 
-_COLUMNS: dict[Order, tuple[str, ...]] = {
-    "pk": ("pk",),
-    "_id": ("id",),
-    "_lastUpdated": ("updated", "pk"),
-    "date": ("moment", "pk"),
-}
+
+def legs(site: int, query: SearchQuery, plan: Plan) -> list[Compiled]:
+    """A page: rows of (pk, id, version, updated, body, k0, k1 …), one more than asked for when there is a next page.
+    What the first statement leaves of the page is the second's."""
+    if plan.way != "walk" or not query.sort or not query.sort[0].paths:
+        return [_page(_Statement(site, query, plan), "")]
+    begun = query.cursor is not None and query.cursor.keys[0] is None
+    rest = replace(query, cursor=query.cursor if begun else None)
+    found = [] if begun else [_page(_Statement(site, query, plan), "valued")]
+    return [*found, _page(_Statement(site, rest, plan), "missing")]
 
 
-def page(site: int, query: SearchQuery) -> Compiled:
-    """One page: rows of (pk, id, version, updated, body), one more than asked for when there is a next page."""
-    statement = _Statement(site, query)
-    found = statement.found(f"LIMIT {statement.arguments.add(query.count + 1)}")
-    moment = ", m.moment" if query.sort.by == "date" else ""
+def _page(statement: _Statement, leg: str) -> Compiled:
+    limit = f"LIMIT {statement.arguments.add(statement.query.count + 1)}"
+    found = statement.found(limit, leg)
+    shown = "".join(f", m.{name}" for name in statement.keys.names)
     return (
-        f"SELECT r.pk, r.id, r.version, r.updated, v.body{moment}\nFROM (\n{found}\n) m\n"
+        f"SELECT r.pk, r.id, r.version, r.updated, v.body{shown}\nFROM (\n{found}\n) m\n"
         f"JOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk\n"
-        f"JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\n{statement.order}"
+        f"JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\nORDER BY {statement.keys.order('m')}"
     ), statement.arguments.values
 
 
 def count(site: int, query: SearchQuery) -> Compiled:
     """How many resources match: one row, one number."""
-    statement = _Statement(site, replace(query, cursor=None))
-    counted = "count(*)" if statement.lead is None else "count(DISTINCT m.pk)"
-    return f"SELECT {counted}\n{statement.source()}", statement.arguments.values
+    statement = _Statement(site, replace(query, cursor=None, sort=()), None)
+    group = statement.lead
+    if group is None:
+        return f"SELECT count(*)\n{statement.walked()}", statement.arguments.values
+    if len(statement.groups) == 1 and len(sources := statement.tree.sources(group, query.type, "m")) == 1:
+        return f"SELECT count(DISTINCT m.pk)\n{sources[0]}", statement.arguments.values
+    return f"SELECT count(*)\n{statement.collected()}", statement.arguments.values
 
 
 def keys(site: int, query: SearchQuery) -> Compiled:
     """The keys of all matches, each once, in no order."""
-    statement = _Statement(site, replace(query, cursor=None))
-    return (
-        f"SELECT DISTINCT {'r' if statement.lead is None else 'm'}.pk\n{statement.source()}",
-        statement.arguments.values,
-    )
+    statement = _Statement(site, replace(query, cursor=None, sort=()), None)
+    return f"SELECT {statement.key}\n{statement.all()}", statement.arguments.values
 
 
 def matches(site: int, query: SearchQuery, most: int = 2) -> Compiled:
     """Up to so many rows of (pk, id, version); two are enough to tell none, one and several apart."""
-    statement = _Statement(site, query)
-    found = statement.found(f"LIMIT {most}")
+    statement = _Statement(site, replace(query, cursor=None, sort=()), None)
+    found = f"SELECT {statement.key}\n{statement.all()}\nLIMIT {most}"
     return (
         f"SELECT r.pk, r.id, r.version\nFROM (\n{found}\n) m\n"
         f"JOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk"
@@ -81,127 +82,135 @@ def narrowed(site: int, statement: Compiled, queries: Sequence[SearchQuery]) -> 
     if not queries:
         return statement
     arguments = Arguments(given)
-    matching = [_Statement(site, query, arguments) for query in queries]
-    found = [f"SELECT {'r' if each.lead is None else 'm'}.pk\n{each.source()}" for each in matching]
-    keys = "\nUNION ALL\n".join(found)
+    matching = [_Statement(site, replace(query, sort=()), None, arguments) for query in queries]
+    keys = "\nUNION ALL\n".join(f"SELECT {each.key}\n{each.all()}" for each in matching)
     return f"{sql}\n  AND r.pk IN (\n{keys}\n)", arguments.values
 
 
 class _Statement:
-    """One statement while it is built."""
+    """One statement while it is built. plan: None for the one that is likely to be best, all matches being wanted"""
 
-    def __init__(self, site: int, query: SearchQuery, arguments: Arguments | None = None) -> None:
+    def __init__(self, site: int, query: SearchQuery, plan: Plan | None, arguments: Arguments | None = None) -> None:
         self.query = query
-        self.site = site
         self.arguments = arguments or Arguments()
-        self.resources = f"r.site = {site} AND r.type = {number_of[query.type]}"
-        self.lead = _lead(query)
-        direction = " DESC" if query.sort.descending else ""
-        names = (f"{'m' if column == 'moment' else 'r'}.{column}" for column in _COLUMNS[query.sort.by])
-        self.order = "ORDER BY " + ", ".join(f"{name}{direction}" for name in names)
+        self.tree = Tree(site, self.arguments)
+        self.resources = self.tree.resources("r", query.type)
+        self.groups = groups(query.conditions)
+        self.plan = plan or _for_all(query)
+        self.keys = Keys(query.sort, query.type, self.tree)
 
-    def found(self, limit: str) -> str:
-        """Keys of matching resources, in the order that is asked for; each walk of a leading clause ends as early as
-        the whole does."""
-        if self.query.sort.by == "date":
-            return self.by_date(limit)
-        if self.lead is None:
-            return f"SELECT r.pk\n{self.source()}\n{self.order} {limit}"
-        walks = [f"SELECT DISTINCT m.pk\n{walk}\nORDER BY m.pk {limit}" for walk in self.walks(self.lead)]
+    @property
+    def lead(self) -> list[Condition] | None:
+        """The group that leads."""
+        return None if self.plan.lead is None else self.groups[self.plan.lead]
+
+    @property
+    def key(self) -> str:
+        """The key of a match, in what `all` gives."""
+        return "r.pk" if self.lead is None else "f.pk"
+
+    def all(self) -> str:
+        """FROM and WHERE of all matches, in no order."""
+        return self.walked() if self.lead is None else self.collected()
+
+    def found(self, limit: str, leg: str) -> str:
+        """Keys of the page's resources, in the order that is asked for."""
+        if self.plan.way == "walk":
+            if leg == "valued":
+                return self.by_value(limit)
+            if leg == "missing":
+                return self.without_value(limit)
+            if self.lead is not None and not self.query.sort:
+                return self.by_lead(limit)
+        return self.sorted(limit)
+
+    def sorted(self, limit: str) -> str:
+        """All matches, sorted; in the order of a column of the resource, walked as its index has them."""
+        names = "".join(f", {text}" for text in self.keys.of(self.key, "r" if self.lead is None else ""))
+        if self.lead is None and not any(key.paths for key in self.query.sort):
+            past = beyond(self.query, "r", self.arguments, self.keys.columns)
+            where = "".join(f"\n  AND {one}" for one in past)
+            return f"SELECT r.pk{names}\n{self.walked()}{where}\nORDER BY {self.keys.order('r', columns=True)} {limit}"
+        source = self.all()
+        past = beyond(self.query, "s", self.arguments)
+        where = f"\nWHERE {past[0]}" if past else ""
+        found = f"SELECT {self.key}{names}\n{source}"
+        return f"SELECT s.*\nFROM (\n{found}\n) s{where}\nORDER BY {self.keys.order('s')} {limit}"
+
+    def walked(self) -> str:
+        """FROM and WHERE over the table of resources."""
+        at = Place(self.query.type, "r.pk", "r")
+        return f"FROM fhir.resource r\nWHERE {_all([self.resources, 'NOT r.deleted', *self.probes(at)])}"
+
+    def collected(self) -> str:
+        """FROM and WHERE over the resources of the lead, each once."""
+        assert self.lead is not None
+        found = self.tree.sources(self.lead, self.query.type, "m")
+        rows = "\nUNION ALL\n".join(f"SELECT m.pk\n{source}" for source in found)
+        rows = f"SELECT DISTINCT m.pk\n{found[0]}" if len(found) == 1 else f"SELECT DISTINCT u.pk FROM (\n{rows}\n) u"
+        probes = self.probes(Place(self.query.type, "f.pk"))
+        return f"FROM (\n{rows}\n) f" + (f"\nWHERE {_all(probes)}" if probes else "")
+
+    def probes(self, at: Place) -> list[str]:
+        """The conditions of the groups that do not lead."""
+        return [self.tree.group_holds(group, at) for group in self.groups if group is not self.lead]
+
+    def by_lead(self, limit: str) -> str:
+        """A walk through the index of the lead, which has resources in the order of their keys; each part of it ends as
+        early as the whole does."""
+        walks = [f"SELECT DISTINCT m.pk\n{walk}\nORDER BY m.pk {limit}" for walk in self.walks(limit)]
         if len(walks) == 1:
             return walks[0]
         merged = "\n) UNION (\n".join(walks)
         return f"(\n{merged}\n)\nORDER BY pk {limit}"
 
-    def by_date(self, limit: str) -> str:
-        """Keys of matching resources with their earliest instant under the paths that are sorted by; one without any
-        stands last, in either direction."""
-        sort, direction = self.query.sort, " DESC" if self.query.sort.descending else ""
-        rows = f"d.pk = r.pk AND d.site = {self.site} AND d.path IN ({', '.join(map(str, sort.paths))})"
-        earliest = f"(SELECT min(d.low) FROM fhir.date d WHERE {rows})"
-        last = self.arguments.add(EARLIEST if sort.descending else LATEST)
-        dated = f"SELECT r.pk, coalesce({earliest}, {last}) AS moment"
-        beyond = f"\nWHERE {_all(self.beyond('s'))}" if self.query.cursor else ""
-        return (
-            f"SELECT s.pk, s.moment\nFROM (\n{dated}\n{self.source()}\n) s{beyond}\n"
-            f"ORDER BY s.moment{direction}, s.pk{direction} {limit}"
-        )
-
-    def source(self) -> str:
-        """FROM and WHERE of the resources that match, from the cursor on."""
-        if self.lead is None:
-            beyond = [] if self.query.sort.by == "date" else self.beyond("r")
-            clauses = [self.on_resource(group) for group in _groups(self.query.clauses)]
-            return f"FROM fhir.resource r\nWHERE {_all([self.resources, 'NOT r.deleted', *beyond, *clauses])}"
-        walks = self.walks(self.lead)
-        if len(walks) == 1:
-            return walks[0]
-        merged = "\nUNION ALL\n".join(f"SELECT m.pk\n{walk}" for walk in walks)
-        return f"FROM (\n{merged}\n) m"
-
-    def walks(self, clause: Clause) -> list[str]:
-        """FROM and WHERE of a leading clause: walks through its index, each with the probes of the other clauses."""
-        apart = len(clause.values) * len(clause.paths) <= MERGED
-        found = conditions.of_rows(clause, "m", self.arguments, self.site, apart=apart)
-        beyond = self.beyond("m")
-        others = _groups(each for each in self.query.clauses if each is not clause)
-        probes = [self.probe(group, "m.pk") for group in others]
+    def walks(self, limit: str) -> list[str]:
+        """FROM and WHERE of the lead: walks through its index, each with the probes of the other groups."""
+        assert self.lead is not None
+        lead = self.lead[0]
+        past = beyond(self.query, "m", self.arguments)
+        probes = self.probes(Place(self.query.type, "m.pk"))
+        if isinstance(lead, Linked):
+            own = [self.tree.at("m", lead.paths), "m.target_id = g.id", f"m.target_type = {number_of[lead.type]}"]
+            each = f"SELECT m.pk FROM fhir.reference m\nWHERE {_all([*own, *past, *probes])}\nORDER BY m.pk {limit}"
+            return [f"FROM unnest(ARRAY({self.tree.ids(lead)})) g (id)\nCROSS JOIN LATERAL (\n{each}\n) m"]
+        assert isinstance(lead, Clause)
+        apart = len(lead.values) * len(lead.paths) <= MERGED
+        rows = conditions.of_rows(lead, "m", self.arguments, self.tree.site, apart=apart)
         return [
-            f"FROM fhir.{TABLES[clause.kind]} m\nWHERE "
-            + _all([" AND ".join([f"m.site = {self.site}", f"m.path = {path}", condition, *beyond]), *probes])
-            for path in clause.paths
-            for condition in found
+            f"FROM fhir.{lead.kind} m\nWHERE {_all([self.tree.at('m', (path,)), condition, *past, *probes])}"
+            for path in lead.paths
+            for condition in rows
         ]
 
-    def probe(self, group: Sequence[Clause], pk: str) -> str:
-        """Whether clauses hold for the resource of this key; several read the same row."""
-        clause = group[0]
-        if clause.kind in ("_id", "_lastUpdated"):
-            where = [self.resources, f"r.pk = {pk}", self.on_resource(group)]
-            return f"EXISTS (SELECT FROM fhir.resource r WHERE {' AND '.join(where)})"
-        found = [
-            conditions.any_of(conditions.of_rows(each, "t", self.arguments, self.site, apart=False)) for each in group
-        ]
-        paths = f"IN ({', '.join(map(str, clause.paths))})" if clause.paths[1:] else f"= {clause.paths[0]}"
-        where = [f"t.pk = {pk}", f"t.site = {self.site}", f"t.path {paths}", *found]
-        return f"EXISTS (SELECT FROM fhir.{TABLES[clause.kind]} t WHERE {' AND '.join(where)})"
+    def by_value(self, limit: str) -> str:
+        """A walk through the index of what is sorted by."""
+        (key,) = self.query.sort
+        where = [self.tree.at("d", key.paths), *first_of_its_resource(key, self.tree)]
+        where += beyond(self.query, "d", self.arguments, self.keys.columns)
+        where += self.tree.all_hold(self.query.conditions, Place(self.query.type, "d.pk"))
+        columns = f"d.pk, d.{self.keys.columns[0]} AS k0"
+        order = self.keys.order("d", columns=True)
+        return f"SELECT {columns}\nFROM fhir.{key.by} d\nWHERE {_all(where)}\nORDER BY {order} {limit}"
 
-    def on_resource(self, group: Sequence[Clause]) -> str:
-        """Whether clauses hold for the row r of the table of resources."""
-        if group[0].kind in ("_id", "_lastUpdated"):
-            found = [conditions.of_resource(clause, "r", self.arguments) for clause in group]
-            return " AND ".join(map(conditions.any_of, found))
-        return self.probe(group, "r.pk")
-
-    def beyond(self, alias: str) -> list[str]:
-        """The place in the order after which this page begins."""
-        cursor, sort = self.query.cursor, self.query.sort
-        if cursor is None:
-            return []
-        values = {"pk": cursor.pk, "id": cursor.id, "updated": cursor.updated, "moment": cursor.updated}
-        columns = _COLUMNS[sort.by]
-        sign = "<" if sort.descending else ">"
-        names = [f"{alias}.{column}" for column in columns]
-        marks = [self.arguments.add(values[column]) for column in columns]
-        if len(columns) == 1:
-            return [f"{names[0]} {sign} {marks[0]}"]
-        return [f"({', '.join(names)}) {sign} ({', '.join(marks)})"]
+    def without_value(self, limit: str) -> str:
+        """The resources that have no value of what is sorted by, in the order of their keys."""
+        (key,) = self.query.sort
+        none = f"NOT EXISTS (SELECT FROM fhir.{key.by} d WHERE d.pk = s.pk AND {self.tree.at('d', key.paths)})"
+        where = _all([none, *beyond(self.query, "s", self.arguments, ())])
+        direction = " DESC" if self.query.descending else ""
+        found = f"SELECT {self.key}\n{self.all()}"
+        columns = f"s.pk, {self.keys.nothing} AS k0"
+        return f"SELECT {columns}\nFROM (\n{found}\n) s\nWHERE {where}\nORDER BY s.pk{direction} {limit}"
 
 
-def _lead(query: SearchQuery) -> Clause | None:
-    """The clause that leads, None when the table of resources does."""
-    leaders = [clause for clause in query.clauses if clause.kind in LEADERS]
-    if query.sort.by != "pk" or not leaders or any(clause.kind == "_id" for clause in query.clauses):
-        return None
-    return min(leaders, key=lambda clause: clause.selective)
-
-
-def _groups(clauses: Iterable[Clause]) -> list[list[Clause]]:
-    """Clauses that one probe answers: those on the same value of a resource, as the two ends of a window are."""
-    groups: dict[tuple[str, int], list[Clause]] = {}
-    for number, clause in enumerate(clauses):
-        groups.setdefault((clause.code, 0 if clause.single else number), []).append(clause)
-    return list(groups.values())
+def _for_all(query: SearchQuery) -> Plan:
+    """The plan when every match is wanted, in no order: the group that is likely to leave the fewest leads."""
+    plan = settled(query)
+    if plan is None or plan.lead is not None:
+        found = groups(query.conditions)
+        return Plan(min(range(len(found)), key=lambda place: likely(found[place])), "collect")
+    return plan
 
 
 def _all(conditions: Iterable[str]) -> str:

@@ -9,9 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ecluse.core.fhir.types import number_of
+from ecluse.core.fhir.types import name_of, number_of
 from fhir_server.search.query import Clause
-from mappers.search.question import Address, Beginning, Id, Moment, Target, Token, Value
+from mappers.search.question import (
+    Address,
+    Beginning,
+    Branch,
+    Containing,
+    Exact,
+    Id,
+    Listed,
+    Moment,
+    Target,
+    Token,
+    Under,
+    Value,
+)
+from mappers.search.reference import part_of
 
 LAST = "\U0010ffff"
 PATIENT = number_of["Patient"]
@@ -67,7 +81,7 @@ def of_rows(clause: Clause, alias: str, arguments: Arguments, site: int, *, apar
             ids = _of_patients([target.id for target in targets], arguments, site, apart=apart)
             found += [f"{alias}.target_id = {one} AND {rest}" for one in ids]
         else:
-            found.append(_condition(group, alias, arguments))
+            found.append(_condition(group, alias, arguments, site))
     return found
 
 
@@ -112,7 +126,7 @@ def _likeness(value: Value) -> Any:
     return value
 
 
-def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments) -> str:
+def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site: int) -> str:
     """The condition for values that differ only in what is compared for equality."""
     match group[0]:
         case Token(system, code):
@@ -124,15 +138,43 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments) -> st
         case Target(types):
             ids = [value.id for value in group if isinstance(value, Target)]
             return f"{_equal(f'{alias}.target_id', ids, arguments)} AND {_of_types(f'{alias}.target_type', types)}"
+        case Listed(systems, codes):
+            pairs = f"unnest({arguments.add(list(codes))}::text[], {arguments.add(list(systems))}::bigint[])"
+            return f"({alias}.code, {alias}.system) IN (SELECT l.code, l.system FROM {pairs} l (code, system))"  # noqa: S608
+        case Branch(above, kind, own):
+            names = _branch(above, kind, own, site, arguments)
+            return f"{alias}.target_type = {kind} AND {alias}.target_id = ANY(ARRAY({names}))"
         case Address():
             texts = [value.text for value in group if isinstance(value, Address)]
             return f"{_equal(f'{alias}.code', texts, arguments)} AND {alias}.system = 0"
+        case Under(text):
+            return f"({alias}.code = {arguments.add(text)} OR {_begins(f'{alias}.code', text + '/', arguments)})"
         case Beginning(folded):
-            low, high = arguments.add(folded), arguments.add(_next(folded))
-            return f"{alias}.folded >= {low} AND {alias}.folded < {high}"
+            return _begins(f"{alias}.folded", folded, arguments)
+        case Exact(folded, exact):
+            return f"{alias}.folded = {arguments.add(folded)} AND {alias}.exact = {arguments.add(exact)}"
+        case Containing(folded):
+            return f"position({arguments.add(folded)} IN {alias}.folded) > 0"
         case Moment() as moment:
             return _compared(DATES, moment, alias, arguments)
     raise TypeError(group)
+
+
+def _branch(above: bool, kind: int, own: str, site: int, arguments: Arguments) -> str:
+    """What selects the ids of a resource and of those above or below it."""
+    path = part_of(name_of[kind])
+    begin = f'WITH RECURSIVE b (id) AS (SELECT {arguments.add(own)}::text COLLATE "C" UNION SELECT'
+    where = f"p.site = {site} AND p.path = {path} AND p.target_type = {kind}"
+    node = f"fhir.resource x ON x.site = {site} AND x.type = {kind}"
+    if above:
+        step = f"p.target_id FROM b JOIN {node} AND x.id = b.id JOIN fhir.reference p ON p.pk = x.pk AND {where}"
+    else:
+        step = f"x.id FROM b JOIN fhir.reference p ON {where} AND p.target_id = b.id JOIN {node} AND x.pk = p.pk"
+    return f"{begin} {step}) SELECT id FROM b"  # noqa: S608
+
+
+def _begins(column: str, text: str, arguments: Arguments) -> str:
+    return f"{column} >= {arguments.add(text)} AND {column} < {arguments.add(_next(text))}"
 
 
 def _equal(column: str, values: Sequence[Any], arguments: Arguments) -> str:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from ecluse.core.errors import BadRequest
 from fhir_server.http.subset import SUMMARIES
-from fhir_server.search.query import BY_KEY, Sort, Total
+from fhir_server.search.query import Order, Sort, Total
+from fhir_server.search.values import is_one_row
 from mappers.search.registry import BUILT_IN, Registry
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
+MOST_KEYS = 8
 _TOTALS: dict[str, Total] = {"none": "none", "estimate": "estimate", "accurate": "accurate"}
 
 
@@ -27,7 +30,7 @@ class Control:
     type: str
     registry: Registry = BUILT_IN
     count: int = DEFAULT_PAGE
-    sort: Sort = BY_KEY
+    sort: tuple[Sort, ...] = ()
     cursor: str = ""
     total: Total = "none"
     count_only: bool = False
@@ -40,19 +43,42 @@ def _count(control: Control, text: str) -> Control:
 
 
 def _sort(control: Control, text: str) -> Control:
+    keys = [_key(control, one) for one in text.split(",")]
+    if len(keys) > MOST_KEYS:
+        raise _refused("_sort", text, f"write at most {MOST_KEYS} keys")
+    return replace(control, sort=tuple(keys))
+
+
+def _key(control: Control, text: str) -> Sort:
     orders = _orders(control)
     sort = orders.get(text.removeprefix("-"))
     if sort is None:
-        raise _refused("_sort", text, f"write one of {', '.join(orders)}, after - for the last first")
-    return replace(control, sort=sort._replace(descending=text.startswith("-")))
+        near = [*get_close_matches(text.removeprefix("-")[:80], orders, 5, 0), "_id", "_lastUpdated"]
+        advice = f"write parameters of {control.type}, each after - for the last first, like"
+        raise _refused("_sort", text, f"{advice} {', '.join(dict.fromkeys(near))}")
+    return sort._replace(descending=text.startswith("-"))
 
 
 def _orders(control: Control) -> dict[str, Sort]:
     """What the results of a type can be sorted by."""
-    dates = [one for one in control.registry.served(control.type).values() if one.type == "date" and one.paths]
-    return {"_id": Sort("_id"), "_lastUpdated": Sort("_lastUpdated")} | {
-        one.code: Sort("date", paths=one.paths) for one in dates
-    }
+    found = {"_id": Sort("_id"), "_lastUpdated": Sort("_lastUpdated")}
+    for one in control.registry.served(control.type).values():
+        if one.paths and one.type in _ORDERS:
+            many = not is_one_row(list(map(control.registry.path, one.paths)))
+            found[one.code] = Sort(_ORDERS[one.type], paths=one.paths, many=many)
+    return found
+
+
+_ORDERS: dict[str, Order] = {
+    "token": "token",
+    "uri": "token",
+    "reference": "reference",
+    "string": "string",
+    "date": "date",
+    "quantity": "quantity",
+    "number": "quantity",
+}
+"""Where the rows stand that results are sorted by, by search type."""
 
 
 def _total(control: Control, text: str) -> Control:

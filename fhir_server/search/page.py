@@ -16,6 +16,7 @@ from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http.request import Request
 from fhir_server.http.searchset import entry, searchset
+from fhir_server.search.cursor import after
 from fhir_server.search.query import SearchQuery
 
 
@@ -36,7 +37,7 @@ def _links(request: Request, query: SearchQuery, shown: Sequence[Any], *, more: 
     asked = list(query.understood)
     links = [{"relation": "self", "url": f"{address}?{urlencode(asked)}" if asked else address}]
     if more:
-        place = query.after(shown[-1]).text
+        place = after(query.sort, shown[-1]).text
         links.append({"relation": "next", "url": f"{address}?{urlencode([*asked, ('_cursor', place)])}"})
     return links
 

@@ -1,26 +1,23 @@
 """A search as data: what `parse` understood and `compile` turns into SQL.
 
-Enters: nothing. Leaves: frozen values. A cursor is a place in an ordered result; its text holds all that is needed to
-go on from there, so that no server keeps anything between two pages.
+Enters: nothing. Leaves: frozen values. All conditions of a search hold; a condition is a clause on the rows of the
+resource itself, or is made of others: what a reference leads to (a chain), what refers to the resource (`_has`),
+alternatives, what must not be.
+Spec: http://hl7.org/fhir/R4/search.html
 """
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import msgspec
-
-from ecluse.core.errors import BadRequest
+from fhir_server.search.cursor import Cursor
 from mappers.search.question import Value
 
-Kind = Literal["token", "reference", "string", "date", "uri", "_id", "_lastUpdated"]
-Order = Literal["pk", "_id", "_lastUpdated", "date"]
+Kind = Literal["token", "reference", "string", "date", "quantity", "_id", "_lastUpdated"]
+"""Where the rows stand that a clause is about: a search table, or a column of the resource."""
 Total = Literal["none", "estimate", "accurate"]
+Order = Literal["pk", "_id", "_lastUpdated", "token", "reference", "string", "date", "quantity"]
 
 
 class Clause(NamedTuple):
@@ -35,44 +32,82 @@ class Clause(NamedTuple):
     single: bool = False
 
 
+class Joined(NamedTuple):
+    """The parts of a composite: rows of one and the same item match all the clauses."""
+
+    code: str
+    clauses: tuple[Clause, ...]
+
+
+class Missing(NamedTuple):
+    """Whether a resource has no row at all under these paths."""
+
+    code: str
+    kind: Kind
+    paths: tuple[int, ...]
+
+
+class Linked(NamedTuple):
+    """A chain: a reference under one of the paths leads to a resource of this type that matches."""
+
+    code: str
+    paths: tuple[int, ...]
+    type: str
+    conditions: tuple[Condition, ...]
+
+
+class Linking(NamedTuple):
+    """A reverse chain: a resource of this type that matches refers to this one, under one of the paths."""
+
+    code: str
+    type: str
+    paths: tuple[int, ...]
+    conditions: tuple[Condition, ...]
+
+
+class AllOf(NamedTuple):
+    """All of these hold."""
+
+    code: str
+    conditions: tuple[Condition, ...]
+
+
+class AnyOf(NamedTuple):
+    """One of these holds."""
+
+    code: str
+    conditions: tuple[Condition, ...]
+
+
+class Not(NamedTuple):
+    """This does not hold."""
+
+    code: str
+    condition: Condition
+
+
+Condition = Clause | Joined | Missing | Linked | Linking | AllOf | AnyOf | Not
+
+
 class Sort(NamedTuple):
-    """The order of the results; resources of equal value follow in the order of their keys. paths: those of the date
-    parameter that is sorted by; resources without a date come last."""
-
-    by: Order = "pk"
-    descending: bool = False
-    paths: tuple[int, ...] = ()
-
-
-BY_KEY = Sort()
-"""The order that costs nothing: that of creation."""
-
-
-class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The last resource of a page. updated: the instant that the order compares, of whatever kind."""
+    """One key of the order. Of several values of a resource the one counts that comes first in this order; a resource
+    without any comes last, in either direction."""
 
     by: Order
-    descending: bool
-    paths: tuple[int, ...]
-    pk: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,64}\Z")]
-    updated: Annotated[datetime, msgspec.Meta(tz=True)]
-
-    @property
-    def text(self) -> str:
-        """The cursor as it stands in a link."""
-        return urlsafe_b64encode(msgspec.msgpack.encode(self)).rstrip(b"=").decode()
+    descending: bool = False
+    paths: tuple[int, ...] = ()
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """One search of one type. All clauses hold. count: resources on a page; total: `none`, `estimate` or `accurate`;
-    understood: name and text of each parameter that was obeyed, for the self link; ignored: of those that were not,
-    with the reason."""
+    """One search of one type. sort: empty for the order of creation; count: resources on a page; total: `none`,
+    `estimate` or `accurate`; understood: name and text of each parameter that was obeyed, for the self link; ignored:
+    of those that were not, with the reason."""
 
     type: str
-    clauses: tuple[Clause, ...] = ()
-    sort: Sort = BY_KEY
+    conditions: tuple[Condition, ...] = ()
+    sort: tuple[Sort, ...] = ()
     count: int = 50
     cursor: Cursor | None = None
     total: Total = "none"
@@ -85,22 +120,7 @@ class SearchQuery:
         """Whether the number of matches is part of the answer."""
         return self.count_only or self.total != "none" or not self.count
 
-    def after(self, row: Mapping[str, Any]) -> Cursor:
-        """The cursor that continues after this row of a page."""
-        instant: datetime = row["moment"] if self.sort.by == "date" else row["updated"]
-        return Cursor(*self.sort, row["pk"], row["id"], instant.replace(tzinfo=UTC))  # asyncpg's infinity has no zone
-
-
-def cursor(text: str, sort: Sort) -> Cursor:
-    """The cursor of a link.
-
-    Raises: BadRequest (400) when it is none of this server's, or of a search in another order"""
-    try:
-        found = msgspec.msgpack.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
-    except (msgspec.MsgspecError, binascii.Error, ValueError):
-        raise BadRequest(
-            "_cursor: follow the `next` link of a page as it is.", diagnostics=f'found "{text[:80]}"'
-        ) from None
-    if (found.by, found.descending, found.paths) != sort:
-        raise BadRequest("_cursor: this link belongs to a search in another order; start again without it.")
-    return found
+    @property
+    def descending(self) -> bool:
+        """Whether of two resources that the keys do not part the younger one comes first."""
+        return bool(self.sort) and self.sort[0].descending

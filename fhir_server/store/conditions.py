@@ -17,6 +17,7 @@ from ecluse.core.errors import PreconditionFailed
 from fhir_server.search.compile import matches
 from fhir_server.search.control import CONTROLS
 from fhir_server.search.parse import parse_criteria
+from fhir_server.search.terms import resolved
 from fhir_server.store.resources import SQL
 
 LOCKS = 0x46484952
@@ -44,7 +45,8 @@ async def matching(conn: Any, site: int, resource_type: str, criteria: str, most
 
     Raises: BadRequest (400) when the criteria cannot be read
     """
-    sql, arguments = matches(site, parse_criteria(resource_type, criteria_of(criteria)), most)
+    query = await resolved(conn, site, parse_criteria(resource_type, criteria_of(criteria)))
+    sql, arguments = matches(site, query, most)
     return [Match(row["id"], row["version"]) for row in await conn.fetch(sql, *arguments)]
 
 

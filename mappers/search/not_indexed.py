@@ -15,8 +15,8 @@ KINDS: dict[str, str] = {
 """Whole search types."""
 
 PARAMETERS: dict[str, str] = {
-    "Bundle.composition": "it leads into the first entry of a bundle, for chains, which are not served yet",
-    "Bundle.message": "it leads into the first entry of a bundle, for chains, which are not served yet",
+    "Bundle.composition": "it leads into the first entry of a bundle, which is no resource of its own here",
+    "Bundle.message": "it leads into the first entry of a bundle, which is no resource of its own here",
     "Patient.age": "R4 gives it no expression",
     "Patient.birthOrderBoolean": "R4 gives it no expression",
 }
@@ -25,10 +25,8 @@ PARAMETERS: dict[str, str] = {
 GENERAL: dict[str, str] = {
     "_content": "the full text of resources is not indexed here",
     "_filter": "filter expressions are not served yet",
-    "_has": "reverse chains are not served yet",
     "_include": "including other resources is not served yet",
-    "_in": "membership of groups and lists is not served yet",
-    "_list": "membership of lists is not served yet",
+    "_in": "R4 has no such parameter; ask _list, or _has:Group:member:_id",
     "_query": "this server has no named queries",
     "_revinclude": "including other resources is not served yet",
     "_text": "the narrative of resources is not indexed here",

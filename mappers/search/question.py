@@ -44,8 +44,60 @@ class Beginning(NamedTuple):
     folded: str
 
 
+class Exact(NamedTuple):
+    """A string as a whole, letter by letter, and its fold."""
+
+    folded: str
+    exact: str
+
+
+class Containing(NamedTuple):
+    """The folded text that stands anywhere in a string."""
+
+    folded: str
+
+
+class Listed(NamedTuple):
+    """Codes with the keys of their systems, pair by pair: what a value set or a hierarchy holds."""
+
+    systems: tuple[int, ...]
+    codes: tuple[str, ...]
+
+
+class InSet(NamedTuple):
+    """The codes of a value set, by its address or by `ValueSet/id`; becomes `Listed` before it is compiled. implied:
+    systems of plain codes, which have none in the index"""
+
+    address: str
+    implied: tuple[str, ...] = ()
+
+
+class Subsumed(NamedTuple):
+    """The codes above or below one of a code system, itself included; becomes `Listed` before it is compiled. implied:
+    as in `InSet`"""
+
+    above: bool
+    system: str
+    code: str
+    implied: tuple[str, ...] = ()
+
+
+class Branch(NamedTuple):
+    """The resources of a type above or below one of them, itself included, along its `partOf`."""
+
+    above: bool
+    type: int
+    id: str
+
+
 class Address(NamedTuple):
     """A uri as a whole."""
+
+    text: str
+
+
+class Under(NamedTuple):
+    """A uri, and all that are below it: those that go on after a `/`."""
 
     text: str
 
@@ -64,7 +116,9 @@ class Id(NamedTuple):
     id: str
 
 
-Value = Token | Target | Beginning | Address | Moment | Id
+Value = (
+    Token | Listed | InSet | Subsumed | Target | Branch | Beginning | Exact | Containing | Address | Under | Moment | Id
+)
 
 _ESCAPED = re.compile(r"\\([,|$\\])")
 _SPECIAL = re.compile(r"([,|$\\])")

@@ -13,9 +13,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 from ecluse.core.fhir.definitions.indexed import ends_of
-from ecluse.core.fhir.definitions.search_parameters import IndexedPath
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath, paths_of
 from ecluse.core.fhir.types import name_of, number_of
-from mappers.search.question import Question, Target, Value, plain, refused
+from mappers.search import uri
+from mappers.search.question import Branch, Question, Target, Value, plain, refused
 from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
 ELSEWHERE = 0
@@ -86,6 +87,39 @@ def asked(text: str, question: Question) -> list[Value]:
         raise refused(question, text, f"write id, Type/id or an address; the type is {_listed(allowed)}.")
     elsewhere = [Target((ELSEWHERE,), limited(f"{question.base}/{name_of[number]}/{target}"))] if question.base else []
     return [Target((number,), target), *elsewhere]
+
+
+def asked_above(text: str, question: Question) -> list[Value]:
+    """The resource, and those that it is part of: `Type/id`, or `id` where the parameter points to one such type."""
+    return _branch(text, question, above=True)
+
+
+def asked_below(text: str, question: Question) -> list[Value]:
+    """The resource, and those that are part of it; of a canonical address its versions and what goes on after it."""
+    return _branch(text, question, above=False)
+
+
+def _branch(text: str, question: Question, *, above: bool) -> list[Value]:
+    """Raises: BadRequest (400) when the text names no resource of a type that has parts"""
+    if _whole_addresses(question.paths):
+        return uri.asked_above(text, question) if above else uri.asked_below(text, question)
+    local = plain(text).removeprefix(f"{question.base}/") if question.base else plain(text)
+    allowed = [name for name in question.parameter.targets or number_of if part_of(name)]
+    name, slash, target = local.partition("/")
+    named = [name] if slash else allowed
+    own = target if slash else name
+    if len(named) != 1 or named[0] not in allowed or not _ID.fullmatch(own):
+        raise refused(question, text, f"write Type/id; types with parts: {', '.join(allowed) or 'none'}.")
+    return [Branch(above, number_of[named[0]], own)]
+
+
+@cache
+def part_of(resource_type: str) -> int:
+    """The path by which a resource is part of another one of its type; 0 when none can be."""
+    for path in paths_of(resource_type):
+        if path.kind == "reference" and path.text == f"{resource_type}.partOf":
+            return path.number if any(resource_type in end.targets for end in ends_of(path)) else 0
+    return 0
 
 
 def _listed(allowed: tuple[str, ...]) -> str:

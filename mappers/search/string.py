@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from mappers.search.question import Beginning, Question, Value, plain, refused
+from mappers.search.question import Beginning, Containing, Exact, Question, Value, plain, refused
 from mappers.search.rows import IndexRows, Reader, Visit
 
 LONGEST = 250
@@ -85,7 +85,28 @@ def asked(text: str, question: Question) -> list[Value]:
     """The beginning that is looked for.
 
     Raises: BadRequest (400) when it is empty or longer than what is indexed"""
+    return [Beginning(_read(text, question, "the beginning of a text"))]
+
+
+def asked_exactly(text: str, question: Question) -> list[Value]:
+    """The whole text, `:exact`.
+
+    Raises: BadRequest (400) when it is empty"""
+    whole = plain(text)
+    if not whole:
+        raise refused(question, text, "write a whole text.")
+    return [Exact(normalise(whole), whole)]
+
+
+def asked_within(text: str, question: Question) -> list[Value]:
+    """The part of a text, `:contains`.
+
+    Raises: BadRequest (400) when it is empty or longer than what is indexed"""
+    return [Containing(_read(text, question, "a part of a text"))]
+
+
+def _read(text: str, question: Question, what: str) -> str:
     folded = normalise(plain(text))
     if not folded or len(text) > LONGEST:
-        raise refused(question, text, f"write the beginning of a text, of 1 to {LONGEST} characters.")
-    return [Beginning(folded)]
+        raise refused(question, text, f"write {what}, of 1 to {LONGEST} characters.")
+    return folded

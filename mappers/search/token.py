@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from mappers.search.question import Question, Token, Value, parts, plain, refused
+from mappers.search.question import InSet, Question, Subsumed, Token, Value, parts, plain, refused
 from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
 normalise = limited
@@ -108,3 +108,51 @@ def asked(text: str, question: Question) -> list[Value]:
     if len(codes) != 1 or not (system or codes[0]):
         raise refused(question, text, "write code, system|code, |code or system|, and \\| for a bar inside them.")
     return [Token(key, normalise(codes[0]) if codes[0] else None) for key in keys]
+
+
+def of_type_key(system: str, code: str) -> int:
+    """What stands for the system of an identifier that is looked for by its type."""
+    return system_key(f"{system}|{code}")
+
+
+def asked_of_type(text: str, question: Question) -> list[Value]:
+    """The identifier of a type, `system|code|value` with `:of-type`; all three are needed.
+
+    Raises: BadRequest (400) when one is not there"""
+    found = tuple(map(plain, parts(text, "|")))
+    if len(found) != 3 or not all(found):
+        raise refused(question, text, "write the type's system|code and the identifier's value: system|code|value.")
+    system, code, value = found
+    return [Token(of_type_key(system, code), normalise(value))]
+
+
+def asked_in(text: str, question: Question) -> list[Value]:
+    """The value set that codes are looked for in, by its address or by `ValueSet/id`.
+
+    Raises: BadRequest (400) when there is none"""
+    address = plain(text)
+    if not address:
+        raise refused(question, text, "write the address of a value set, or ValueSet/id.")
+    return [InSet(address.removeprefix(f"{question.base}/") if question.base else address, _implied(question))]
+
+
+def _implied(question: Question) -> tuple[str, ...]:
+    return tuple(system for path in question.paths for system in path.systems)
+
+
+def asked_above(text: str, question: Question) -> list[Value]:
+    """The code that others subsume, `system|code`."""
+    return _subsumed(text, question, above=True)
+
+
+def asked_below(text: str, question: Question) -> list[Value]:
+    """The code that subsumes others, `system|code`."""
+    return _subsumed(text, question, above=False)
+
+
+def _subsumed(text: str, question: Question, *, above: bool) -> list[Value]:
+    """Raises: BadRequest (400) when system or code is not there"""
+    system, *codes = map(plain, parts(text, "|"))
+    if len(codes) != 1 or not (system and codes[0]):
+        raise refused(question, text, "write system|code; the hierarchy is that of the code system.")
+    return [Subsumed(above, system, codes[0], _implied(question))]

@@ -7,8 +7,10 @@ Spec: http://hl7.org/fhir/R4/search.html#uri
 
 from __future__ import annotations
 
+import re
+
 from mappers.search import token
-from mappers.search.question import Address, Question, Value, plain, refused
+from mappers.search.question import Address, Question, Under, Value, plain, refused
 from mappers.search.rows import Reader, limited
 
 normalise = limited
@@ -24,3 +26,28 @@ def asked(text: str, question: Question) -> list[Value]:
     if not text:
         raise refused(question, text, "write an absolute address.")
     return [Address(normalise(plain(text)))]
+
+
+def asked_below(text: str, question: Question) -> list[Value]:
+    """The address, and all that go on after it.
+
+    Raises: BadRequest (400) when it is empty"""
+    (address,) = asked(text, question)
+    assert isinstance(address, Address)
+    return [Under(address.text.rstrip("/"))]
+
+
+def asked_above(text: str, question: Question) -> list[Value]:
+    """The address, and all that it goes on after.
+
+    Raises: BadRequest (400) when it is empty"""
+    (address,) = asked(text, question)
+    assert isinstance(address, Address)
+    whole = address.text.rstrip("/")
+    ends = [found.start() for found in _PART.finditer(whole)]
+    above = [whole[:end] for end in ends]
+    return [Address(found) for text in [*above, whole] for found in (text, f"{text}/")]
+
+
+_PART = re.compile(r"(?<=[^/:])/(?=[^/])")
+"""Where an address can be cut: before a part of its path."""

@@ -16,7 +16,7 @@ import pytest
 from ecluse.core import clock
 from ecluse.core.fhir.dates import EARLIEST, LATEST
 from ecluse.core.fhir.types import number_of
-from fhir_server.search import compile
+from fhir_server.search import fetch
 from fhir_server.search.parse import parse
 from mappers.search.index import index_rows
 from tests.services.postgres import Postgres
@@ -100,8 +100,8 @@ def search(postgres: Postgres) -> Iterator[Callable[[str], set[str]]]:
         postgres.wait(_fill(connection))
 
         def found(text: str) -> set[str]:
-            statement, arguments = compile.page(1, parse("Encounter", text))
-            return {row["id"].replace("-", " ") for row in postgres.wait(connection.fetch(statement, *arguments))}
+            rows = postgres.wait(fetch.page(connection, 1, parse("Encounter", text)))
+            return {row["id"].replace("-", " ") for row in rows}
 
         yield found
         postgres.wait(connection.close())

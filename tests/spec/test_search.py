@@ -30,6 +30,10 @@ def world(fhir: httpx.Client) -> dict[str, str]:
         body = {"resourceType": "Observation", "status": "final", "code": {"coding": coding}, "effectiveDateTime": date}
         body["subject"] = {"reference": f"Patient/{ids[patient]}"}
         ids[f"o{number}"] = fhir.post("/Observation", json=body).json()["id"]
+    named = [f"Patient/{ids['p0']}", f"Patient/{ids['p2']}", f"Observation/{ids['o1']}"]
+    entries = [{"item": {"reference": reference}} for reference in named]
+    body = {"resourceType": "List", "status": "current", "mode": "working", "entry": entries}
+    ids["list"] = fhir.post("/List", json=body).json()["id"]
     return ids
 
 
@@ -60,6 +64,36 @@ CASES = {
     "Observation?patient={p0}&status=final": "o0 o1",
     "Observation?patient={p0}&_lastUpdated=gt2020": "o0 o1",
     "Observation?patient={p0}&_lastUpdated=lt2020": "",
+    "Patient?family:exact={family}&given:exact=Zoé": "p2",
+    "Patient?family:exact={family}&given:exact=zoe": "",
+    "Patient?family={family}&given:contains=o": "p0 p2",
+    "Patient?family={family}&gender:not=male": "p0 p2",
+    "Patient?family={family}&gender:not=male,female": "",
+    "Patient?family={family}&identifier:missing=true": "p0 p1 p2",
+    "Patient?family={family}&birthdate:missing=true": "",
+    "Patient?family={family}&birthdate:missing=false": "p0 p1 p2",
+    "Patient?family={family}&gender:in=http://hl7.org/fhir/ValueSet/administrative-gender": "p0 p1 p2",
+    "Patient?family={family}&gender:not-in=http://hl7.org/fhir/ValueSet/administrative-gender": "",
+    "Patient?family={family}&gender:below=http://hl7.org/fhir/administrative-gender|male": "p1",
+    "Observation?subject:Patient={p0}&code=urn:{family}|": "o0 o1",
+    "Observation?subject:Group={p0}&code=urn:{family}|": "",
+    "Observation?subject:Patient.family={family}": "o0 o1 o2",
+    "Observation?patient.family={family}&code=urn:{family}|a": "o0 o2",
+    "Observation?subject.family={family}&date=2021": "o2",
+    "Observation?patient.birthdate=1956&patient.gender=male&code=urn:{family}|": "o2",
+    "Observation?patient.given:exact=Éloïse&code=urn:{family}|": "o0 o1",
+    "Observation?patient.gender:not=male&code=urn:{family}|": "o0 o1",
+    "Observation?patient._id={p1}&code=urn:{family}|": "o2",
+    "Patient?_has:Observation:patient:code=urn:{family}|a": "p0 p1",
+    "Patient?_has:Observation:patient:code=urn:{family}|b": "p0",
+    "Patient?_has:Observation:patient:date=2021&_has:Observation:patient:code=urn:{family}|a": "p1",
+    "Patient?_has:Observation:patient:code:not=urn:{family}|b&family={family}": "p0 p1",
+    "Patient?_has:Observation:patient:patient.family={family}": "p0 p1",
+    "Patient?_has:Observation:patient:_id={o1}": "p0",
+    "Observation?patient._has:Observation:patient:code=urn:{family}|b&code=urn:{family}|": "o0 o1",
+    "Patient?_list={list}": "p0 p2",
+    "Observation?_list={list}": "o1",
+    "Patient?_list=nobody": "",
 }
 
 
@@ -86,7 +120,21 @@ def test_a_count_has_a_total_and_no_entries(fhir: httpx.Client, world: dict[str,
 
 
 @pytest.mark.parametrize(
-    "query", ["gendre=x", "birthdate=yesterday", "gender:nope=male", "name:exact=x", "_count=many"]
+    "query",
+    [
+        "gendre=x",
+        "birthdate=yesterday",
+        "gender:nope=male",
+        "name:exat=x",
+        "_count=many",
+        "gender:in=http://nowhere/ValueSet/x",
+        "gender:in=ValueSet/nobody",
+        "gender:below=http://hl7.org/fhir/administrative-gender|none",
+        "gender:below=http://nowhere|x",
+        "general-practitioner.nme=x",
+        "_has:Observation:code=1",
+        "_has:Observation:encounter:code=1",
+    ],
 )
 def test_what_is_not_understood_answers_400_and_says_what_would_be(fhir: httpx.Client, query: str) -> None:
     answer = fhir.get(f"/Patient?{query}")
@@ -128,7 +176,29 @@ def test_results_come_in_the_order_of_a_date_undated_ones_last(
     assert hits(fhir, f"{search}&_sort=-date") == [ids[0], ids[2], ids[1], ids[3]]
 
 
+@pytest.mark.parametrize("count", [1, 2, 1000])
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("birthdate", "p1 p0 p2"),
+        ("-birthdate", "p2 p0 p1"),
+        ("gender,-birthdate", "p2 p0 p1"),
+        ("-gender,birthdate", "p1 p0 p2"),
+        ("given", "p0 p1 p2"),
+        ("-given", "p2 p1 p0"),
+        ("general-practitioner,-given", "p2 p1 p0"),
+        ("family,_lastUpdated", "p0 p1 p2"),
+        ("-_lastUpdated", "p2 p1 p0"),
+    ],
+)
+def test_results_come_in_the_order_of_any_parameters(
+    fhir: httpx.Client, world: dict[str, str], order: str, expected: str, count: int
+) -> None:
+    found = hits(fhir, f"/Patient?family={world['family']}&_sort={order}&_count={count}")
+    assert found == [world[name] for name in expected.split()]
+
+
 def test_an_order_that_is_not_served_answers_400_with_those_that_are(fhir: httpx.Client) -> None:
-    answer = fhir.get("/Observation?_sort=status")
+    answer = fhir.get("/Observation?_sort=-dat")
     assert answer.status_code == 400
-    assert "-date" in answer.json()["issue"][0]["details"]["text"]
+    assert " date," in answer.json()["issue"][0]["details"]["text"]

@@ -1,29 +1,33 @@
 """Golden files of SQL: query; expected SQL; arguments.
 
-A case is `-- page Type?query`, the statement, a line with `;`, and a line of arguments as JSON. `page`, `count` and
-`matches` are the functions of `compile`. After a change that is meant, `python -m tests.unit.fhir_server.search.golden`
-writes the files anew; read the difference.
+A case is `-- few Type?query`, the statement, a line with `;`, and a line of arguments as JSON; between two statements
+is a line with `--`, and each has a line of arguments. `few` and `many` are the page when each group of conditions has
+few or many rows, `counts` is what is counted to tell these apart, `count` and `matches` are the functions of `compile`.
+After a change that is meant, `python -m tests.unit.fhir_server.search.golden` writes the files anew; read what changed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from fhir_server.search import compile
+from fhir_server.search import compile, plan
+from fhir_server.search.cursor import Cursor, order_of
 from fhir_server.search.parse import parse
-from fhir_server.search.query import Cursor
+from fhir_server.search.query import SearchQuery, Sort
+from fhir_server.search.tree import groups
 
 FOLDER = Path(__file__).parents[3] / "golden" / "search"
 BASE = "http://here/fhir"
-FUNCTIONS = {"page": compile.page, "count": compile.count, "matches": compile.matches}
-PLACE = {"pk": 7, "id": "seven", "updated": datetime(2026, 1, 2, tzinfo=UTC)}
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+MANY, FEW = plan.MOST + 1, 3
 
-_CASE = re.compile(r"^-- (page|count|matches) (\w+)\?(.*)\n((?:.*\n)*?);\n(.*)\n", re.MULTILINE)
+_CASE = re.compile(r"^-- (few|many|counts|count|matches) (\w+)\?(.*)\n((?:.*\n)*?);\n((?:\[.*\n)+)", re.MULTILINE)
 
 
 class Case(NamedTuple):
@@ -40,17 +44,37 @@ def cases(text: str) -> Iterator[Case]:
     """The cases of a file."""
     for found in _CASE.finditer(text):
         function, name, query, sql, arguments = found.groups()
-        yield Case(function, name, query, sql.rstrip("\n"), arguments)
+        yield Case(function, name, query, sql.rstrip("\n"), arguments.rstrip("\n"))
 
 
 def compiled(case: Case) -> Case:
     """The same query with what becomes of it now. `_cursor=7` stands for a cursor after the resource with key 7."""
-    query = parse(case.type, case.query.replace("_cursor=7", ""), base=BASE if case.function == "page" else "")
+    query = parse(case.type, case.query.replace("_cursor=7", ""), base=BASE)
     if "_cursor=7" in case.query:
-        place = Cursor(*query.sort, **PLACE)  # type: ignore[arg-type]
+        place = Cursor(order_of(query.sort), tuple(map(_key, query.sort)), 7)
         query = parse(case.type, case.query.replace("_cursor=7", f"_cursor={place.text}"), base=BASE)
-    sql, arguments = FUNCTIONS[case.function](1, query)
-    return case._replace(sql=sql, arguments=json.dumps(arguments, default=str, ensure_ascii=False))
+    statements = _FUNCTIONS[case.function](query)
+    arguments = "\n".join(json.dumps(given, default=str, ensure_ascii=False) for _, given in statements)
+    return case._replace(sql="\n--\n".join(sql for sql, _ in statements), arguments=arguments)
+
+
+def _key(sort: Sort) -> str | datetime | Decimal:
+    return {"_lastUpdated": WHEN, "date": WHEN, "quantity": Decimal(7)}.get(sort.by, "seven")
+
+
+def _page(query: SearchQuery, rows: int) -> list[compile.Compiled]:
+    """The statements of a page when each group of conditions has so many rows."""
+    decided = plan.settled(query) or plan.decided(query, [rows] * len(groups(query.conditions)))
+    return compile.legs(1, query, decided)
+
+
+_FUNCTIONS: dict[str, Callable[[SearchQuery], list[compile.Compiled]]] = {
+    "few": lambda query: _page(query, FEW),
+    "many": lambda query: _page(query, MANY),
+    "counts": lambda query: [plan.counts(1, query)],
+    "count": lambda query: [compile.count(1, query)],
+    "matches": lambda query: [compile.matches(1, query)],
+}
 
 
 def rendered(case: Case) -> str:

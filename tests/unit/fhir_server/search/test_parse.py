@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -15,33 +16,48 @@ from hypothesis import strategies as st
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.types import number_of
+from fhir_server.search.cursor import Cursor, after, cursor, order_of
 from fhir_server.search.parse import parse, parse_criteria
-from fhir_server.search.query import Cursor, Sort
+from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, Missing, Not, Sort
 from mappers.search.question import (
     Address,
     Beginning,
+    Branch,
+    Containing,
+    Exact,
     Id,
+    InSet,
     Moment,
+    Subsumed,
     Target,
     Token,
+    Under,
     Value,
     escaped,
     parts,
     plain,
 )
 from mappers.search.registry import served
-from mappers.search.token import system_key
+from mappers.search.token import of_type_key, system_key
 
 BASE = "http://here/fhir"
 PATIENT = number_of["Patient"]
+ORGANIZATION = number_of["Organization"]
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 S = system_key("http://s")
 
 
 def values(query: str, resource_type: str = "Patient") -> list[Value]:
     """The values of the only clause of a query."""
-    (clause,) = parse(resource_type, query, base=BASE).clauses
+    (clause,) = parse(resource_type, query, base=BASE).conditions
+    assert isinstance(clause, Clause)
     return list(clause.values)
+
+
+def only(query: str, resource_type: str = "Patient") -> Condition:
+    """The only condition of a query."""
+    (found,) = parse(resource_type, query, base=BASE).conditions
+    return found
 
 
 def issues(query: str, resource_type: str = "Patient") -> list[str]:
@@ -79,6 +95,98 @@ def issues(query: str, resource_type: str = "Patient") -> list[str]:
 )
 def test_values_of_patients(query: str, expected: list[Value]) -> None:
     assert values(query) == expected
+
+
+PATHS = {code: parameter.paths for code, parameter in served("Patient").items()}
+FEMALE = Clause("gender", "token", PATHS["gender"], (Token(None, "female"),), 7)
+GENDERS = ("http://hl7.org/fhir/administrative-gender",)
+LED = PATHS["general-practitioner"]
+
+
+def named(kind: str, text: str) -> Clause:
+    return Clause("name", "string", served(kind)["name"].paths, (Beginning(text),), 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("gender:not=female", Not("gender", FEMALE)),
+        ("name:missing=true", Missing("name", "string", PATHS["name"])),
+        ("name:missing=false", Not("name", Missing("name", "string", PATHS["name"]))),
+        ("_id:missing=true", AnyOf("_id", ())),
+        ("name:exact=Zoé", Clause("name", "string", PATHS["name"], (Exact("zoe", "Zoé"),), 3)),
+        ("name:contains=Zoé", Clause("name", "string", PATHS["name"], (Containing("zoe"),), 3)),
+        ("gender:text=Fem", Clause("gender", "string", PATHS["gender"], (Beginning("fem"),), 7)),
+        ("gender:in=http://v", Clause("gender", "token", PATHS["gender"], (InSet("http://v", GENDERS),), 7)),
+        (
+            "gender:below=http://s|a",
+            Clause("gender", "token", PATHS["gender"], (Subsumed(False, "http://s", "a", GENDERS),), 7),
+        ),
+        (
+            "identifier:of-type=http://s|a|1",
+            Clause("identifier", "token", PATHS["identifier"], (Token(of_type_key("http://s", "a"), "1"),), 1),
+        ),
+        (
+            "general-practitioner:identifier=http://s|1",
+            Clause("general-practitioner", "token", LED, (Token(S, "1"),), 2),
+        ),
+        (
+            "general-practitioner:Organization=1",
+            Clause("general-practitioner", "reference", LED, (Target((ORGANIZATION,), "1"),), 2),
+        ),
+        (
+            "general-practitioner:below=Organization/1",
+            Clause("general-practitioner", "reference", LED, (Branch(False, ORGANIZATION, "1"),), 2),
+        ),
+        (
+            "general-practitioner:Organization.name=x",
+            Linked("general-practitioner", LED, "Organization", (named("Organization", "x"),)),
+        ),
+        (
+            "general-practitioner.name=x",
+            AnyOf(
+                "general-practitioner",
+                tuple(
+                    Linked("general-practitioner", LED, kind, (named(kind, "x"),))
+                    for kind in ("Organization", "Practitioner")
+                ),
+            ),
+        ),
+        (
+            "_has:Observation:patient:_has:Provenance:target:_id=1",
+            Linking(
+                "_has",
+                "Observation",
+                served("Observation")["patient"].paths,
+                (
+                    Linking(
+                        "_has",
+                        "Provenance",
+                        served("Provenance")["target"].paths,
+                        (Clause("_id", "_id", (), (Id("1"),), 0),),
+                    ),
+                ),
+            ),
+        ),
+        ("_list=1", Linking("_list", "List", served("List")["item"].paths, (Clause("_id", "_id", (), (Id("1"),), 0),))),
+    ],
+)
+def test_modifiers_and_chains(query: str, expected: Condition) -> None:
+    assert only(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("url:below=http://a/b/", [Under("http://a/b")]),
+        (
+            "url:above=http://a/b/c",
+            [Address(text) for text in ("http://a", "http://a/", "http://a/b", "http://a/b/", "http://a/b/c")],
+        ),
+    ],
+)
+def test_addresses_above_and_below(query: str, expected: list[Value]) -> None:
+    assert values(query, "ValueSet")[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -155,14 +263,27 @@ def test_ap_widens_by_a_tenth_of_the_distance_from_now(monkeypatch: pytest.Monke
         ("_count=-1", "_count: write a number"),
         ("_count=many", "_count: write a number"),
         ("_count=1&_count=2", "_count: write it once"),
-        ("_sort=name", "_sort: write one of _id, _lastUpdated, birthdate, death-date, after - for the last first"),
+        ("_sort=nam", "_sort: write parameters of Patient, each after - for the last first, like name"),
+        ("_sort=" + ",".join(["name"] * 9), "_sort: write at most 8 keys"),
         ("_total=yes", "_total: write one of none, estimate, accurate"),
         ("_summary=short", "_summary: write one of true, text, data, count, false"),
         ("_cursor=x", "_cursor: follow the `next` link"),
-        ("name:exact=x", "name:exact is not served"),
-        ("gender:nope=x", "gender:nope is not served"),
-        ("general-practitioner.name=x", "chains are not served yet"),
-        ("_has:Observation:patient:code=1", "_has is not served: reverse chains"),
+        ("name:exat=x", "name:exat is not served; name takes exact, "),
+        ("gender:nope=x", "gender:nope is not served; gender takes "),
+        ("gender.name=x", "gender is a token parameter; a chain goes on from a reference"),
+        ("general-practitioner.nme=x", "general-practitioner.nme: Organization has no search parameter nme"),
+        ("general-practitioner:Patients.name=x", "general-practitioner points to Organization, Practitioner"),
+        ("general-practitioner:Patient=x", "general-practitioner points to Organization, Practitioner, "),
+        ("_has:Observation:code=1", "write _has:Type:reference:parameter=value"),
+        ("_has:Observation:patient:cod=1", "Observation has no search parameter cod; valid, nearest first: code"),
+        ("_has:Observations:patient:code=1", "FHIR R4 has no resource type Observations"),
+        ("_has:Observation:encounter:code=1", "Observation.encounter does not point to Patient; parameters that do"),
+        ("name:missing=yes", "name:missing is true or false"),
+        ("_list=$current-allergies", "keeps no functional lists"),
+        ("_list:not=1", "_list takes the id of a List"),
+        ("identifier:of-type=a|b", "write the type's system|code and the identifier's value"),
+        ("gender:below=male", "write system|code"),
+        ("link.link.link.link.link.link.link.link.link.name=x", "A chain has at most 8 links"),
         ("_text=x", "_text is not served"),
         ("age=1", "age is not served: R4 gives it no expression"),
         ("identifier=" + ",".join(map(str, range(1001))), "identifier: at most 1000 values"),
@@ -191,13 +312,13 @@ def test_an_unknown_name_is_answered_with_the_nearest_first(query: str, first: s
 
 def test_lenient_handling_leaves_out_what_is_unknown_and_says_so() -> None:
     query = parse("Patient", "gendre=x&_text=y&name=Roux", lenient=True)
-    assert [clause.code for clause in query.clauses] == ["name"]
+    assert [condition.code for condition in query.conditions] == ["name"]
     assert query.understood == (("name", "Roux"),)
     assert [text.split()[0] for text in query.ignored] == ["Patient", "_text"]
 
 
 def test_lenient_handling_does_not_forgive_values_and_modifiers() -> None:
-    for text in ("birthdate=yesterday", "name:exact=x"):
+    for text in ("birthdate=yesterday", "name:exat=x"):
         with pytest.raises(BadRequest):
             parse("Patient", text, lenient=True)
 
@@ -206,12 +327,12 @@ def test_the_answer_s_own_parameters() -> None:
     query = parse("Patient", "_count=7&_sort=-_lastUpdated&_total=accurate&_format=json&_pretty=true&_summary=false")
     assert (query.count, query.sort, query.total, query.count_only) == (
         7,
-        Sort("_lastUpdated", True),
+        (Sort("_lastUpdated", True),),
         "accurate",
         False,
     )
     assert query.wants_total
-    assert query.clauses == ()
+    assert query.conditions == ()
 
 
 @pytest.mark.parametrize(
@@ -231,9 +352,9 @@ def test_when_a_total_is_part_of_the_answer(text: str, wanted: bool) -> None:
 
 def test_a_cursor_goes_on_in_the_order_of_its_search() -> None:
     first = parse("Patient", "_sort=_lastUpdated")
-    place = first.after({"pk": 5, "id": "a", "updated": NOW})
+    place = after(first.sort, {"pk": 5, "k0": NOW})
     again = parse("Patient", f"_sort=_lastUpdated&_cursor={place.text}")
-    assert again.cursor == Cursor("_lastUpdated", False, (), 5, "a", NOW)
+    assert again.cursor == Cursor(order_of(first.sort), (NOW,), 5)
     assert again.understood == (("_sort", "_lastUpdated"),)
     assert issues(f"_cursor={place.text}") == [
         "_cursor: this link belongs to a search in another order; start again without it."
@@ -242,27 +363,41 @@ def test_a_cursor_goes_on_in_the_order_of_its_search() -> None:
 
 def test_a_search_can_be_sorted_by_a_date() -> None:
     paths = served("Patient")["birthdate"].paths
-    assert parse("Patient", "_sort=-birthdate").sort == Sort("date", True, paths)
-    place = parse("Patient", "_sort=birthdate").after({"pk": 5, "id": "a", "updated": NOW, "moment": day(2000, 1, 1)})
-    assert place.updated == day(2000, 1, 1)
+    assert parse("Patient", "_sort=-birthdate").sort == (Sort("date", True, paths),)
+    place = after(parse("Patient", "_sort=birthdate").sort, {"pk": 5, "k0": day(2000, 1, 1)})
+    assert place.keys == (day(2000, 1, 1),)
     assert issues(f"_sort=death-date&_cursor={place.text}")
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        (5, "a\0", NOW),
-        (5, "a' OR 1=1", NOW),
-        (5, "a\n", NOW),
-        (2**63, "a", NOW),
-        (-1, "a", NOW),
-        (5, "a", NOW.replace(tzinfo=None)),
-        ("5", "a", NOW),
+        (["a\0"], 5),
+        (["a"], 2**63),
+        (["a"], -1),
+        (["a"], "5"),
+        ([7], 5),
+        ("a", 5),
     ],
 )
 def test_a_made_up_cursor_is_refused(place: tuple[Any, ...]) -> None:
-    made = urlsafe_b64encode(msgspec.msgpack.encode(("pk", False, (), *place))).decode()
-    assert issues(f"_cursor={made}") == ["_cursor: follow the `next` link of a page as it is."]
+    order = order_of(parse("Patient", "_sort=_id").sort)
+    made = urlsafe_b64encode(msgspec.msgpack.encode((order, *place))).decode()
+    assert issues(f"_sort=_id&_cursor={made}") == ["_cursor: follow the `next` link of a page as it is."]
+
+
+@pytest.mark.parametrize("moment", ["", "yesterday", "2020-02-30T00:00:00Z", "12"])
+def test_a_cursor_with_a_made_up_instant_is_refused(moment: str) -> None:
+    order = order_of(parse("Patient", "_sort=birthdate").sort)
+    made = urlsafe_b64encode(msgspec.msgpack.encode((order, [moment], 5))).decode()
+    assert issues(f"_sort=birthdate&_cursor={made}") == ["_cursor: follow the `next` link of a page as it is."]
+
+
+@given(st.one_of(st.none(), st.decimals(allow_nan=False, allow_infinity=False)), st.integers(0, 2**63 - 1))
+def test_a_cursor_is_read_as_it_was_written(key: Decimal | None, pk: int) -> None:
+    sort = (Sort("quantity", True, (1,)),)
+    place = after(sort, {"pk": pk, "k0": key})
+    assert cursor(place.text, sort) == place
 
 
 @pytest.mark.parametrize("query", ["name=%00", "name=a%0Bb", "na%00me=x", "_cursor=%1f", "name=\ud800"])
@@ -301,7 +436,7 @@ def test_escaped_values_are_read_as_they_were_meant(texts: list[str]) -> None:
 
 
 def test_criteria_need_a_condition() -> None:
-    assert parse_criteria("Practitioner", "identifier=http://s|1").clauses[0].values == (Token(S, "1"),)
+    assert parse_criteria("Practitioner", "identifier=http://s|1").conditions[0][3] == (Token(S, "1"),)
     for text in ("", "_count=1"):
         with pytest.raises(BadRequest):
             parse_criteria("Practitioner", text)

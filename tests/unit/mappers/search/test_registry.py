@@ -14,7 +14,7 @@ from ecluse.core.fhir.definitions import build_search, indexed
 from ecluse.core.fhir.definitions.expressions import Unsupported, ends, parse, rendered
 from ecluse.core.fhir.definitions.search_parameters import parameters, paths, paths_of
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.parse import READERS as ASKED
+from fhir_server.search.modifiers import PLAIN as ASKED
 from mappers.search.not_indexed import GENERAL, KINDS, PARAMETERS
 from mappers.search.registry import reason_against, searchable, served
 from mappers.search.walk import READERS

@@ -10,6 +10,7 @@ from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from fhir_server.search.parse import parse
+from fhir_server.search.query import Clause
 from mappers.search.evaluated import visit_of
 from mappers.search.index import index_rows, own_rows
 from mappers.search.registry import BUILT_IN, Registry
@@ -67,7 +68,7 @@ def test_what_cannot_be_evaluated_leaves_no_row_unless_it_is_asked_for() -> None
 
 def test_a_query_may_use_the_active_ones_of_its_type() -> None:
     query = parse("Patient", "ward=urn:s|a&family=x", registry=registry(STEPS))
-    assert [clause.paths for clause in query.clauses if clause.code == "ward"] == [(20000,)]
+    assert [one.paths for one in query.conditions if isinstance(one, Clause) and one.code == "ward"] == [(20000,)]
     for name in ("Practitioner", "Patient"):
         with pytest.raises(BadRequest, match="no search parameter ward"):
             parse(name, "ward=a", registry=registry(STEPS) if name == "Practitioner" else BUILT_IN)

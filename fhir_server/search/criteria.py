@@ -1,0 +1,226 @@
+"""One parameter of a query as a condition.
+
+Enters: name and text of the parameter. Leaves: a condition, with all values read. `NotServed` tells those that lenient
+handling leaves out from those that are wrong.
+Spec: http://hl7.org/fhir/R4/search.html#combining, http://hl7.org/fhir/R4/search.html#chaining
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import SequenceMatcher
+
+from msgspec import structs
+
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
+from ecluse.core.fhir.types import number_of
+from fhir_server.search.control import CONTROLS
+from fhir_server.search.modifiers import MODIFIED, PLAIN, Reading
+from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, Missing, Not
+from fhir_server.search.values import is_one_row, kinds_of
+from mappers.search.question import Question, Token, Value, parts
+from mappers.search.registry import BUILT_IN, Registry
+
+LONGEST_LIST = 1000
+MOST_LINKS = 8
+"""Of a chain."""
+
+
+class NotServed(Exception):
+    """A parameter that lenient handling leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One parameter on its way through a chain. type: where it is looked for; name: what is left of its name; written:
+    the whole name; text: its values; base, now: as in a Question; registry: of the site; links: how many led here"""
+
+    type: str
+    name: str
+    written: str
+    text: str
+    base: str
+    now: datetime
+    registry: Registry = BUILT_IN
+    links: int = 0
+
+    def wrong(self, text: str) -> BadRequest:
+        """The error for it, with what was written."""
+        return BadRequest(text, diagnostics=f"{self.written}={self.text}"[:200])
+
+    def led_to(self, resource_type: str, name: str) -> Asked:
+        """The same behind one link more. Raises: BadRequest"""
+        if self.links >= MOST_LINKS:
+            raise self.wrong(f"A chain has at most {MOST_LINKS} links.")
+        return replace(self, type=resource_type, name=name, links=self.links + 1)
+
+
+def condition(asked: Asked) -> Condition:
+    """What the parameter asks for. Raises: NotServed, BadRequest"""
+    if asked.name.startswith("_has:"):
+        return _reverse(asked)
+    head, dot, rest = asked.name.partition(".")
+    code, colon, modifier = head.partition(":")
+    if code == "_list":
+        return _listed(asked, colon + modifier + dot + rest)
+    parameter = asked.registry.served(asked.type).get(code)
+    if parameter is None:
+        raise NotServed(unknown(asked, asked.type, code))
+    if dot:
+        return _chain(asked, parameter, modifier, rest)
+    return _plain(asked, parameter, modifier if colon else None)
+
+
+def _plain(asked: Asked, parameter: Parameter, modifier: str | None) -> Condition:
+    """A parameter of the resource itself."""
+    if modifier == "missing":
+        return _missing(asked, parameter)
+    reading, targets = _reading(asked, parameter, modifier)
+    return _clause(asked, structs.replace(parameter, targets=targets) if targets else parameter, reading)
+
+
+def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[Reading, tuple[str, ...]]:
+    """How the values are read, and the only type they may point to when the modifier names one."""
+    kind = kind_of(parameter)
+    if modifier is None:
+        return PLAIN[kind], ()
+    if parameter.type == "reference" and modifier in number_of:
+        _check_target(asked, parameter, modifier)
+        return PLAIN[kind], (modifier,)
+    reading = MODIFIED.get(kind, {}).get(modifier)
+    if reading is None:
+        raise asked.wrong(_no_modifier(parameter, modifier))
+    return reading, ()
+
+
+def kind_of(parameter: Parameter) -> str:
+    """The search type, or the code of a column of the resource."""
+    return parameter.code if parameter.code in ("_id", "_lastUpdated") else parameter.type
+
+
+def _clause(asked: Asked, parameter: Parameter, reading: Reading) -> Condition:
+    read = tuple(map(asked.registry.path, parameter.paths))
+    question = Question(parameter, read, asked.base, asked.now)
+    listed = parts(asked.text, ",")
+    if len(listed) > LONGEST_LIST:
+        raise BadRequest(f"{parameter.code}: at most {LONGEST_LIST} values in one list.")
+    values = tuple(dict.fromkeys(value for part in listed for value in reading.read(part, question)))
+    kind = reading.kind
+    single = kind in ("date", "quantity") and is_one_row(read)
+    selective = selective_of(kind_of(parameter), read, values)
+    found = Clause(parameter.code, kind, parameter.paths, values, selective, single)
+    return Not(parameter.code, found) if reading.negated else found
+
+
+def _missing(asked: Asked, parameter: Parameter) -> Condition:
+    if asked.text not in ("true", "false"):
+        raise asked.wrong(f"{parameter.code}:missing is true or false.")
+    code, kind = parameter.code, kind_of(parameter)
+    if not parameter.paths:  # _id and _lastUpdated, which every resource has
+        always = AnyOf(code, ())
+        return always if asked.text == "true" else Not(code, always)
+    found = Missing(code, PLAIN[kind].kind, parameter.paths)
+    return found if asked.text == "true" else Not(code, found)
+
+
+def _chain(asked: Asked, parameter: Parameter, modifier: str, rest: str) -> Condition:
+    """`subject:Patient.name`: what the parameter points to matches the rest; without a type, any that has such a
+    parameter."""
+    if parameter.type != "reference":
+        raise asked.wrong(f"{parameter.code} is a {parameter.type} parameter; a chain goes on from a reference.")
+    if modifier:
+        _check_target(asked, parameter, modifier)
+    if not modifier and not parameter.targets:
+        raise asked.wrong(f"{parameter.code} points to any type: name it, like {parameter.code}:Patient.{rest[:80]}.")
+    targets = (modifier,) if modifier else parameter.targets
+    found: list[Condition] = []
+    reasons: list[str] = []
+    for target in targets:
+        try:
+            inner = condition(asked.led_to(target, rest))
+        except NotServed as error:
+            reasons.append(str(error))
+        else:
+            found.append(Linked(parameter.code, parameter.paths, target, (inner,)))
+    if not found:
+        raise NotServed(f"{asked.name[:80]}: {reasons[0]}")
+    return found[0] if len(found) == 1 else AnyOf(parameter.code, tuple(found))
+
+
+def _check_target(asked: Asked, parameter: Parameter, name: str) -> None:
+    if name not in number_of or (parameter.targets and name not in parameter.targets):
+        allowed = ", ".join(parameter.targets or ("any type",))
+        raise asked.wrong(f"{parameter.code}:{name[:80]}: {parameter.code} points to {allowed}.")
+
+
+def _reverse(asked: Asked) -> Condition:
+    """`_has:Observation:patient:code`: a resource of that type refers to this one and matches the rest."""
+    kind, code, rest = [*asked.name.split(":", 3)[1:], "", ""][:3]
+    if not (kind and code and rest):
+        raise asked.wrong("write _has:Type:reference:parameter=value, like _has:Observation:patient:code=1234-5.")
+    if kind not in number_of:
+        raise asked.wrong(f"_has: FHIR R4 has no resource type {kind[:80]}.")
+    parameter = asked.registry.served(kind).get(code)
+    if parameter is None:
+        raise NotServed(unknown(asked, kind, code))
+    if parameter.type != "reference" or (parameter.targets and asked.type not in parameter.targets):
+        valid = ", ".join(_pointing(asked, kind)) or "none"
+        raise asked.wrong(f"_has: {kind}.{code[:80]} does not point to {asked.type}; parameters that do: {valid}.")
+    return Linking("_has", kind, parameter.paths, (condition(asked.led_to(kind, rest)),))
+
+
+def _pointing(asked: Asked, kind: str) -> list[str]:
+    """The reference parameters of a type that may point to what is searched."""
+    references = [one for one in asked.registry.served(kind).values() if one.type == "reference"]
+    return [one.code for one in references if not one.targets or asked.type in one.targets]
+
+
+def _listed(asked: Asked, more: str) -> Condition:
+    """`_list=42`: the resources that a List names.
+
+    Spec: http://hl7.org/fhir/R4/search.html#list"""
+    if more:
+        raise asked.wrong("_list takes the id of a List, and no modifier.")
+    if "$" in asked.text:
+        raise NotServed(f"_list={asked.text[:80]} is not served: this server keeps no functional lists.")
+    item = asked.registry.served("List")["item"]
+    return Linking("_list", "List", item.paths, (condition(asked.led_to("List", "_id")),))
+
+
+def selective_of(kind: str, read: tuple[IndexedPath, ...], values: Sequence[Value]) -> int:
+    """How few resources one value is likely to leave, 0 the fewest."""
+    if kind != "token":
+        return SELECTIVE[kind]
+    if any(isinstance(value, Token) and value.code is None for value in values):
+        return 7
+    if read[0].text.endswith((".meta.tag", ".meta.security")):
+        return 7
+    kinds = kinds_of(read)
+    return 1 if kinds & {"Identifier", "ContactPoint"} else 4 if kinds & {"CodeableConcept", "Coding"} else 7
+
+
+SELECTIVE = {"_id": 0, "reference": 2, "string": 3, "uri": 5, "quantity": 5, "number": 5, "date": 6, "_lastUpdated": 8}
+
+
+def unknown(asked: Asked, resource_type: str, code: str) -> str:
+    """Why a parameter cannot be obeyed, with the valid names, the nearest first."""
+    if reason := asked.registry.reason_against(resource_type, code):
+        return f"{code} is not served: {reason}."
+    shown = code[:80]
+    known = [*asked.registry.served(resource_type), *CONTROLS]
+    valid = sorted(known, key=lambda name: -SequenceMatcher(None, shown, name).ratio())
+    return f"{resource_type} has no search parameter {shown}; valid, nearest first: {', '.join(valid)}."
+
+
+def modifiers(parameter: Parameter) -> list[str]:
+    """The modifiers that a parameter takes."""
+    targets = list(parameter.targets or ("[type]",)) if parameter.type == "reference" else []
+    return ["missing", *MODIFIED.get(kind_of(parameter), ()), *targets]
+
+
+def _no_modifier(parameter: Parameter, modifier: str) -> str:
+    valid = sorted(modifiers(parameter), key=lambda name: -SequenceMatcher(None, modifier[:80], name).ratio())
+    return f"{parameter.code}:{modifier[:80]} is not served; {parameter.code} takes {', '.join(valid)}."

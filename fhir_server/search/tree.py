@@ -1,0 +1,276 @@
+"""Conditions of a search as SQL: whether they hold for a resource, and where the resources stand for which they do.
+
+Enters: conditions (`query.py`) and the place in a statement where a resource stands. Leaves: text, and arguments added
+to the statement's. What a client wrote is only ever in the arguments; numbers of sites, types and paths are our own and
+stand in the text, where the planner sees them.
+
+Every condition has two forms. `holds` is asked of one resource: EXISTS over the rows of its key. `sources` begins a
+statement at the rows themselves: FROM and WHERE, with the key of a match in `<alias>.pk`, perhaps more than once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from ecluse.core.fhir.types import number_of
+from fhir_server.search import conditions
+from fhir_server.search.conditions import Arguments
+from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
+
+OF_RESOURCE = ("_id", "_lastUpdated")
+PATIENT = "Patient"
+
+
+class Place(NamedTuple):
+    """Where a resource stands in a statement. type: of the resource; pk: its key, as SQL; row: alias of its row of
+    `fhir.resource`, empty when that is not at hand."""
+
+    type: str
+    pk: str
+    row: str = ""
+
+
+class Tree:
+    """The conditions of one statement on one site, while it is built."""
+
+    def __init__(self, site: int, arguments: Arguments) -> None:
+        self.site = site
+        self.arguments = arguments
+        self._aliases = (f"t{number}" for number in count(1))
+
+    def resources(self, alias: str, kind: str) -> str:
+        """The condition that a row of `fhir.resource` is one of this site and type."""
+        return f"{alias}.site = {self.site} AND {alias}.type = {number_of[kind]}"
+
+    # Whether conditions hold for a resource
+
+    def all_hold(self, conditions: Iterable[Condition], at: Place) -> list[str]:
+        """One text for each group of conditions that the same row answers."""
+        return [self.group_holds(group, at) for group in groups(conditions)]
+
+    def group_holds(self, group: Sequence[Condition], at: Place) -> str:
+        """Whether the clauses of a group hold, or its one condition of another kind."""
+        clauses = [one for one in group if isinstance(one, Clause)]
+        return self._rows_hold(clauses, at) if clauses else self.holds(group[0], at)
+
+    def holds(self, condition: Condition, at: Place) -> str:
+        """Whether one condition holds."""
+        match condition:
+            case Clause():
+                return self._rows_hold([condition], at)
+            case Joined():
+                return self._joined_hold(condition, at)
+            case Missing():
+                return f"NOT {self._has_rows(condition, at)}"
+            case Not(_, Missing() as missing):
+                return self._has_rows(missing, at)
+            case Linked():
+                return self._linked_holds(condition, at)
+            case Linking():
+                return self._linking_holds(condition, at)
+            case AllOf(_, inner):
+                return f"({' AND '.join(self.all_hold(inner, at))})"
+            case AnyOf(_, inner):
+                return f"({' OR '.join(self.holds(one, at) for one in inner) or 'false'})"
+            case Not(_, one):
+                return f"NOT {self.holds(one, at)}"
+
+    def _has_rows(self, missing: Missing, at: Place) -> str:
+        alias = next(self._aliases)
+        where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths)}"
+        return f"EXISTS (SELECT FROM fhir.{missing.kind} {alias} WHERE {where})"
+
+    def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
+        first = clauses[0]
+        if first.kind in OF_RESOURCE:
+            if at.row:
+                return self.of_resource(clauses, at.row)
+            alias = next(self._aliases)
+            where = [self.resources(alias, at.type), f"{alias}.pk = {at.pk}", self.of_resource(clauses, alias)]
+            return f"EXISTS (SELECT FROM fhir.resource {alias} WHERE {' AND '.join(where)})"
+        alias = next(self._aliases)
+        where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows(clauses, alias)]
+        return f"EXISTS (SELECT FROM fhir.{first.kind} {alias} WHERE {' AND '.join(where)})"
+
+    def _joined_hold(self, joined: Joined, at: Place) -> str:
+        first, *rest = joined.clauses
+        alias = next(self._aliases)
+        where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows([first], alias)]
+        where += self._of_item(rest, alias)
+        return f"EXISTS (SELECT FROM fhir.{first.kind} {alias} WHERE {' AND '.join(where)})"
+
+    def _of_item(self, clauses: Iterable[Clause], alias: str) -> list[str]:
+        """Whether rows of the same item as that of the alias match these clauses too."""
+        found = []
+        for clause in clauses:
+            own = next(self._aliases)
+            same = [f"{own}.pk = {alias}.pk", f"{own}.item = {alias}.item", self.at(own, clause.paths)]
+            where = " AND ".join([*same, *self.of_rows([clause], own)])
+            found.append(f"EXISTS (SELECT FROM fhir.{clause.kind} {own} WHERE {where})")
+        return found
+
+    def _linked_holds(self, linked: Linked, at: Place) -> str:
+        link, target = next(self._aliases), next(self._aliases)
+        names = self._names_of_target(link, linked.type)
+        where = [
+            f"{link}.pk = {at.pk}",
+            self.at(link, linked.paths),
+            f"{link}.target_type = {number_of[linked.type]}",
+            *self.all_hold(linked.conditions, Place(linked.type, f"{target}.pk", target)),
+        ]
+        return (
+            f"EXISTS (SELECT FROM fhir.reference {link} JOIN fhir.resource {target}"
+            f" ON {self.resources(target, linked.type)} AND {target}.id = {names} AND NOT {target}.deleted"
+            f" WHERE {' AND '.join(where)})"
+        )
+
+    def _linking_holds(self, linking: Linking, at: Place) -> str:
+        link = next(self._aliases)
+        where = [
+            self.at(link, linking.paths),
+            f"{link}.target_type = {number_of[at.type]}",
+            f"{link}.target_id = {self._names(at)}",
+            *self.all_hold(linking.conditions, Place(linking.type, f"{link}.pk")),
+        ]
+        return f"EXISTS (SELECT FROM fhir.reference {link} WHERE {' AND '.join(where)})"
+
+    def _names(self, at: Place) -> str:
+        """The ids under which others refer to a resource: its own, and those of patients merged into it."""
+        own = f"{at.row}.id"
+        if not at.row:
+            alias = next(self._aliases)
+            where = f"{self.resources(alias, at.type)} AND {alias}.pk = {at.pk}"
+            own = f"(SELECT {alias}.id FROM fhir.resource {alias} WHERE {where})"
+        return f"ANY({self._with_merged(own)})" if at.type == PATIENT else own
+
+    def _names_of_target(self, link: str, kind: str) -> str:
+        """The ids of the resources that a row of a reference leads to: the one named, and who that was merged into."""
+        if kind != PATIENT:
+            return f"{link}.target_id"
+        survivor = f"(SELECT survivor FROM fhir.merged WHERE site = {self.site} AND source = {link}.target_id)"
+        return f"ANY(ARRAY[{link}.target_id, {survivor}])"
+
+    def _with_merged(self, own: str) -> str:
+        return (
+            f"ARRAY[{own}] || ARRAY(SELECT source FROM fhir.merged"
+            f" WHERE site = {self.site} AND survivor = {own} AND source <> survivor)"
+        )
+
+    # Where the resources stand for which a condition holds
+
+    def sources(self, group: Sequence[Condition], kind: str, alias: str) -> list[str]:
+        """Statements from FROM on, one of which has the key of each match in `<alias>.pk`; none when the group can
+        only be asked of a resource that is at hand."""
+        first = group[0]
+        match first:
+            case Clause():
+                return [self._clause_source([one for one in group if isinstance(one, Clause)], kind, alias)]
+            case Joined(_, (lead, *rest)):
+                own = [self.at(alias, lead.paths), *self.of_rows([lead], alias), *self._of_item(rest, alias)]
+                return [f"FROM fhir.{lead.kind} {alias}\nWHERE {' AND '.join(own)}"]
+            case Linked():
+                where = f"{self.at(alias, first.paths)} AND {alias}.target_type = {number_of[first.type]}"
+                return [
+                    f"FROM fhir.reference {alias}\nWHERE {where} AND {alias}.target_id = ANY(ARRAY({self.ids(first)}))"
+                ]
+            case Linking():
+                return [self._linking_source(first, kind, alias)]
+            case AnyOf(_, inner):
+                found = [self.sources([one], kind, alias) for one in inner]
+                return [source for own in found for source in own] if all(found) else []
+            case AllOf(_, inner):
+                return self._all_sources(inner, kind, alias)
+        return []
+
+    def _all_sources(self, inner: Sequence[Condition], kind: str, alias: str) -> list[str]:
+        own = groups(inner)
+        for lead in sorted(own, key=likely):
+            if found := self.sources(lead, kind, alias):
+                rest = [self.group_holds(group, Place(kind, f"{alias}.pk")) for group in own if group is not lead]
+                return ["\n  AND ".join([source, *rest]) for source in found]
+        return []
+
+    def _clause_source(self, clauses: Sequence[Clause], kind: str, alias: str) -> str:
+        first = clauses[0]
+        if first.kind in OF_RESOURCE:
+            where = [self.resources(alias, kind), f"NOT {alias}.deleted", self.of_resource(clauses, alias)]
+            return f"FROM fhir.resource {alias}\nWHERE {' AND '.join(where)}"
+        where = [self.at(alias, first.paths), *self.of_rows(clauses, alias)]
+        return f"FROM fhir.{first.kind} {alias}\nWHERE {' AND '.join(where)}"
+
+    def _linking_source(self, linking: Linking, kind: str, alias: str) -> str:
+        key, link = next(self._aliases), next(self._aliases)
+        names = self._names_of_target(link, kind)
+        return (
+            f"FROM ({self.keys(linking.type, linking.conditions)}) {key}\n"
+            f"JOIN fhir.reference {link} ON {link}.pk = {key}.pk AND {self.at(link, linking.paths)}"
+            f" AND {link}.target_type = {number_of[kind]}\n"
+            f"JOIN fhir.resource {alias} ON {self.resources(alias, kind)} AND {alias}.id = {names}"
+            f"\nWHERE NOT {alias}.deleted"
+        )
+
+    def ids(self, linked: Linked, most: str = "") -> str:
+        """What selects the ids under which the matching targets of a chain are referred to. most: a LIMIT"""
+        target, key = next(self._aliases), next(self._aliases)
+        names = f"unnest({self._with_merged(f'{target}.id')})" if linked.type == PATIENT else f"{target}.id"
+        found = f"({self.keys(linked.type, linked.conditions)}{most}) {key}"
+        row = f"{self.resources(target, linked.type)} AND {target}.pk = {key}.pk"
+        return f"SELECT {names} FROM {found} JOIN fhir.resource {target} ON {row}"
+
+    def keys(self, kind: str, conditions: Sequence[Condition]) -> str:
+        """What selects the keys of the resources of a type that match, perhaps more than once."""
+        alias = next(self._aliases)
+        found = self._all_sources(conditions, kind, alias)
+        if not found:
+            at = Place(kind, f"{alias}.pk", alias)
+            where = [self.resources(alias, kind), f"NOT {alias}.deleted", *self.all_hold(conditions, at)]
+            found = [f"FROM fhir.resource {alias}\nWHERE {' AND '.join(where)}"]
+        return "\nUNION ALL\n".join(f"SELECT {alias}.pk {source}" for source in found)
+
+    # Conditions on one row
+
+    def at(self, alias: str, paths: Sequence[int]) -> str:
+        """Whether a row was taken from one of these paths."""
+        which = f"IN ({', '.join(map(str, paths))})" if len(paths) > 1 else f"= {paths[0]}"
+        return f"{alias}.site = {self.site} AND {alias}.path {which}"
+
+    def of_rows(self, clauses: Iterable[Clause], alias: str) -> list[str]:
+        """Whether one row matches each of these clauses."""
+        return [
+            conditions.any_of(conditions.of_rows(each, alias, self.arguments, self.site, apart=False))
+            for each in clauses
+        ]
+
+    def of_resource(self, clauses: Iterable[Clause], alias: str) -> str:
+        """Whether a row of `fhir.resource` matches each of these clauses."""
+        found = [conditions.of_resource(clause, alias, self.arguments) for clause in clauses]
+        return " AND ".join(map(conditions.any_of, found))
+
+
+def groups(conditions: Iterable[Condition]) -> list[list[Condition]]:
+    """Conditions in groups that one row answers: clauses on the same value of a resource, as the two ends of a window
+    are."""
+    found: dict[tuple[str, int], list[Condition]] = {}
+    for number, one in enumerate(conditions):
+        shared = isinstance(one, Clause) and (one.single or one.kind in OF_RESOURCE)
+        found.setdefault((one.code, 0 if shared else number + 1), []).append(one)
+    return list(found.values())
+
+
+def likely(group: Sequence[Condition]) -> int:
+    """How few resources a group is likely to leave, 0 the fewest: by the kind of its values, before anything is
+    counted."""
+    match group[0]:
+        case Clause():
+            return min(one.selective for one in group if isinstance(one, Clause))
+        case Joined(_, clauses):
+            return min(clause.selective for clause in clauses) + 1
+        case Linked(_, _, _, inner) | Linking(_, _, _, inner):
+            return min(map(likely, groups(inner))) + 2
+        case AllOf(_, inner):
+            return min(map(likely, groups(inner)), default=99)
+        case AnyOf(_, inner):
+            return max((likely([one]) for one in inner), default=99)
+    return 99
