@@ -3,8 +3,9 @@
 # make check   lint, types, layers, unit and golden tests, in a minute
 # make up      server, consumers and portal
 # make bench   limits, load and freshness of this machine
+# make bench-search [SYNTHEA=DIR]   searches, on 150,000 and on 1,500,000 resources
 # make lock    the lock files, from pyproject.toml
-.PHONY: demo test check up bench lock
+.PHONY: demo test check up bench bench-search lock
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTEST := .venv/bin/pytest -n 2 --dist loadfile
@@ -18,6 +19,9 @@ up: .venv/runtime.stamp
 
 bench: .venv/development.stamp
 	.venv/bin/python -m bench
+
+bench-search: .venv/development.stamp
+	.venv/bin/python -m bench.search $(if $(SYNTHEA),--bundles $(SYNTHEA))
 
 test: .venv/development.stamp
 	tools/prerequisites.sh

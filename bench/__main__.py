@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import bulk, freshness, ingest, requests, validation
+from bench import bulk, freshness, ingest, requests, validation, writes
 from bench.report import Figure, as_json, show
 from bench.server import Server
 
@@ -40,6 +40,7 @@ async def measure(options: argparse.Namespace, data: Path) -> list[Figure]:
     try:
         alone.start()
         figures = await ingest.beside_the_limit(alone, files)
+        figures += await writes.figures(alone)
         alone.stop()
         figures += await validation.figures(data / "flagged", files)
         server.start()

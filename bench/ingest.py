@@ -13,6 +13,7 @@ from bench.client import Call, Connection, Run, drive
 from bench.limit import copy_rows_per_s
 from bench.report import Figure
 from bench.server import Server
+from fhir_server.store.search_rows import TABLES
 
 FIRST = ("hospital", "practitioner", "organization")
 CONCURRENCIES = (1, 4, 8)
@@ -23,9 +24,7 @@ ENOUGH_BODIES = 20_000
 SIZE = """
     SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('fhir', 'bus') AND c.relkind = 'r'"""
-ROWS = """
-    SELECT (SELECT count(*) FROM fhir.token) + (SELECT count(*) FROM fhir.reference)
-         + (SELECT count(*) FROM fhir.string) + (SELECT count(*) FROM fhir.date)"""
+ROWS = f"SELECT {' + '.join(f'(SELECT count(*) FROM fhir.{table.name})' for table in TABLES.values())}"
 BODIES = "SELECT convert_from(body, 'UTF8') FROM fhir.version WHERE body IS NOT NULL LIMIT $1"
 COUNT = "SELECT count(*) FROM fhir.resource WHERE version > 0"
 

@@ -66,8 +66,9 @@ class Server:
         """CPU seconds so far of the FHIR server, the database and everything else of ours."""
         spent = {"server": 0.0, "database": 0.0, "consumers": 0.0}
         for process in self._processes():
-            with_children = process.cpu_times()
-            spent[_part(process)] += with_children.user + with_children.system
+            with suppress(psutil.NoSuchProcess):  # a worker of autovacuum ends when it is done
+                times = process.cpu_times()
+                spent[_part(process)] += times.user + times.system
         return spent
 
     def cpu_ms_since(self, before: dict[str, float], count: int) -> float:

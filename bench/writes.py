@@ -1,0 +1,104 @@
+"""What a write costs beside its resource: rows that searches read, and bytes of the write-ahead log.
+
+Enters: a running server without consumers, which would write too. Leaves: the cost of a create, and of updates that
+change one field each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+
+from bench.client import Call, drive
+from bench.report import Figure
+from bench.requests import observation
+from bench.server import Server
+from fhir_server.store.search_rows import TABLES
+
+COUNT = 400
+FEW = 100
+CONCURRENCY = 4
+MOST_ROWS = 8
+PATIENT = "bench-writes"
+CHANGES: dict[str, Any] = {
+    "status": "amended",
+    "effectiveDateTime": "2026-06-04T11:30:00+02:00",
+    "valueQuantity": {"value": 61.5, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min"},
+    "note": [{"text": "another remark"}],
+}
+"""Fields of an Observation, with other values than a created one has."""
+TOUCHED = """
+    SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FILTER (WHERE relname = ANY($1))::bigint AS rows,
+        sum(n_tup_ins) FILTER (WHERE relname = 'version')::bigint AS versions
+    FROM pg_stat_user_tables WHERE schemaname = 'fhir'"""
+WRITTEN = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+
+
+async def figures(server: Server) -> list[Figure]:
+    """Of creates, then of updates by field."""
+    conn = await asyncpg.connect(server.ecluse("dsn"))
+    patient = json.dumps({"resourceType": "Patient", "id": PATIENT}).encode()
+    await _send(server, [Call("PUT", f"/fhir/Patient/{PATIENT}", patient)])
+    bodies = {field: _bodies(field) for field in CHANGES}
+    await _send(server, [_put(name, body) for some in bodies.values() for name, body in some.items()])
+    versions = 1 + COUNT * len(CHANGES)
+    before = await _rows(conn, versions)
+    created = [Call("POST", "/fhir/Observation", observation(PATIENT, number)) for number in range(COUNT)]
+    loads = {"create": created} | {f"update of {field}": _changed(field, bodies[field]) for field in CHANGES}
+    found: list[Figure] = []
+    for name, calls in loads.items():
+        size = await _log_bytes(server, conn, calls)
+        versions += COUNT
+        after = await _rows(conn, versions)
+        most = None if name == "create" else MOST_ROWS
+        found.append(Figure(f"{name}: search rows", (after - before) / COUNT, "rows", most, note="added and dropped"))
+        found.append(Figure(f"{name}: write-ahead log", size, "bytes", note="of an Observation of 500 bytes"))
+        before = after
+    await conn.close()
+    return found
+
+
+def _bodies(field: str) -> dict[str, bytes]:
+    names = [f"bench-{field.lower()}-{number}" for number in range(COUNT)]
+    return {name: observation(PATIENT, number, name) for number, name in enumerate(names)}
+
+
+def _changed(field: str, bodies: dict[str, bytes]) -> list[Call]:
+    """The same resources with one field changed."""
+    change = {field: CHANGES[field]}
+    return [_put(name, json.dumps(json.loads(body) | change).encode()) for name, body in bodies.items()]
+
+
+def _put(name: str, body: bytes) -> Call:
+    return Call("PUT", f"/fhir/Observation/{name}", body)
+
+
+async def _send(server: Server, calls: list[Call]) -> None:
+    run = await drive(server.port, calls, CONCURRENCY)
+    if run.errors:
+        raise RuntimeError(f"{run.errors} of {len(calls)} writes were refused")
+
+
+async def _log_bytes(server: Server, conn: asyncpg.Connection, calls: list[Call]) -> int:
+    """Bytes of log, a call. The first change of a page after a checkpoint logs the whole page: one runs before, and the
+    first few calls pay for most of the pages."""
+    await conn.execute("CHECKPOINT")
+    await _send(server, calls[:FEW])
+    before = await conn.fetchval(WRITTEN)
+    await _send(server, calls[FEW:])
+    return round(float(await conn.fetchval(WRITTEN) - before) / (COUNT - FEW))
+
+
+async def _rows(conn: asyncpg.Connection, versions: int) -> int:
+    """Search rows that were added or dropped so far, once all sessions have told of so many versions: they do when they
+    have been idle for ten seconds."""
+    names = [table.name for table in TABLES.values()]
+    while True:
+        await conn.execute("SELECT pg_stat_clear_snapshot()")
+        counted = await conn.fetchrow(TOUCHED, names)
+        if counted["versions"] >= versions:
+            return int(counted["rows"])
+        await asyncio.sleep(0.5)
