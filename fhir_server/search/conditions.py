@@ -16,14 +16,17 @@ from mappers.search.question import (
     Beginning,
     Branch,
     Containing,
+    Ending,
     Exact,
     Id,
     Listed,
     Moment,
+    Other,
     Target,
     Token,
     Under,
     Value,
+    Whole,
 )
 from mappers.search.reference import part_of
 
@@ -153,6 +156,13 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
             return _begins(f"{alias}.folded", folded, arguments)
         case Exact(folded, exact):
             return f"{alias}.folded = {arguments.add(folded)} AND {alias}.exact = {arguments.add(exact)}"
+        case Whole(folded):
+            return f"{alias}.folded = {arguments.add(folded)}"
+        case Ending(folded):
+            return f"right({alias}.folded, {len(folded)}) = {arguments.add(folded)}"
+        case Other(values):
+            inner = [_condition((value,), alias, arguments, site) for value in values]
+            return f"NOT ({any_of(inner)})"
         case Containing(folded):
             return f"position({arguments.add(folded)} IN {alias}.folded) > 0"
         case Moment() as moment:

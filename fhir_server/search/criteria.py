@@ -18,7 +18,7 @@ from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.control import CONTROLS
-from fhir_server.search.modifiers import MODIFIED, PLAIN, Reading
+from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
 from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, Missing, Not
 from fhir_server.search.values import is_one_row, kinds_of
 from mappers.search.question import Question, Token, Value, parts
@@ -36,7 +36,8 @@ class NotServed(Exception):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One parameter on its way through a chain. type: where it is looked for; name: what is left of its name; written:
-    the whole name; text: its values; base, now: as in a Question; registry: of the site; links: how many led here"""
+    the whole name; text: its values; base, now: as in a Question; registry: of the site; links: how many led here;
+    operation: of `_filter`"""
 
     type: str
     name: str
@@ -46,6 +47,7 @@ class Asked:
     now: datetime
     registry: Registry = BUILT_IN
     links: int = 0
+    operation: str = ""
 
     def wrong(self, text: str) -> BadRequest:
         """The error for it, with what was written."""
@@ -76,10 +78,25 @@ def condition(asked: Asked) -> Condition:
 
 def _plain(asked: Asked, parameter: Parameter, modifier: str | None) -> Condition:
     """A parameter of the resource itself."""
+    if asked.operation:
+        return _compared(asked, parameter, modifier)
     if modifier == "missing":
         return _missing(asked, parameter)
     reading, targets = _reading(asked, parameter, modifier)
     return _clause(asked, structs.replace(parameter, targets=targets) if targets else parameter, reading)
+
+
+def _compared(asked: Asked, parameter: Parameter, modifier: str | None) -> Condition:
+    """A comparison of `_filter`."""
+    if modifier is not None:
+        raise asked.wrong(f"_filter: {parameter.code} takes an operation, and no modifier.")
+    if asked.operation == "pr":
+        return _missing(replace(asked, text={"true": "false", "false": "true"}.get(asked.text, asked.text)), parameter)
+    compared = COMPARED.get(kind_of(parameter), {})
+    if asked.operation not in compared:
+        valid = ", ".join([*compared, "pr"])
+        raise asked.wrong(f"_filter: {parameter.code} is a {parameter.type} parameter; it takes {valid}.")
+    return _clause(asked, parameter, compared[asked.operation])
 
 
 def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[Reading, tuple[str, ...]]:
@@ -104,7 +121,7 @@ def kind_of(parameter: Parameter) -> str:
 def _clause(asked: Asked, parameter: Parameter, reading: Reading) -> Condition:
     read = tuple(map(asked.registry.path, parameter.paths))
     question = Question(parameter, read, asked.base, asked.now)
-    listed = parts(asked.text, ",")
+    listed = [asked.text] if asked.operation else parts(asked.text, ",")
     if len(listed) > LONGEST_LIST:
         raise BadRequest(f"{parameter.code}: at most {LONGEST_LIST} values in one list.")
     values = tuple(dict.fromkeys(value for part in listed for value in reading.read(part, question)))
@@ -117,7 +134,7 @@ def _clause(asked: Asked, parameter: Parameter, reading: Reading) -> Condition:
 
 def _missing(asked: Asked, parameter: Parameter) -> Condition:
     if asked.text not in ("true", "false"):
-        raise asked.wrong(f"{parameter.code}:missing is true or false.")
+        raise asked.wrong(f"{parameter.code}:missing is true or false, and so is pr.")
     code, kind = parameter.code, kind_of(parameter)
     if not parameter.paths:  # _id and _lastUpdated, which every resource has
         always = AnyOf(code, ())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fhir_server.search.query import Kind
 from mappers.search import date, identity, reference, string, token, uri
-from mappers.search.question import Question, Value
+from mappers.search.question import Other, Question, Value
 
 Read = Callable[[str, Question], list[Value]]
 
@@ -63,3 +63,58 @@ MODIFIED: dict[str, dict[str, Reading]] = {
     "_id": {"not": Reading("_id", identity.asked, negated=True)},
 }
 """With one, by search type. `:missing` is every type's; `:[type]` and chains are references'."""
+
+
+OPERATIONS = "eq ne co sw ew gt lt ge le ap sa eb pr po ss sb in ni re identifier".split()
+"""What `_filter` compares with. Spec: http://hl7.org/fhir/R4/search_filter.html#ops"""
+
+
+def _prefixed(read: Read, prefix: str) -> Read:
+    return lambda text, question: read(prefix + text, question)
+
+
+def _other(read: Read) -> Read:
+    return lambda text, question: [Other(tuple(read(text, question)))]
+
+
+_STRING = {
+    "eq": Reading("string", string.asked_whole),
+    "ne": Reading("string", _other(string.asked_whole)),
+    "co": Reading("string", string.asked_within),
+    "sw": Reading("string", string.asked),
+    "ew": Reading("string", string.asked_ending),
+}
+_TOKEN = {
+    "eq": Reading("token", token.asked),
+    "ne": Reading("token", _other(token.asked)),
+    "ss": Reading("token", token.asked_above),
+    "sb": Reading("token", token.asked_below),
+    "in": Reading("token", token.asked_in),
+    "ni": Reading("token", token.asked_in, negated=True),
+}
+_REFERENCE = {
+    "eq": Reading("reference", reference.asked),
+    "re": Reading("reference", reference.asked),
+    "ne": Reading("reference", _other(reference.asked)),
+    "identifier": Reading("token", token.asked),
+    "ss": Reading("reference", reference.asked_above),
+    "sb": Reading("reference", reference.asked_below),
+}
+_URI = {
+    "eq": Reading("token", uri.asked),
+    "ne": Reading("token", _other(uri.asked)),
+    "sb": Reading("token", uri.asked_below),
+    "ss": Reading("token", uri.asked_above),
+}
+_DATE = {prefix: _prefixed(date.asked, prefix) for prefix in date.PREFIXES} | {"po": date.asked_overlapping}
+
+COMPARED: dict[str, dict[str, Reading]] = {
+    "string": _STRING,
+    "token": _TOKEN,
+    "reference": _REFERENCE,
+    "uri": _URI,
+    "date": {operation: Reading("date", read) for operation, read in _DATE.items()},
+    "_lastUpdated": {operation: Reading("_lastUpdated", read) for operation, read in _DATE.items()},
+    "_id": {"eq": Reading("_id", identity.asked), "ne": Reading("_id", identity.asked, negated=True)},
+}
+"""What each operation of `_filter` means, by search type; `pr` is every type's."""

@@ -16,6 +16,7 @@ from ecluse.core.errors import BadRequest, Issue
 from fhir_server.search.control import CONTROLS, Control
 from fhir_server.search.criteria import Asked, NotServed, condition
 from fhir_server.search.cursor import cursor
+from fhir_server.search.filter import filtered
 from fhir_server.search.query import Condition, SearchQuery
 from mappers.search.registry import BUILT_IN, Registry
 
@@ -43,7 +44,8 @@ def parse(
                 _check_once(name, understood)
                 control = CONTROLS[name](control, value)
             else:
-                conditions.append(condition(Asked(resource_type, name, name, value, base, now, registry)))
+                asked = Asked(resource_type, name, name, value, base, now, registry)
+                conditions.append(filtered(asked) if name == "_filter" else condition(asked))
             understood.append((name, value))
         except NotServed as error:
             ignored.append(str(error))

@@ -75,6 +75,15 @@ def asked(text: str, question: Question) -> list[Value]:
     return [Moment(prefix or "eq", low, high)]
 
 
+def asked_overlapping(text: str, question: Question) -> list[Value]:
+    """The interval that values are looked for that have an instant in common with it.
+
+    Raises: BadRequest (400) when it is no date"""
+    (moment,) = asked(text, question)
+    assert isinstance(moment, Moment)
+    return [moment._replace(prefix="ap")]
+
+
 def _widened(low: datetime, high: datetime, now: datetime) -> tuple[datetime, datetime]:
     margin = max(low - now, now - high, timedelta(0)) / 10
     return low - min(margin, low - EARLIEST), high + min(margin, LATEST - high)

@@ -24,7 +24,6 @@ PARAMETERS: dict[str, str] = {
 
 GENERAL: dict[str, str] = {
     "_content": "the full text of resources is not indexed here",
-    "_filter": "filter expressions are not served yet",
     "_include": "including other resources is not served yet",
     "_in": "R4 has no such parameter; ask _list, or _has:Group:member:_id",
     "_query": "this server has no named queries",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
@@ -49,6 +49,18 @@ class Exact(NamedTuple):
 
     folded: str
     exact: str
+
+
+class Whole(NamedTuple):
+    """The folded text that a string is."""
+
+    folded: str
+
+
+class Ending(NamedTuple):
+    """The folded text that a string ends with."""
+
+    folded: str
 
 
 class Containing(NamedTuple):
@@ -110,6 +122,12 @@ class Moment(NamedTuple):
     high: datetime
 
 
+class Other(NamedTuple):
+    """Any value but these."""
+
+    values: tuple[Any, ...]
+
+
 class Id(NamedTuple):
     """The logical id of a resource."""
 
@@ -117,7 +135,11 @@ class Id(NamedTuple):
 
 
 Value = (
-    Token | Listed | InSet | Subsumed | Target | Branch | Beginning | Exact | Containing | Address | Under | Moment | Id
+    (Token | Listed | InSet | Subsumed)
+    | (Target | Branch)
+    | (Beginning | Exact | Whole | Ending | Containing)
+    | (Address | Under)
+    | (Moment | Id | Other)
 )
 
 _ESCAPED = re.compile(r"\\([,|$\\])")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from mappers.search.question import Beginning, Containing, Exact, Question, Value, plain, refused
+from mappers.search.question import Beginning, Containing, Ending, Exact, Question, Value, Whole, plain, refused
 from mappers.search.rows import IndexRows, Reader, Visit
 
 LONGEST = 250
@@ -96,6 +96,16 @@ def asked_exactly(text: str, question: Question) -> list[Value]:
     if not whole:
         raise refused(question, text, "write a whole text.")
     return [Exact(normalise(whole), whole)]
+
+
+def asked_whole(text: str, question: Question) -> list[Value]:
+    """The text as a whole, folded."""
+    return [Whole(_read(text, question, "a text"))]
+
+
+def asked_ending(text: str, question: Question) -> list[Value]:
+    """The end of a text."""
+    return [Ending(_read(text, question, "the end of a text"))]
 
 
 def asked_within(text: str, question: Question) -> list[Value]:
