@@ -186,7 +186,7 @@ class _Statement:
     def by_value(self, limit: str) -> str:
         """A walk through the index of what is sorted by."""
         (key,) = self.query.sort
-        where = [self.tree.at("d", key.paths), *first_of_its_resource(key, self.tree)]
+        where = [self.tree.at("d", key.paths, key.types), *first_of_its_resource(key, self.tree)]
         where += beyond(self.query, "d", self.arguments, self.keys.columns)
         where += self.tree.all_hold(self.query.conditions, Place(self.query.type, "d.pk"))
         columns = f"d.pk, d.{self.keys.columns[0]} AS k0"
@@ -196,7 +196,8 @@ class _Statement:
     def without_value(self, limit: str) -> str:
         """The resources that have no value of what is sorted by, in the order of their keys."""
         (key,) = self.query.sort
-        none = f"NOT EXISTS (SELECT FROM fhir.{key.by} d WHERE d.pk = s.pk AND {self.tree.at('d', key.paths)})"
+        own = f"d.pk = s.pk AND {self.tree.at('d', key.paths, key.types)}"
+        none = f"NOT EXISTS (SELECT FROM fhir.{key.by} d WHERE {own})"
         where = _all([none, *beyond(self.query, "s", self.arguments, ())])
         direction = " DESC" if self.query.descending else ""
         found = f"SELECT {self.key}\n{self.all()}"

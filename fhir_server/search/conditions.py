@@ -150,8 +150,9 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
         case Address():
             texts = [value.text for value in group if isinstance(value, Address)]
             return f"{_equal(f'{alias}.code', texts, arguments)} AND {alias}.system = 0"
-        case Under(text):
-            return f"({alias}.code = {arguments.add(text)} OR {_begins(f'{alias}.code', text + '/', arguments)})"
+        case Under(text, column):
+            name = f"{alias}.{column}"
+            return f"({name} = {arguments.add(text)} OR {_begins(name, text + '/', arguments)})"
         case Beginning(folded):
             return _begins(f"{alias}.folded", folded, arguments)
         case Exact(folded, exact):

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from ecluse.core.errors import BadRequest
 from fhir_server.http.subset import SUMMARIES
 from fhir_server.search.query import Order, Sort, Total
-from fhir_server.search.values import is_one_row
+from fhir_server.search.values import is_one_row, types_of
 from mappers.search.registry import BUILT_IN, Registry
 
 LARGEST_PAGE = 1000
@@ -64,8 +64,9 @@ def _orders(control: Control) -> dict[str, Sort]:
     found = {"_id": Sort("_id"), "_lastUpdated": Sort("_lastUpdated")}
     for one in control.registry.served(control.type).values():
         if one.paths and one.type in _ORDERS:
-            many = not is_one_row(list(map(control.registry.path, one.paths)))
-            found[one.code] = Sort(_ORDERS[one.type], paths=one.paths, many=many)
+            read = list(map(control.registry.path, one.paths))
+            order = Sort(_ORDERS[one.type], paths=one.paths, many=not is_one_row(read), types=types_of(one, read))
+            found[one.code] = order
     return found
 
 

@@ -20,7 +20,7 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search.control import CONTROLS
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
 from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, Missing, Not
-from fhir_server.search.values import is_one_row, kinds_of
+from fhir_server.search.values import is_one_row, kinds_of, types_of
 from mappers.search.question import Question, Token, Value, parts
 from mappers.search.registry import BUILT_IN, Registry
 
@@ -139,7 +139,8 @@ def _missing(asked: Asked, parameter: Parameter) -> Condition:
     if not parameter.paths:  # _id and _lastUpdated, which every resource has
         always = AnyOf(code, ())
         return always if asked.text == "true" else Not(code, always)
-    found = Missing(code, PLAIN[kind].kind, parameter.paths)
+    types = types_of(parameter, tuple(map(asked.registry.path, parameter.paths)))
+    found = Missing(code, PLAIN[kind].kind, parameter.paths, types)
     return found if asked.text == "true" else Not(code, found)
 
 

@@ -49,7 +49,7 @@ class Keys:
     def _of(self, key: Sort, column: str, pk: str, row: str) -> str:
         if key.paths:
             first = "max" if key.descending else "min"
-            where = f"d.pk = {pk} AND {self.tree.at('d', key.paths)}"
+            where = f"d.pk = {pk} AND {self.tree.at('d', key.paths, key.types)}"
             return f"(SELECT {first}(d.{column}) FROM fhir.{key.by} d WHERE {where})"
         if row:
             return f"{row}.{column}"
@@ -99,6 +99,6 @@ def first_of_its_resource(key: Sort, tree: Tree) -> list[str]:
         return []
     column, sign = COLUMNS[key.by], ">" if key.descending else "<"
     return [
-        f"NOT EXISTS (SELECT FROM fhir.{key.by} e WHERE e.pk = d.pk AND {tree.at('e', key.paths)}"
+        f"NOT EXISTS (SELECT FROM fhir.{key.by} e WHERE e.pk = d.pk AND {tree.at('e', key.paths, key.types)}"
         f" AND (e.{column}, e.ctid) {sign} (d.{column}, d.ctid))"
     ]

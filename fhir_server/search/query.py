@@ -40,11 +40,12 @@ class Joined(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """Whether a resource has no row at all under these paths."""
+    """Whether a resource has no row at all under these paths. types: of targets that alone count, empty for all"""
 
     code: str
     kind: Kind
     paths: tuple[int, ...]
+    types: tuple[int, ...] = ()
 
 
 class Linked(NamedTuple):
@@ -91,12 +92,13 @@ Condition = Clause | Joined | Missing | Linked | Linking | AllOf | AnyOf | Not
 
 class Sort(NamedTuple):
     """One key of the order. Of several values of a resource the one counts that comes first in this order; a resource
-    without any comes last, in either direction."""
+    without any comes last, in either direction. types: of targets that alone count, empty for all"""
 
     by: Order
     descending: bool = False
     paths: tuple[int, ...] = ()
     many: bool = False
+    types: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Tree:
 
     def _has_rows(self, missing: Missing, at: Place) -> str:
         alias = next(self._aliases)
-        where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths)}"
+        where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths, missing.types)}"
         return f"EXISTS (SELECT FROM fhir.{missing.kind} {alias} WHERE {where})"
 
     def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
@@ -231,10 +231,11 @@ class Tree:
 
     # Conditions on one row
 
-    def at(self, alias: str, paths: Sequence[int]) -> str:
-        """Whether a row was taken from one of these paths."""
+    def at(self, alias: str, paths: Sequence[int], types: Sequence[int] = ()) -> str:
+        """Whether a row was taken from one of these paths. types: one of which a reference leads to, if any"""
         which = f"IN ({', '.join(map(str, paths))})" if len(paths) > 1 else f"= {paths[0]}"
-        return f"{alias}.site = {self.site} AND {alias}.path {which}"
+        leads = f" AND {alias}.target_type IN ({', '.join(map(str, types))})" if types else ""
+        return f"{alias}.site = {self.site} AND {alias}.path {which}{leads}"
 
     def of_rows(self, clauses: Iterable[Clause], alias: str) -> list[str]:
         """Whether one row matches each of these clauses."""

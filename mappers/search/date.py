@@ -2,7 +2,7 @@
 
 Enters: a value of a resource, or the text of a query. Leaves: rows, or the same half-open UTC interval to compare with.
 A period without start or end reaches to the first or last instant that there is; of a timing only its outer limits
-count.
+count. An instant has no width: it is as long as the shortest time that the database tells apart.
 Spec: http://hl7.org/fhir/R4/search.html#date
 """
 
@@ -19,6 +19,8 @@ from mappers.search.rows import IndexRows, Reader, Visit
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 _ADVICE = f"write a date like 2018-05 or 2018-05-03T10:00Z, alone or after one of {', '.join(PREFIXES)}."
 
+SHORTEST = timedelta(microseconds=1)
+
 normalise = bounds
 """The interval that a date covers."""
 
@@ -26,6 +28,14 @@ normalise = bounds
 def _date(path: int) -> Visit:
     def visit(value: str, rows: IndexRows) -> None:
         rows[3].append((path, 0, *normalise(value)))
+
+    return visit
+
+
+def _instant(path: int) -> Visit:
+    def visit(value: str, rows: IndexRows) -> None:
+        low = normalise(value)[0]
+        rows[3].append((path, 0, low, min(low, LATEST - SHORTEST) + SHORTEST))
 
     return visit
 
@@ -56,7 +66,13 @@ def _timing(path: int) -> Visit:
     return visit
 
 
-READERS: dict[str, Reader] = {"date": _date, "dateTime": _date, "instant": _date, "Period": _period, "Timing": _timing}
+READERS: dict[str, Reader] = {
+    "date": _date,
+    "dateTime": _date,
+    "instant": _instant,
+    "Period": _period,
+    "Timing": _timing,
+}
 
 
 def asked(text: str, question: Question) -> list[Value]:

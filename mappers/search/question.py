@@ -109,9 +109,10 @@ class Address(NamedTuple):
 
 
 class Under(NamedTuple):
-    """A uri, and all that are below it: those that go on after a `/`."""
+    """A uri, and all that are below it: those that go on after a `/`. column: where the rows have it"""
 
     text: str
+    column: str = "code"
 
 
 class Moment(NamedTuple):

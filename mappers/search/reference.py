@@ -16,7 +16,7 @@ from ecluse.core.fhir.definitions.indexed import ends_of
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, paths_of
 from ecluse.core.fhir.types import name_of, number_of
 from mappers.search import uri
-from mappers.search.question import Branch, Question, Target, Value, plain, refused
+from mappers.search.question import Address, Branch, Question, Target, Under, Value, plain, refused
 from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
 ELSEWHERE = 0
@@ -102,7 +102,7 @@ def asked_below(text: str, question: Question) -> list[Value]:
 def _branch(text: str, question: Question, *, above: bool) -> list[Value]:
     """Raises: BadRequest (400) when the text names no resource of a type that has parts"""
     if _whole_addresses(question.paths):
-        return uri.asked_above(text, question) if above else uri.asked_below(text, question)
+        return _addresses(text, question, above=above)
     local = plain(text).removeprefix(f"{question.base}/") if question.base else plain(text)
     allowed = [name for name in question.parameter.targets or number_of if part_of(name)]
     name, slash, target = local.partition("/")
@@ -111,6 +111,16 @@ def _branch(text: str, question: Question, *, above: bool) -> list[Value]:
     if len(named) != 1 or named[0] not in allowed or not _ID.fullmatch(own):
         raise refused(question, text, f"write Type/id; types with parts: {', '.join(allowed) or 'none'}.")
     return [Branch(above, number_of[named[0]], own)]
+
+
+def _addresses(text: str, question: Question, *, above: bool) -> list[Value]:
+    """The same as of a uri, among the rows of references."""
+    found = uri.asked_above(text, question) if above else uri.asked_below(text, question)
+    return [
+        Target((ELSEWHERE,), value.text) if isinstance(value, Address) else value._replace(column="target_id")
+        for value in found
+        if isinstance(value, Address | Under)
+    ]
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -36,8 +37,10 @@ def rows(url: str, kind: str, resource: dict[str, Any]) -> set[tuple[Any, ...]]:
     """The rows, without path number, that a parameter takes from a resource."""
     found: set[tuple[Any, ...]] = set()
     for branch in _branches(expressions()[url], resource["resourceType"]):
+        instants = _compiled(f"({branch}).ofType(instant)")(resource) if kind == "date" else []
         for value in _compiled(f"({branch}).where(($this is string).not())" if kind == "date" else branch)(resource):
-            found.update(READERS[kind](_without_extension(value)))
+            read = _instants if value in instants else READERS[kind]
+            found.update(read(_without_extension(value)))
     return found
 
 
@@ -107,6 +110,12 @@ def _dates(value: Any) -> Iterator[tuple[Any, ...]]:
             bounds(value["start"])[0] if "start" in value else EARLIEST,
             bounds(value["end"])[1] if "end" in value else LATEST,
         )
+
+
+def _instants(value: str) -> Iterator[tuple[Any, ...]]:
+    """A point in time, with no width but that of a microsecond."""
+    low, _ = bounds(value)
+    yield low, low + timedelta(microseconds=1)
 
 
 def _uris(value: Any) -> Iterator[tuple[Any, ...]]:

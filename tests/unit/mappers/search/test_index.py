@@ -171,7 +171,7 @@ DATES: list[tuple[str, str, dict[str, Any], list[tuple[datetime, datetime]]]] = 
         "Observation",
         "date",
         {"effectiveInstant": "2018-05-03T10:00:00+02:00"},
-        [(at(2018, 5, 3, 8), at(2018, 5, 3, 8, 0, 1))],
+        [(at(2018, 5, 3, 8), at(2018, 5, 3, 8, 0, 0, 1))],
     ),
     ("Encounter", "date", {"period": {"start": "2018-05-03"}}, [(at(2018, 5, 3), LATEST)]),
     ("Encounter", "date", {"period": {"end": "2018-05-03"}}, [(EARLIEST, at(2018, 5, 4))]),
