@@ -1,19 +1,15 @@
-"""search of one type: parsed, compiled, run, and paged.
+"""search of one type: what its parameters ask for, as a search of one leg.
 
 Spec: http://hl7.org/fhir/R4/http.html#search
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
-from fhir_server.search import fetch
-from fhir_server.search.deadline import bounded
-from fhir_server.search.page import bundle
+from fhir_server.search.answer import answer
 from fhir_server.search.parse import parse
-from fhir_server.search.terms import resolved
+from fhir_server.search.search import Leg, Search
 from fhir_server.server import Server
 
 
@@ -25,15 +21,8 @@ async def search(server: Server, request: Request) -> Answer:
     """
     (resource_type, *_) = request.segments
     query = parse(resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers))
-    rows: list[Any] = []
-    total = None
-    async with server.connection() as conn, bounded(server.settings.search_timeout_ms):
-        query = await resolved(conn, request.site.number, query)
-        if not query.count_only and query.count:
-            rows = await fetch.page(conn, request.site.number, query)
-        if query.wants_total:
-            total = await fetch.total(conn, request.site.number, query)
-    return Answer(200, bundle(request, query, rows, total))
+    leg = Leg(request.site, request.base, query)
+    return await answer(server, Search(f"{request.base}/{resource_type}", query, (leg,)))
 
 
 async def search_by_form(server: Server, request: Request) -> Answer:

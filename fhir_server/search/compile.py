@@ -29,23 +29,37 @@ sorted."""
 def legs(site: int, query: SearchQuery, plan: Plan) -> list[Compiled]:
     """A page: rows of (pk, id, version, updated, body, k0, k1 …), one more than asked for when there is a next page.
     What the first statement leaves of the page is the second's."""
+    return [_page(_Statement(site, part, plan), leg) for part, leg in _parts(query, plan)]
+
+
+def bodiless(site: int, query: SearchQuery, plan: Plan, arguments: Arguments) -> list[str]:
+    """The same without bodies and in no order, for a larger statement, whose arguments it adds to: rows of
+    (pk, id, version, k0, k1 …)."""
+    statements = [(_Statement(site, part, plan, arguments), leg) for part, leg in _parts(query, plan)]
+    return [f"SELECT r.pk, r.id, r.version{_rows(*each)}" for each in statements]
+
+
+def _parts(query: SearchQuery, plan: Plan) -> list[tuple[SearchQuery, str]]:
     if plan.way != "walk" or not query.sort or not query.sort[0].paths:
-        return [_page(_Statement(site, query, plan), "")]
+        return [(query, "")]
     begun = query.cursor is not None and query.cursor.keys[0] is None
     rest = replace(query, cursor=query.cursor if begun else None)
-    found = [] if begun else [_page(_Statement(site, query, plan), "valued")]
-    return [*found, _page(_Statement(site, rest, plan), "missing")]
+    return [(rest, "missing")] if begun else [(query, "valued"), (rest, "missing")]
 
 
 def _page(statement: _Statement, leg: str) -> Compiled:
+    return (
+        f"SELECT r.pk, r.id, r.version, r.updated, v.body{_rows(statement, leg)}\n"
+        f"JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\nORDER BY {statement.keys.order('m')}"
+    ), statement.arguments.values
+
+
+def _rows(statement: _Statement, leg: str) -> str:
+    """The keys of a page's order, and FROM its resources."""
     limit = f"LIMIT {statement.arguments.add(statement.query.count + 1)}"
     found = statement.found(limit, leg)
     shown = "".join(f", m.{name}" for name in statement.keys.names)
-    return (
-        f"SELECT r.pk, r.id, r.version, r.updated, v.body{shown}\nFROM (\n{found}\n) m\n"
-        f"JOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk\n"
-        f"JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\nORDER BY {statement.keys.order('m')}"
-    ), statement.arguments.values
+    return f"{shown}\nFROM (\n{found}\n) m\nJOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk"
 
 
 def count(site: int, query: SearchQuery) -> Compiled:

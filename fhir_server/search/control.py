@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from ecluse.core.errors import BadRequest
 from fhir_server.http.subset import SUMMARIES
 from fhir_server.search.query import Order, Sort, Total
+from fhir_server.search.rest import Rest, rest
 from fhir_server.search.values import is_one_row, types_of
 from mappers.search.registry import BUILT_IN, Registry
 
@@ -25,15 +26,17 @@ _TOTALS: dict[str, Total] = {"none": "none", "estimate": "estimate", "accurate":
 @dataclass(frozen=True, slots=True)
 class Control:
     """type: of the resources; registry: of their site; count: resources on a page; cursor: text of the place to go on
-    from; count_only: no resources at all."""
+    from; rest: the place among what was included; count_only: no resources at all; text_only: only narratives."""
 
     type: str
     registry: Registry = BUILT_IN
     count: int = DEFAULT_PAGE
     sort: tuple[Sort, ...] = ()
     cursor: str = ""
+    rest: Rest | None = None
     total: Total = "none"
     count_only: bool = False
+    text_only: bool = False
 
 
 def _count(control: Control, text: str) -> Control:
@@ -91,11 +94,15 @@ def _total(control: Control, text: str) -> Control:
 def _summary(control: Control, text: str) -> Control:
     if text not in SUMMARIES:
         raise _refused("_summary", text, f"write one of {', '.join(SUMMARIES)}")
-    return replace(control, count_only=text == "count")
+    return replace(control, count_only=text == "count", text_only=text == "text")
 
 
 def _cursor(control: Control, text: str) -> Control:
     return replace(control, cursor=text)
+
+
+def _included(control: Control, text: str) -> Control:
+    return replace(control, rest=rest(text))
 
 
 def _unchanged(control: Control, text: str) -> Control:
@@ -111,6 +118,7 @@ CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_cursor": _cursor,
     "_elements": _unchanged,
     "_format": _unchanged,
+    "_included": _included,
     "_pretty": _unchanged,
     "_sort": _sort,
     "_summary": _summary,

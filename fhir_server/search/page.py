@@ -1,49 +1,72 @@
-"""A page of search results as a bundle.
+"""A page of search results, and as a bundle.
 
-Enters: the query as understood and its rows. Leaves: the bytes of a searchset; stored bodies are copied into it, never
-decoded.
+Enters: a search and what was found. Leaves: the bytes of a searchset: matches, then what was included, then what is to
+be said of them. Stored bodies are copied into it, never decoded.
 Spec: http://hl7.org/fhir/R4/search.html#Paging, http://hl7.org/fhir/R4/bundle.html#searchset
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
-from fhir_server.http.request import Request
 from fhir_server.http.searchset import entry, searchset
-from fhir_server.search.cursor import after
-from fhir_server.search.query import SearchQuery
+from fhir_server.search.cursor import Cursor
+from fhir_server.search.rest import Rest
+from fhir_server.search.search import Search
 
 
-def bundle(request: Request, query: SearchQuery, rows: Sequence[Any], total: int | None) -> bytes:
-    """A searchset; one row more than the page holds means that there is a next page."""
-    shown = rows[: query.count]
-    head: dict[str, Any] = {}
-    if total is not None:
-        head["total"] = total
-    head["link"] = _links(request, query, shown, more=len(rows) > len(shown) > 0)
-    matches = (entry(request.base, query.type, row["id"], row["body"]) for row in shown)
-    return searchset(head, (*matches, *_remarks(query)))
+class Shown(NamedTuple):
+    """A resource on a page. base: address of its site"""
+
+    base: str
+    type: str
+    id: str
+    body: bytes
 
 
-def _links(request: Request, query: SearchQuery, shown: Sequence[Any], *, more: bool) -> list[dict[str, str]]:
-    """`self`, the query as it was understood, and `next`, the query after the last row of this page."""
-    address = f"{request.base}/{query.type}"
-    asked = list(query.understood)
-    links = [{"relation": "self", "url": f"{address}?{urlencode(asked)}" if asked else address}]
-    if more:
-        place = after(query.sort, shown[-1]).text
-        links.append({"relation": "next", "url": f"{address}?{urlencode([*asked, ('_cursor', place)])}"})
+@dataclass(slots=True)
+class Page:
+    """cursor, rest: where the next page begins, None for both when there is none; remarks: what a client has to know of
+    the page."""
+
+    matches: Sequence[Shown] = ()
+    included: Sequence[Shown] = ()
+    cursor: Cursor | None = None
+    rest: Rest | None = None
+    total: int | None = None
+    remarks: list[Issue] = field(default_factory=list)
+
+
+def bundle(search: Search, page: Page) -> bytes:
+    """The searchset of a page."""
+    head = {} if page.total is None else {"total": page.total}
+    matches = (entry(*one) for one in page.matches)
+    included = (entry(*one, b"include") for one in page.included)
+    return searchset({**head, "link": _links(search, page)}, (*matches, *included, *_remarks(search, page)))
+
+
+def _links(search: Search, page: Page) -> list[dict[str, str]]:
+    """`self`, the search as it was understood, and `next`, the same from the end of this page on."""
+    asked = list(search.asked.understood)
+    links = [{"relation": "self", "url": _url(search, asked)}]
+    places = [("_cursor", page.cursor), ("_included", page.rest)]
+    if following := [(name, place.text) for name, place in places if place is not None]:
+        links.append({"relation": "next", "url": _url(search, [*asked, *following])})
     return links
 
 
-def _remarks(query: SearchQuery) -> Iterator[bytes]:
-    """What was ignored, for a client that prefers lenient handling."""
-    if query.ignored:
-        issues = [Issue(text, code="not-supported", severity="warning") for text in query.ignored]
+def _url(search: Search, asked: Sequence[tuple[str, str]]) -> str:
+    return f"{search.address}?{urlencode(asked)}" if asked else search.address
+
+
+def _remarks(search: Search, page: Page) -> Iterator[bytes]:
+    """What was ignored, for a client that prefers lenient handling, and what the page lacks."""
+    ignored = [Issue(text, code="not-supported", severity="warning") for text in search.asked.ignored]
+    if issues := [*ignored, *page.remarks]:
         yield json.encode({"resource": operation_outcome(issues), "search": {"mode": "outcome"}})

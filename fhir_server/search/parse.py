@@ -9,6 +9,7 @@ Spec: http://hl7.org/fhir/R4/search.html, http://hl7.org/fhir/R4/http.html#searc
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from ecluse.core import clock
@@ -17,30 +18,42 @@ from fhir_server.search.control import CONTROLS, Control
 from fhir_server.search.criteria import Asked, NotServed, condition
 from fhir_server.search.cursor import cursor
 from fhir_server.search.filter import filtered
-from fhir_server.search.query import Condition, SearchQuery
+from fhir_server.search.include import INCLUDES, include
+from fhir_server.search.query import Condition, Include, SearchQuery
 from mappers.search.registry import BUILT_IN, Registry
 
 MOST_PARAMETERS = 100
+PLACES = ("_cursor", "_included")
+"""In links only: where a page begins."""
 CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 def parse(
-    resource_type: str, text: str, *, base: str = "", lenient: bool = False, registry: Registry = BUILT_IN
+    resource_type: str,
+    text: str,
+    *,
+    base: str = "",
+    lenient: bool = False,
+    registry: Registry = BUILT_IN,
+    types: Sequence[str] = (),
 ) -> SearchQuery:
     """The search that a query string asks for.
 
     text: percent-encoded, without "?"; base: address of this server, under which its own resources may be named;
-    registry: the parameters of the site
+    registry: the parameters of the site; types: all that are searched, when they are several
     Raises: BadRequest (400) with an issue for each parameter that cannot be obeyed"""
     conditions: list[Condition] = []
     now = clock.now()
     control = Control(resource_type, registry)
+    includes: list[Include] = []
     understood: list[tuple[str, str]] = []
     ignored: list[str] = []
     issues: list[Issue] = []
     for name, value in _pairs(text):
         try:
-            if name in CONTROLS:
+            if name.partition(":")[0] in INCLUDES:
+                includes.append(include(types or (resource_type,), name, value, registry))
+            elif name in CONTROLS:
                 _check_once(name, understood)
                 control = CONTROLS[name](control, value)
             else:
@@ -53,6 +66,8 @@ def parse(
             issues += error.issues
     if ignored and not lenient:
         issues += [Issue(reason, code="not-supported") for reason in ignored]
+    if includes and control.text_only:
+        issues.append(Issue("_summary=text takes neither _include nor _revinclude; leave them out.", code="invalid"))
     if issues:
         raise BadRequest(issues=issues)
     return SearchQuery(
@@ -63,7 +78,9 @@ def parse(
         cursor=cursor(control.cursor, control.sort) if control.cursor else None,
         total=control.total,
         count_only=control.count_only,
-        understood=tuple(pair for pair in understood if pair[0] != "_cursor"),
+        includes=tuple(dict.fromkeys(includes)),
+        rest=control.rest,
+        understood=tuple(pair for pair in understood if pair[0] not in PLACES),
         ignored=tuple(ignored),
     )
 

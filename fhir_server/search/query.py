@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from fhir_server.search.cursor import Cursor
+from fhir_server.search.rest import Rest
 from mappers.search.question import Value
 
 Kind = Literal["token", "reference", "string", "date", "quantity", "_id", "_lastUpdated"]
@@ -101,11 +102,23 @@ class Sort(NamedTuple):
     types: tuple[int, ...] = ()
 
 
+class Include(NamedTuple):
+    """References that are followed. reverse: from their targets; iterate: also those of what was included; type: whose
+    references, code: of which parameter, target: to what; `*` for every one."""
+
+    reverse: bool
+    iterate: bool
+    type: str
+    code: str
+    target: str
+
+
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """One search of one type. sort: empty for the order of creation; count: resources on a page; total: `none`,
-    `estimate` or `accurate`; understood: name and text of each parameter that was obeyed, for the self link; ignored:
-    of those that were not, with the reason."""
+    `estimate` or `accurate`; includes: what comes with the matches; rest: the place among that to go on from;
+    understood: name and text of each parameter that was obeyed, for the self link; ignored: of those that were not,
+    with the reason."""
 
     type: str
     conditions: tuple[Condition, ...] = ()
@@ -114,6 +127,8 @@ class SearchQuery:
     cursor: Cursor | None = None
     total: Total = "none"
     count_only: bool = False
+    includes: tuple[Include, ...] = ()
+    rest: Rest | None = None
     understood: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
 

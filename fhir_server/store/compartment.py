@@ -9,7 +9,7 @@ Spec: http://hl7.org/fhir/R4/compartmentdefinition.html
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -147,7 +147,13 @@ async def referred(conn: Any, reach: Reach, after: Place, limit: int) -> list[Ro
     ]
     page = sorted(wanted, key=lambda one: (one.type, one.pk))[:limit]
     columns = [[one[part] for one in page] for part in range(4)]
-    return [Row(*row) for row in await conn.fetch(SQL["bodies"], *columns, PAGE_BYTES)] if page else []
+    return await bodies(conn, columns) if page else []
+
+
+async def bodies(conn: Any, columns: Sequence[Sequence[Any]]) -> list[Row]:
+    """Some resources with their bodies, in the order of type and key, until a page is full. columns: types, keys, ids,
+    versions"""
+    return [Row(*row) for row in await conn.fetch(SQL["bodies"], *columns, PAGE_BYTES)]
 
 
 async def _closure(conn: Any, reach: Reach) -> list[Referred]:

@@ -24,12 +24,10 @@ PARAMETERS: dict[str, str] = {
 
 GENERAL: dict[str, str] = {
     "_content": "the full text of resources is not indexed here",
-    "_include": "including other resources is not served yet",
     "_in": "R4 has no such parameter; ask _list, or _has:Group:member:_id",
     "_query": "this server has no named queries",
-    "_revinclude": "including other resources is not served yet",
     "_text": "the narrative of resources is not indexed here",
-    "_type": "searches go over one resource type; name it in the path",
+    "_type": "a search below a type is for that type; write it at the base, as in /?_type=Observation,Condition",
     "_contained": "contained resources are not searched",
     "_containedType": "contained resources are not searched",
 }

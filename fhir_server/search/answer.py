@@ -1,0 +1,121 @@
+"""The answer to a search of whatever extent.
+
+Enters: a search. Leaves: a page of it: matches, their total when it is asked for, and what comes with them.
+Spec: http://hl7.org/fhir/R4/http.html#search
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ecluse.core.errors import Issue
+from ecluse.core.fhir.types import name_of, number_of
+from fhir_server.http.request import Answer
+from fhir_server.search import fetch, fetch_several, related
+from fhir_server.search.cursor import after
+from fhir_server.search.deadline import bounded
+from fhir_server.search.page import Page, Shown, bundle
+from fhir_server.search.related import Follower, Resource
+from fhir_server.search.rest import rest_after
+from fhir_server.search.search import Leg, Search
+from fhir_server.search.terms import resolved
+from fhir_server.server import Server
+from fhir_server.store import compartment
+from fhir_server.store.compartment import Place
+
+ALONE = 1
+"""A search of this many legs is one statement of its own."""
+MORE_INCLUDED = "There is more to include than this page holds; its `next` link leads to the rest."
+TOO_MANY_INCLUDED = (
+    f":iterate was followed to {related.MOST_FOLLOWED} resources, and leads to more; name narrower includes, or ask for"
+    " fewer matches a page with _count."
+)
+
+Match = tuple[Leg, Resource]
+
+
+async def answer(server: Server, search: Search) -> Answer:
+    """200 with a searchset bundle; `next` leads to the rest.
+
+    Raises: BadRequest (400) when a value set that is named cannot be followed, TooSlow (503) when it takes longer than
+    it may
+    """
+    async with server.connection() as conn, bounded(server.settings.search_timeout_ms):
+        legs = [leg._replace(query=await resolved(conn, leg.site.number, leg.query)) for leg in search.legs]
+        page = await _page(conn, replace(search, legs=tuple(legs)))
+    return Answer(200, bundle(search, page))
+
+
+async def _page(conn: Any, search: Search) -> Page:
+    asked = search.asked
+    page = Page()
+    if asked.wants_total:
+        page.total = sum([await fetch.total(conn, leg.site.number, leg.query) for leg in search.legs])
+    if asked.count_only or not asked.count:
+        return page
+    if asked.rest is not None:
+        matches = await _shown_before(conn, search, asked.rest.keys)
+        page.cursor = asked.cursor
+    else:
+        matches = await _matches(conn, search, page)
+    if asked.includes and matches:
+        await _include(conn, search, matches, page)
+    return page
+
+
+async def _matches(conn: Any, search: Search, page: Page) -> list[Match]:
+    legs, count = search.legs, search.asked.count
+    if len(legs) == ALONE:
+        rows = [(legs[0], row) for row in await fetch.page(conn, legs[0].site.number, legs[0].query)]
+    else:
+        rows = [(legs[row["leg"]], row) for row in await fetch_several.page(conn, legs)]
+    shown = rows[:count]
+    page.matches = [Shown(leg.base, leg.query.type, row["id"], row["body"]) for leg, row in shown]
+    if len(rows) > count:
+        page.cursor = after(search.asked.sort, shown[-1][1])
+    if not search.asked.includes:
+        return []
+    return [(leg, Resource(number_of[leg.query.type], row["pk"], row["id"])) for leg, row in shown]
+
+
+async def _shown_before(conn: Any, search: Search, keys: Sequence[int]) -> list[Match]:
+    """The matches of an earlier page of which something is left to include."""
+    found: list[Match] = []
+    for leg in search.legs:
+        kind = number_of[leg.query.type]
+        rows = await conn.fetch(related.SQL["keys"], leg.site.number, kind, keys)
+        found += [(leg, Resource(kind, row["pk"], row["id"])) for row in rows]
+    return found
+
+
+async def _include(conn: Any, search: Search, matches: Sequence[Match], page: Page) -> None:
+    """Adds to the page what the includes lead to, and the place where that ends."""
+    asked = search.asked
+    begin = asked.rest.place if asked.rest else Place()
+    bases: dict[int, str] = {}
+    listed: list[Resource] = []
+    more = cut = False
+    for leg, own in _by_site(matches):
+        follower = Follower(conn, leg.site.number, leg.base, leg.registry)
+        found = await follower.related(asked.includes, own, begin)
+        bases |= {one.pk: leg.base for one in found.found}
+        listed += found.found
+        more, cut = more or found.more, cut or found.cut
+    columns = [list(column) for column in zip(*sorted(listed)[: related.MOST], strict=True)]
+    rows = await compartment.bodies(conn, columns) if columns else []
+    page.included = [Shown(bases[row.pk], name_of[row.type], row.id, row.body) for row in rows]
+    if rows and (more or len(listed) > related.MOST or rows[0].found > len(rows)):
+        keys = asked.rest.keys if asked.rest else [one.pk for _, one in matches]
+        page.rest = rest_after(keys, rows[-1].place)
+        page.remarks.append(Issue(MORE_INCLUDED, code="incomplete", severity="information"))
+    if cut:
+        page.remarks.append(Issue(TOO_MANY_INCLUDED, code="too-costly", severity="warning"))
+
+
+def _by_site(matches: Sequence[Match]) -> list[tuple[Leg, list[Resource]]]:
+    found: dict[int, tuple[Leg, list[Resource]]] = {}
+    for leg, one in matches:
+        found.setdefault(leg.site.number, (leg, []))[1].append(one)
+    return list(found.values())
