@@ -75,7 +75,7 @@ class Tree:
             case AnyOf(_, inner):
                 return f"({' OR '.join(self.holds(one, at) for one in inner) or 'false'})"
             case Not(_, one):
-                return f"NOT {self.holds(one, at)}"
+                return f"NOT ({self.holds(one, at)})"
 
     def _has_rows(self, missing: Missing, at: Place) -> str:
         alias = next(self._aliases)
