@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ecluse.core.db.databases import Databases
 from ecluse.core.db.pool import commit, translated, undone
@@ -19,10 +19,13 @@ from ecluse.core.fhir.validation.policy import Depth, Rule, read_policy, read_re
 from ecluse.core.settings import Settings
 from fhir_server.profiles.guides import Guides
 from fhir_server.profiles.validation import NO_PROFILES, Validation
+from fhir_server.search_parameters.registries import Registries
 from fhir_server.store import resources
 from fhir_server.store.keys import Keys
 from fhir_server.store.resources import Site
+from mappers.search.registry import Registry
 
+Read = TypeVar("Read")
 BEGIN = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 """One round trip. Writing statements touch the rows of their keys whatever the arguments; planning each anew cost as
 much as running it."""
@@ -42,6 +45,7 @@ class Server:
     committed: Callable[[], None]
     keys: Keys = field(default_factory=Keys)
     guides: Guides = field(default_factory=Guides)
+    registries: Registries = field(default_factory=Registries)
     kicked_off: asyncio.Event = field(default_factory=asyncio.Event)
     _sites: dict[str, Site] = field(default_factory=dict)
     _conn: Any = None
@@ -103,6 +107,19 @@ class Server:
         policy, required = read_policy(self.settings.validation), read_required(self.settings.profiles)
         return Validation(site, policy, profiles, required, asked)
 
+    async def understood(self, site: Site, text: str, read: Callable[[Registry], Read]) -> Read:
+        """What a search means by the parameters that its site has now.
+
+        text: of the search, as it stands in the address; read: makes sense of it
+        Raises: what reading raises
+        """
+        registry = self.registries.known(site.number)
+        if not registry.may_be_named_in(text):
+            with suppress(BadRequest):
+                return read(registry)
+        async with self.connection() as conn:
+            return await self.registries.understood(conn, site.number, text, read)
+
     def within(self, conn: Any) -> Server:
         """The same server, on this connection."""
         return replace(self, _conn=conn)
@@ -118,7 +135,7 @@ class Server:
         """
         if name not in self._sites and _SITE_NAME.fullmatch(name):
             async with self.connection() as conn:
-                self._sites.update({site.name: site for site in await resources.sites(conn)})
+                self._sites.update({site.name: site for site in await resources.sites(conn, self.registries)})
         if name not in self._sites:
             raise NotFound(f"There is no site {name!r}; register it with `ecluse site add`.")
         return self._sites[name]

@@ -24,6 +24,7 @@ from fhir_server.bulk import runner
 from fhir_server.http.address import ROOTS
 from fhir_server.http.origins import allowing_origins
 from fhir_server.http.protocol import Protocol
+from fhir_server.search_parameters import building
 from fhir_server.server import Server
 from fhir_server.store import merges, reindex, retention, statistics
 
@@ -48,7 +49,8 @@ def application(settings: Settings) -> ASGIApp:
             upkeep = {
                 asyncio.create_task(statistics.keep(databases.store)),
                 asyncio.create_task(merges.keep(databases.store)),
-                asyncio.create_task(reindex.keep(databases.store)),
+                asyncio.create_task(reindex.keep(databases.store, fhir.server.registries)),
+                asyncio.create_task(building.keep(databases.store)),
                 asyncio.create_task(retention.keep(databases.store, settings)),
                 asyncio.create_task(fhir.refusals.keep(fhir.server)),
                 asyncio.create_task(runner.keep(fhir.server)),

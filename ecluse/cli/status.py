@@ -6,7 +6,8 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
      "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
      "balanced",
                     "lag_events", "lag_s"}],
-     "search_rows": {"behind": false, "compared": n, "of": n}}
+     "search_rows": {"behind": false, "compared": n, "of": n},
+     "search_parameters": [{"site", "code", "state", "reason", "done", "total", "source", "base": [type]}]}
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
 from ecluse.core.settings import Settings
+from fhir_server.search_parameters import registries
 from fhir_server.store import reindex, resources
 
 Present = dict[str, Any]
@@ -42,11 +44,13 @@ async def present(settings: Settings, databases: Databases) -> Present:
         async with databases.store.acquire() as conn:
             counts = await resources.stored_counts(conn)
             rows = await reindex.present(conn)
+            made = await registries.standing(conn)
         sinks = registry.sinks(settings, databases).values()
         return {
             "stored": _stored(counts),
             "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
+            "search_parameters": made,
         }
 
 
@@ -71,7 +75,12 @@ async def show(settings: Settings, as_json: bool) -> None:
         print(json.encode(state).decode())
         return
     console = Console()
-    for table in (_stored_table(state["stored"]), _books_table(state["consumers"]), _reasons_table(state["consumers"])):
+    for table in (
+        _stored_table(state["stored"]),
+        _books_table(state["consumers"]),
+        _reasons_table(state["consumers"]),
+        _parameters_table(state["search_parameters"]),
+    ):
         if table.row_count:
             console.print(table)
     rows = state["search_rows"]
@@ -116,6 +125,15 @@ def _reasons_table(consumers: list[Present]) -> Table:
     for row in consumers:
         for reason, count in sorted(row["excluded"].items(), key=lambda item: -item[1]):
             table.add_row(row["name"], str(count), reason)
+    return table
+
+
+def _parameters_table(made: list[Present]) -> Table:
+    table = Table("search parameter", "site", "from", "state", "resources", "reason", title="made at run time")
+    for row in made:
+        name = f"{', '.join(row['base'][:3])}{' …' if len(row['base']) > 3 else ''}: {row['code']}"
+        share = "" if row["state"] in ("active", "failed") else f"{row['done']} of {row['total']}"
+        table.add_row(name, row["site"] or "all", row["source"], row["state"], share, row["reason"])
     return table
 
 

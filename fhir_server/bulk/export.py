@@ -44,6 +44,7 @@ from fhir_server.search.compile import Compiled, narrowed
 from fhir_server.search.terms import resolved
 from fhir_server.server import Server
 from fhir_server.store.settled import settled
+from mappers.search.registry import Registry
 
 SQL = queries.load(__package__, "export.sql")
 SESSION = {
@@ -59,10 +60,11 @@ PATIENT, PROVENANCE, GROUP = "Patient", "Provenance", "Group"
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One run. patients: whose data is wanted, None for everybody's"""
+    """One run. patients: whose data is wanted, None for everybody's; registry: the search parameters of the site"""
 
     conn: Any
     site: int
+    registry: Registry
     wanted: Wanted
     patients: list[str] | None
     folder: Path
@@ -80,9 +82,11 @@ async def run(server: Server, job: Job, folder: Path, progress: Progress) -> Man
     Raises: NotFound, Gone, BadRequest when the group or its patients are not there any more; Unavailable
     """
     wanted = msgspec.json.decode(job.request, type=Wanted)
+    async with server.connection() as asking:
+        registry = await server.registries.current(asking, job.site)
     async with _snapshot(server.settings) as (conn, moment):
         patients = await members.patients(conn, job.site, wanted, clock.now())
-        export = Export(conn, job.site, wanted, patients, folder, progress)
+        export = Export(conn, job.site, registry, wanted, patients, folder, progress)
         manifest = Manifest(transaction_time=moment, request=wanted.url)
         for name in await _types(export):
             manifest.output += await _resources(export, name)
@@ -124,7 +128,8 @@ async def _resources(export: Export, name: str) -> list[File]:
     if statement is None:
         return []
     change = subset(name, export.wanted.elements) if export.wanted.elements else None
-    queries = [await resolved(export.conn, export.site, query) for query in export.wanted.queries(name)]
+    asked = export.wanted.queries(name, export.registry)
+    queries = [await resolved(export.conn, export.site, query) for query in asked]
     queried = narrowed(export.site, statement, queries)
     return await _copy(export, queried, Files(export.folder, name, export.progress, change), name)
 

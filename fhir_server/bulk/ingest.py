@@ -89,7 +89,7 @@ async def run(server: Server, job: Job, place: Path, progress: Progress) -> Mani
         progress.refused += at.refused
     for at in inputs:
         if not at.ended:
-            await _file(Run(server, job, wanted, progress, at, _context(job, wanted)))
+            await _file(Run(server, job, wanted, progress, at, _context(server, job, wanted)))
         progress.steps_done += 1
     await asyncio.to_thread(folder.remove_inputs, server.settings, job.id)
     return await _manifest(server, job, wanted, place)
@@ -100,7 +100,7 @@ async def _inputs(server: Server, job: Job) -> list[Input]:
         return [Input(*row) for row in await conn.fetch(SQL["inputs"], job.id)]
 
 
-def _context(job: Job, wanted: Import) -> Context:
+def _context(server: Server, job: Job, wanted: Import) -> Context:
     return Context(
         site=job.site,
         site_name=wanted.site,
@@ -109,6 +109,7 @@ def _context(job: Job, wanted: Import) -> Context:
         source_format="fhir+ndjson",
         received_at=job.created,
         lane=BULK_LANE,
+        registries=server.registries,
     )
 
 

@@ -13,6 +13,7 @@ from ecluse.core.fhir.acceptance import REFUSED, accept
 from fhir_server.http.request import Request
 from fhir_server.interactions.writing import accepted
 from fhir_server.profiles.validation import Validation
+from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.resources import Site
 from fhir_server.store.write import Intent, intent
 
@@ -69,7 +70,7 @@ def _request(wanted: Import, validation: Validation | None) -> Request:
     """The request that a line stands for."""
     return Request(
         method="PUT",
-        site=Site(0, wanted.site, ""),
+        site=Site(0, wanted.site, "", Registries()),
         base=wanted.base,
         segments=(),
         query="",

@@ -27,6 +27,7 @@ from fhir_server.operations.parameters import Parameters
 from fhir_server.search.control import CONTROLS
 from fhir_server.search.parse import parse
 from fhir_server.search.query import SearchQuery
+from mappers.search.registry import Registry
 
 PARAMETERS = (
     "_outputFormat",
@@ -67,9 +68,10 @@ class Wanted(msgspec.Struct, omit_defaults=True):
     patients: list[str] = []
     remarks: list[str] = []
 
-    def queries(self, resource_type: str) -> list[SearchQuery]:
+    def queries(self, resource_type: str, registry: Registry) -> list[SearchQuery]:
         """The searches of which a resource of this type has to match one; none when all are wanted."""
-        return [parse(name, _literal(text), base=self.base) for name, text in self.filters if name == resource_type]
+        own = [_literal(text) for name, text in self.filters if name == resource_type]
+        return [parse(resource_type, text, base=self.base, registry=registry) for text in own]
 
 
 def in_compartment(resource_type: str) -> bool:
@@ -77,14 +79,15 @@ def in_compartment(resource_type: str) -> bool:
     return resource_type in compartment("Patient")
 
 
-def read(request: Request, given: Parameters, level: str) -> Wanted:
-    """The export that is asked for.
+def read(request: Request, given: Parameters, level: str, registry: Registry) -> Wanted:
+    """The export that is asked for. registry: of the site
 
     Raises: BadRequest (400) with all that cannot be obeyed
     """
     group = request.segments[1] if level == "group" else ""
     url = f"{request.base}/{'/'.join(request.segments)}" + (f"?{request.query}" if request.query else "")
-    reading = _Reading(Wanted(url, request.base, level, group), given, negotiation.is_lenient(request.headers))
+    begun = Wanted(url, request.base, level, group)
+    reading = _Reading(begun, given, negotiation.is_lenient(request.headers), registry)
     for step in (_format, _times, _types, _filters, _elements, _patients, _not_served):
         reading.take(step)
     if request.method != "POST" and given.all("patient"):
@@ -99,6 +102,7 @@ class _Reading:
     wanted: Wanted
     given: Parameters
     lenient: bool
+    registry: Registry
     issues: list[Issue] = field(default_factory=list)
 
     def take(self, step: object) -> None:
@@ -163,13 +167,13 @@ def _filters(reading: _Reading) -> None:
     for text in reading.given.texts("_typeFilter"):
         for one in _NEXT_FILTER.split(text):
             try:
-                reading.wanted.filters.append(_filter(reading.wanted, one))
+                reading.wanted.filters.append(_filter(reading.wanted, reading.registry, one))
             except EcluseError as error:
                 for issue in error.issues:
                     reading.refuse(f"_typeFilter: {issue.text}", one, issue.code or "invalid")
 
 
-def _filter(wanted: Wanted, text: str) -> tuple[str, str]:
+def _filter(wanted: Wanted, registry: Registry, text: str) -> tuple[str, str]:
     """Type and query of one filter. Raises: BadRequest"""
     name, mark, query = text.strip().partition("?")
     if name not in types.number_of or not mark:
@@ -179,7 +183,7 @@ def _filter(wanted: Wanted, text: str) -> tuple[str, str]:
     for parameter, _ in parse_qsl(query, keep_blank_values=True):
         if parameter.partition(":")[0] in RESULT_PARAMETERS:
             raise BadRequest(f"{parameter} is about pages of a search; leave it out.")
-    if not parse(name, _literal(query), base=wanted.base).conditions:
+    if not parse(name, _literal(query), base=wanted.base, registry=registry).conditions:
         raise BadRequest(f"{name}? has no search parameter.")
     return name, query
 

@@ -47,11 +47,11 @@ async def settle(conn: Any, server: Server, request: Request, steps: Sequence[St
 
 async def _settle(conn: Any, server: Server, request: Request, step: Step) -> str | None:
     """The id that a conditional create found."""
-    site = request.site.number
+    site = request.site
     if step.method == "POST":
         return await only_match(conn, site, step.type, step.criteria)
     if step.method == "DELETE":
-        most = bound(server, step.type, step.criteria)
+        most = await bound(server.within(conn), request.site, step.type, step.criteria)
         step.deletes = await delete_intents(conn, site, step.type, step.criteria, most)
         if most is not None and len(step.deletes) > most:
             raise several(step.type, step.criteria)

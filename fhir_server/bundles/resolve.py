@@ -143,7 +143,7 @@ async def _matches(conn: Any, request: Request, steps: Sequence[Step], targets: 
 async def _match(conn: Any, request: Request, resource_type: str, criteria: str) -> str | None:
     if resource_type not in types.number_of:
         raise BadRequest("FHIR R4 has no resource type of this name.", diagnostics=f"{resource_type}?{criteria}")
-    return await conditions.only_match(conn, request.site.number, resource_type, criteria)
+    return await conditions.only_match(conn, request.site, resource_type, criteria)
 
 
 def _refuse_unmatched(steps: Sequence[Step], missing: Sequence[str]) -> None:

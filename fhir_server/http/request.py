@@ -58,6 +58,7 @@ class Request(NamedTuple):
             target=target_of(self.segments),
             body_bytes=len(self.body),
             part=self.part,
+            registries=self.site.registries,
         )
 
 

@@ -21,7 +21,7 @@ from fhir_server.operations.registry import declared
 from fhir_server.server import Server
 from fhir_server.store import guides
 from fhir_server.terminology.capabilities import terminology_capabilities
-from mappers.search.registry import searchable
+from mappers.search.registry import Parameter, Registry, searchable
 
 STARTED = clock.now()
 INTERACTIONS = (
@@ -43,8 +43,10 @@ async def capabilities(server: Server, request: Request) -> Answer:
         return await terminology_capabilities(server, request, _software())
     async with server.connection() as conn:
         profiles = await guides.profiles(conn)
+        registry = await server.registries.current(conn, request.site.number)
+    own = _with_parameters(_statement(server.settings.conditional_delete), registry)
     statement = {
-        **_with_profiles(_statement(server.settings.conditional_delete), profiles),
+        **_with_profiles(own, profiles),
         "implementation": {"description": "Écluse", "url": request.base},
     }
     return Answer(200, json.encode(statement))
@@ -85,6 +87,24 @@ def _with_profiles(statement: dict[str, Any], profiles: dict[str, list[str]]) ->
     return {**statement, "rest": [{**rest, "resource": told}]}
 
 
+def _with_parameters(statement: dict[str, Any], registry: Registry) -> dict[str, Any]:
+    """The statement with the search parameters that the site has beside R4's."""
+    if not registry.made:
+        return statement
+    (rest,) = statement["rest"]
+    told = [
+        {**one, "searchParam": _parameters(registry.served(one["type"]).values())}
+        if one["type"] in registry.made
+        else one
+        for one in rest["resource"]
+    ]
+    return {**statement, "rest": [{**rest, "resource": told}]}
+
+
+def _parameters(found: Iterable[Parameter]) -> list[dict[str, str]]:
+    return [{"name": one.code, "definition": one.url, "type": one.type} for one in found]
+
+
 def _software() -> dict[str, str]:
     return {"name": "Écluse", "version": version("ecluse")}
 
@@ -101,10 +121,7 @@ def _resource(resource_type: str, conditional_delete: str) -> dict[str, Any]:
         "conditionalUpdate": True,
         "conditionalDelete": conditional_delete,
         "referencePolicy": ["literal", "logical", "local"],
-        "searchParam": [
-            {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
-            for parameter in searchable(resource_type)
-        ],
+        "searchParam": _parameters(searchable(resource_type)),
         **_operations(_of_type(resource_type)),
     }
 

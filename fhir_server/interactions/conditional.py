@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Conflict, Gone, Issue, NotFound, Overtaken, PreconditionFailed
 from fhir_server.store import conditions, resources
+from fhir_server.store.resources import Site
 from fhir_server.store.write import NO_VERSION, Intent, intent
 
 Outcome = TypeVar("Outcome")
@@ -40,7 +41,7 @@ async def until_settled(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
     return await attempt()
 
 
-async def update_target(conn: Any, site: int, resource_type: str, criteria: str, given_id: str | None) -> Target:
+async def update_target(conn: Any, site: Site, resource_type: str, criteria: str, given_id: str | None) -> Target:
     """The resource that a conditional update means.
 
     given_id: the id in the body
@@ -50,7 +51,7 @@ async def update_target(conn: Any, site: int, resource_type: str, criteria: str,
     if match is None:
         if given_id is None:
             return Target(clock.new_id(), new=True)
-        await _check_free(conn, site, resource_type, given_id)
+        await _check_free(conn, site.number, resource_type, given_id)
         return Target(given_id)
     if given_id not in (None, match.id):
         text = f"The condition matches {resource_type}/{match.id}: leave the id out, or give that one."
@@ -68,7 +69,7 @@ def update_intent(resource: dict[str, Any], target: Target, if_match: int | None
     return intent(resource, target.id, new=target.new, if_match=unless)._replace(seen=target.seen)
 
 
-async def patch_target(conn: Any, site: int, resource_type: str, criteria: str) -> Target:
+async def patch_target(conn: Any, site: Site, resource_type: str, criteria: str) -> Target:
     """The resource that a conditional patch means.
 
     Raises: PreconditionFailed (412) when several match, NotFound (404) when none does"""
@@ -78,7 +79,7 @@ async def patch_target(conn: Any, site: int, resource_type: str, criteria: str) 
     return Target(match.id, seen=match.version)
 
 
-async def delete_intents(conn: Any, site: int, resource_type: str, criteria: str, most: int | None) -> list[Intent]:
+async def delete_intents(conn: Any, site: Site, resource_type: str, criteria: str, most: int | None) -> list[Intent]:
     """Deletes of the resources that match, one more than `most` when more do.
 
     most: None when only one may match

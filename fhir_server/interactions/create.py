@@ -41,7 +41,7 @@ async def _written(conn: Any, server: Server, request: Request, wish: Intent) ->
     criteria = request.headers.get("if-none-exist") or conditions.asked_in(request.query)
     if criteria:
         await conditions.lock_conditions(conn, request.site.number, [(wish.type, criteria)])
-        found = await conditions.only_match(conn, request.site.number, wish.type, criteria)
+        found = await conditions.only_match(conn, request.site, wish.type, criteria)
         if found is not None:
             await intake.note(conn, server.keys, [intake.note_of(request.context, 200, intake.UNCHANGED)])
             return await standing(conn, request, wish.type, found)

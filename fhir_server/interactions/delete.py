@@ -6,6 +6,7 @@ Spec: http://hl7.org/fhir/R4/http.html#delete, http://hl7.org/fhir/R4/http.html#
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ecluse.core.errors import Issue
@@ -20,6 +21,7 @@ from fhir_server.search.control import LARGEST_PAGE
 from fhir_server.search.parse import parse_criteria
 from fhir_server.server import Server
 from fhir_server.store.conditions import lock_conditions
+from fhir_server.store.resources import Site
 from fhir_server.store.write import Intent, Written, write
 
 
@@ -40,13 +42,13 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
 
     Raises: BadRequest (400) without criteria, PreconditionFailed (412) when several match and only one may"""
     (resource_type,) = request.segments
-    most = bound(server, resource_type, request.query)
+    most = await bound(server, request.site, resource_type, request.query)
 
     async def work(conn: Any) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> tuple[list[Written], bool]:
-            wishes = await delete_intents(conn, request.site.number, resource_type, request.query, most)
+            wishes = await delete_intents(conn, request.site, resource_type, request.query, most)
             return await write(conn, server.keys, wishes[:most], request.context), len(wishes) > (most or 1)
 
         written, more = await until_settled(attempt)
@@ -57,13 +59,13 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
     return await once(server, request, work)
 
 
-def bound(server: Server, resource_type: str, criteria: str) -> int | None:
+async def bound(server: Server, site: Site, resource_type: str, criteria: str) -> int | None:
     """How many resources a conditional delete may take, None when only one may match.
 
     Raises: BadRequest (400) when the criteria cannot be read"""
     if server.settings.conditional_delete == "single":
         return None
-    query = parse_criteria(resource_type, criteria)
+    query = await server.understood(site, criteria, partial(parse_criteria, resource_type, criteria))
     return query.count if any(name == "_count" for name, _ in query.understood) else LARGEST_PAGE
 
 

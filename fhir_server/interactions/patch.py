@@ -44,7 +44,7 @@ async def conditional_patch(server: Server, request: Request) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> Written:
-            target = await patch_target(conn, request.site.number, resource_type, request.query)
+            target = await patch_target(conn, request.site, resource_type, request.query)
             wish = patch_intent(request, resource_type, target.id, change)
             wish = wish._replace(seen=target.seen, if_match=condition)
             (written,) = await write(conn, server.keys, [wish], request.context)

@@ -5,10 +5,14 @@ Spec: http://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
+from functools import partial
+
+from ecluse.core.errors import BadRequest
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.answer import answer
 from fhir_server.search.parse import parse
+from fhir_server.search.query import SearchQuery
 from fhir_server.search.search import Leg, Search
 from fhir_server.server import Server
 
@@ -20,9 +24,20 @@ async def search(server: Server, request: Request) -> Answer:
     TooSlow (503) when it takes longer than it may
     """
     (resource_type, *_) = request.segments
-    query = parse(resource_type, request.query, base=request.base, lenient=negotiation.is_lenient(request.headers))
-    leg = Leg(request.site, request.base, query)
+    query = await _understood(server, request, resource_type)
+    leg = Leg(request.site, request.base, query, server.registries.known(request.site.number))
     return await answer(server, Search(f"{request.base}/{resource_type}", query, (leg,)))
+
+
+async def _understood(server: Server, request: Request, resource_type: str) -> SearchQuery:
+    """The search, by the parameters that the site has now; what is left out was not known after another look."""
+    read = partial(parse, resource_type, request.query, base=request.base)
+    try:
+        return await server.understood(request.site, request.query, lambda registry: read(registry=registry))
+    except BadRequest:
+        if not negotiation.is_lenient(request.headers):
+            raise
+    return read(lenient=True, registry=server.registries.known(request.site.number))
 
 
 async def search_by_form(server: Server, request: Request) -> Answer:

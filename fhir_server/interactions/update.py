@@ -46,7 +46,7 @@ async def conditional_update(server: Server, request: Request) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> Written:
-            target = await update_target(conn, request.site.number, resource_type, request.query, resource.get("id"))
+            target = await update_target(conn, request.site, resource_type, request.query, resource.get("id"))
             wish = update_intent(resource, target, condition)
             (written,) = await write(conn, server.keys, [wish], request.context)
             return written

@@ -28,8 +28,9 @@ async def export(server: Server, request: Request, given: Parameters) -> Answer:
     if request.method == "HEAD":
         raise MethodNotAllowed("HEAD starts no export; use GET or POST.", ("GET", "POST"))
     kickoff.check_prefer(request)
-    asked = wanted.read(request, given, LEVELS[len(request.segments) - 1])
     async with server.connection() as conn:
+        registry = await server.registries.current(conn, request.site.number)
+        asked = wanted.read(request, given, LEVELS[len(request.segments) - 1], registry)
         await jobs.check_room(conn)
         await members.patients(conn, request.site.number, asked, clock.now())
         job = await jobs.add(conn, request.site.number, "export", msgspec.json.encode(asked))

@@ -65,9 +65,7 @@ async def named(conn: Any, request: Request, parameters: Parameters, name: str) 
     for one in parameters.all(f"{name}-identifier"):
         asked = one.value if isinstance(one.value, dict) else {}
         criteria = "|".join(escaped(str(asked.get(part, ""))) for part in ("system", "value"))
-        own = (
-            await conditions.only_match(conn, request.site.number, "Patient", urlencode({"identifier": criteria})) or ""
-        )
+        own = await conditions.only_match(conn, request.site, "Patient", urlencode({"identifier": criteria})) or ""
         if not own:
             raise Unprocessable(f"{name}-identifier: no Patient has this identifier.", expression=one.expression)
         found[f"Patient/{own} by its identifier"] = own

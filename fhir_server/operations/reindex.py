@@ -67,7 +67,7 @@ async def cancel(server: Server, request: Request, parameters: Parameters) -> An
 
 async def _one(server: Server, request: Request, kind: str, own: str) -> Answer:
     async with server.transaction() as conn:
-        changed = await store.compare_one(conn, request.site.number, types.number_of[kind], own)
+        changed = await store.compare_one(conn, server.registries, request.site.number, types.number_of[kind], own)
     if changed is None:
         raise NotFound(f"There is no {kind}/{own} here.")
     return _told(200, f"The search rows of {kind}/{own} were put right." if changed else "The search rows were right.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -18,7 +19,7 @@ from fhir_server.search.compile import matches
 from fhir_server.search.control import CONTROLS
 from fhir_server.search.parse import parse_criteria
 from fhir_server.search.terms import resolved
-from fhir_server.store.resources import SQL
+from fhir_server.store.resources import SQL, Site
 
 LOCKS = 0x46484952
 BUCKETS = 1024
@@ -40,17 +41,18 @@ async def lock_conditions(conn: Any, site: int, conditions: Iterable[tuple[str, 
     await conn.execute(SQL["conditions"], buckets, LOCKS)
 
 
-async def matching(conn: Any, site: int, resource_type: str, criteria: str, most: int = SEVERAL) -> list[Match]:
+async def matching(conn: Any, site: Site, resource_type: str, criteria: str, most: int = SEVERAL) -> list[Match]:
     """The resources that match, so many at most.
 
     Raises: BadRequest (400) when the criteria cannot be read
     """
-    query = await resolved(conn, site, parse_criteria(resource_type, criteria_of(criteria)))
-    sql, arguments = matches(site, query, most)
+    text = criteria_of(criteria)
+    query = await site.registries.understood(conn, site.number, text, partial(parse_criteria, resource_type, text))
+    sql, arguments = matches(site.number, await resolved(conn, site.number, query), most)
     return [Match(row["id"], row["version"]) for row in await conn.fetch(sql, *arguments)]
 
 
-async def one_match(conn: Any, site: int, resource_type: str, criteria: str) -> Match | None:
+async def one_match(conn: Any, site: Site, resource_type: str, criteria: str) -> Match | None:
     """The one resource that matches, None when none does.
 
     Raises: PreconditionFailed (412) when several match, BadRequest (400) when the criteria cannot be read
@@ -61,7 +63,7 @@ async def one_match(conn: Any, site: int, resource_type: str, criteria: str) -> 
     return found[0] if found else None
 
 
-async def only_match(conn: Any, site: int, resource_type: str, criteria: str) -> str | None:
+async def only_match(conn: Any, site: Site, resource_type: str, criteria: str) -> str | None:
     """The id of the one resource that matches, as `one_match`."""
     match = await one_match(conn, site, resource_type, criteria)
     return match and match.id

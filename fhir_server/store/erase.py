@@ -27,6 +27,7 @@ from ecluse.core.fhir.dates import LATEST
 from ecluse.core.fhir.definitions.search_parameters import parameters
 from fhir_server.http.failures import outcome_body
 from fhir_server.http.request import Answer
+from fhir_server.search_parameters.taking import SEARCH_PARAMETER, Stored, follow
 from fhir_server.slices import in_slices
 from fhir_server.store import answers, compartment, search_rows
 from fhir_server.store.keys import Keys
@@ -39,7 +40,7 @@ ERASED = 5
 AT_ONCE = 200
 LONGEST_REQUEST = timedelta(hours=1)
 """How much earlier than the version it makes a request may have come; its answer bears the time it came."""
-PATIENT = types.number_of["Patient"]
+PATIENT, PARAMETER = types.number_of["Patient"], types.number_of[SEARCH_PARAMETER]
 _STORED = re.compile(rb'"resourceType":"([A-Za-z]+)","id":"([A-Za-z0-9.-]{1,64})"')
 """How every stored body begins."""
 
@@ -148,6 +149,9 @@ class Erasure:
             *(context.method, context.target),
         )
         self.erased |= {(one.type, one.id) for one in doomed}
+        gone = [Stored(0, one.pk, one.id, None) for one in doomed if one.type == PARAMETER]
+        if gone:
+            await follow(self._conn, context.site, gone)
 
 
 async def deleted_of(conn: Any, site: int, patients: Collection[str]) -> set[Address]:

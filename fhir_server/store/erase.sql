@@ -44,6 +44,8 @@ WITH source AS (
     WHERE s.site = $4 AND s.type = gone.type AND s.updated = gone.updated AND s.pk = gone.pk
 ), unflagged AS (
     DELETE FROM fhir.flag f USING erased WHERE f.pk = erased.pk
+), unclaimed AS (
+    DELETE FROM fhir.claim c USING erased WHERE c.pk = erased.pk
 ), undefined AS (
     DELETE FROM terminology.definition d USING erased WHERE d.resource_pk = erased.pk RETURNING d.pk
 ), unlisted AS (

@@ -22,9 +22,11 @@ from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
+from fhir_server.search_parameters.registries import Registries
 from fhir_server.slices import in_slices
 from fhir_server.store import erase, search_rows
 from mappers.search.index import IndexRows, index_rows
+from mappers.search.registry import Registry
 from mappers.search.rows import GENERATION
 
 SQL = queries.load(__package__, "reindex.sql")
@@ -91,25 +93,25 @@ async def present(conn: Any) -> Present:
     return Present(*await conn.fetchrow(SQL["present"], _OF_THIS))
 
 
-async def compare_one(conn: Any, site: int, kind: int, own: str) -> int | None:
+async def compare_one(conn: Any, registries: Registries, site: int, kind: int, own: str) -> int | None:
     """1 when the rows of a resource had to be put right, 0 when they were; None when it does not stand."""
     row = await conn.fetchrow(SQL["one"], site, kind, own)
-    return None if row is None else await _compare(conn, site, [Key(*row)])
+    return None if row is None else await _compare(conn, await registries.current(conn, site), site, [Key(*row)])
 
 
-async def keep(pool: Any) -> None:
+async def keep(pool: Any, registries: Registries) -> None:
     """Works on requests until cancelled; a database that is away is asked again later."""
     while True:
         await asyncio.sleep(EVERY_S)
         try:
             with translated():
                 if await pool.fetchval(SQL["due"], GENERATION):
-                    await _work(pool)
+                    await _work(pool, registries)
         except Unavailable:
             continue
 
 
-async def _work(pool: Any) -> None:
+async def _work(pool: Any, registries: Registries) -> None:
     async with pool.acquire() as conn:
         if not await conn.fetchval(SQL["only_one"], LOCK):
             return
@@ -118,7 +120,7 @@ async def _work(pool: Any) -> None:
             stored = await conn.fetchval(SQL["generation"])
             if stored < GENERATION:
                 await _request_all(conn)
-            while await _batch(conn):
+            while await _batch(conn, registries):
                 await asyncio.sleep(0)
             if stored < GENERATION:
                 await conn.execute(SQL["reached"], GENERATION)
@@ -135,7 +137,7 @@ async def _request_all(conn: Any) -> None:
         log.warning("search rows are of an earlier release: they are compared now", version=GENERATION, count=count)
 
 
-async def _batch(conn: Any) -> bool:
+async def _batch(conn: Any, registries: Registries) -> bool:
     """Whether there was something to do."""
     async with conn.transaction():
         row = await conn.fetchrow(SQL["next"])
@@ -149,12 +151,12 @@ async def _batch(conn: Any) -> bool:
         if not keys:
             await conn.execute(SQL["finish"], job.id)
             return True
-        changed = await _compare(conn, job.site, keys)
+        changed = await _compare(conn, await registries.current(conn, job.site), job.site, keys)
         await conn.execute(SQL["advance"], job.id, keys[-1].type, keys[-1].pk, len(keys), changed)
         return True
 
 
-async def _compare(conn: Any, site: int, keys: Sequence[Key]) -> int:
+async def _compare(conn: Any, registry: Registry, site: int, keys: Sequence[Key]) -> int:
     """How many of these resources had other rows than their bodies say; they are put right."""
     await conn.fetch(erase.SQL["lock"], site, [key.type for key in keys], [key.id for key in keys])
     rows = await conn.fetch(erase.SQL["standing"], site, [key.type for key in keys], [key.pk for key in keys])
@@ -163,7 +165,7 @@ async def _compare(conn: Any, site: int, keys: Sequence[Key]) -> int:
     gone: list[tuple[int, IndexRows]] = []
     added: list[tuple[int, IndexRows]] = []
     async for row in in_slices(standing):
-        wanted = index_rows(types.name_of[row["type"]], json.decode(row["body"]))
+        wanted = index_rows(types.name_of[row["type"]], json.decode(row["body"]), registry)
         had = held[row["pk"]]
         if _in_order(wanted) != _in_order(had):
             anew = _repeats(had)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ecluse.core.db import queries
 from ecluse.core.errors import Gone, NotFound
 from ecluse.core.fhir import types
+from fhir_server.search_parameters.registries import Registries
 
 SQL = queries.load(__package__, "resources.sql")
 
@@ -27,11 +28,12 @@ class Stored(NamedTuple):
 
 
 class Site(NamedTuple):
-    """One identity domain."""
+    """One identity domain. registries: the search parameters of sites, as the process knows them"""
 
     number: int
     name: str
     time_zone: str
+    registries: Registries
 
 
 async def current(conn: Any, site: int, resource_type: str, resource_id: str) -> Stored:
@@ -68,9 +70,10 @@ def _standing(row: Any, resource_type: str, address: str) -> Stored:
     return stored
 
 
-async def sites(conn: Any) -> list[Site]:
+async def sites(conn: Any, registries: Registries | None = None) -> list[Site]:
     """All sites, the default one first."""
-    return [Site(*row) for row in await conn.fetch(SQL["sites"])]
+    known = registries or Registries()
+    return [Site(number, name, zone, known) for number, name, zone in await conn.fetch(SQL["sites"])]
 
 
 async def add_site(conn: Any, name: str, title: str, finess: str, time_zone: str, identifier_systems: str) -> None:

@@ -118,6 +118,18 @@ def without(rows: IndexRows, other: IndexRows) -> IndexRows:
     return IndexRows(*([row for row in own if row not in others] for own, others in pairs))
 
 
+def together(rows: IndexRows, other: IndexRows) -> IndexRows:
+    """The rows of both."""
+    pairs: Iterable[tuple[list[Any], list[Any]]] = zip(rows, other, strict=True)
+    return IndexRows(*(own + others for own, others in pairs))
+
+
+def of_paths(rows: IndexRows, numbers: frozenset[int]) -> IndexRows:
+    """Those taken from some paths."""
+    kinds: Iterable[list[Any]] = rows
+    return IndexRows(*([row for row in kind if row[0] in numbers] for kind in kinds))
+
+
 def _aware(value: Any) -> Any:
     """asyncpg's infinities have no zone."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value

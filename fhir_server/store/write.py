@@ -20,6 +20,9 @@ from typing import Any, NamedTuple
 from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
+from fhir_server.search_parameters.registries import Registries
+from fhir_server.search_parameters.taking import SEARCH_PARAMETER
+from fhir_server.search_parameters.writing import Altered, settle
 from fhir_server.slices import in_slices
 from fhir_server.store import flags, intake, search_rows
 from fhir_server.store.body import same_content, stored_body
@@ -28,7 +31,8 @@ from fhir_server.store.keys import Keys
 from fhir_server.store.search_rows import NO_ROWS
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
-from mappers.search.index import IndexRows, index_rows, patient_of
+from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
+from mappers.search.registry import Registry
 
 SQL = queries.load(__package__, "write.sql")
 STORE_NEW = SQL["store_new"].format(search_rows=search_rows.additions("$4", 26))
@@ -70,7 +74,8 @@ class Held(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A next version, ready to be stored. former: the instant of the version before"""
+    """A next version, ready to be stored. gone, rows: of R4's parameters, those made at run time are added as they are
+    stored; former: the instant of the version before; before: the resource that stood"""
 
     pk: int
     entry: int
@@ -81,6 +86,12 @@ class Change(NamedTuple):
     gone: IndexRows
     rows: IndexRows
     former: datetime
+    before: dict[str, Any] | None = None
+
+    @property
+    def altered(self) -> Altered:
+        """What changes, for parameters made at run time."""
+        return Altered(self.entry, self.pk, self.intent.type, self.intent.id, self.before, self.intent.resource)
 
 
 def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_match: int | None = None) -> Intent:
@@ -193,7 +204,7 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     before = index_rows(item.type, standing) if standing is not None else NO_ROWS
     op = CREATED if held.deleted else UPDATED
     gone, added = search_rows.without(before, item.rows), search_rows.without(item.rows, before)
-    return Change(held.pk, entry, op, item, written, item.patient, gone, added, held.updated)
+    return Change(held.pk, entry, op, item, written, item.patient, gone, added, held.updated, standing)
 
 
 def _check_version(item: Intent, held: Held | None) -> None:
@@ -224,7 +235,8 @@ def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | 
     if held.deleted:
         return Written(item.type, item.id, held.version, held.updated, None, unchanged=True)
     written = Written(item.type, item.id, held.version + 1, _after(held, context), None)
-    return Change(held.pk, entry, DELETED, item, written, held.patient, NO_ROWS, NO_ROWS, held.updated)
+    standing = json.decode(held.body) if held.body is not None else None
+    return Change(held.pk, entry, DELETED, item, written, held.patient, NO_ROWS, NO_ROWS, held.updated, standing)
 
 
 def _after(held: Held, context: Context) -> datetime:
@@ -246,16 +258,60 @@ async def _store(
         context.traceparent,
     )
     effect = intake.effect(context, [change.written for change in chain(new, changed)])
+    registries = context.registries or Registries()
+    registry = registries.known(context.site)
+    generation = registry.generation
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
-        rows = chain(*search_rows.columns([(change.pk, change.rows) for change in part]))
-        await conn.execute(STORE_NEW, *source, *_first_columns(part), *effect, context.instant, *rows)
+        rows = chain(*search_rows.columns([(change.pk, _with_own(change, registry)) for change in part]))
+        generation = await conn.fetchval(STORE_NEW, *source, *_first_columns(part), *effect, context.instant, *rows)
     if changed:
-        await conn.execute(SQL["store_next"], *source, *_next_columns(changed), *effect)
-        if deleted := [change.pk for change in changed if change.op == DELETED]:
-            await search_rows.drop_all(conn, deleted)
-        await search_rows.drop(conn, context.site, [(change.pk, change.gone) for change in changed])
-        await search_rows.add(conn, context.site, [(change.pk, change.rows) for change in changed])
+        generation = await conn.fetchval(SQL["store_next"], *source, *_next_columns(changed), *effect)
+    if generation != registry.generation:
+        latest = await registries.current(conn, context.site)
+        await _remake(conn, context.site, new, registry, latest)
+        registry = latest
+    if changed:
+        await _store_rows(conn, context.site, changed, registry)
+    every = [*new, *changed]
+    if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
+        await settle(conn, context.site, registry, [change.altered for change in every])
+
+
+def _with_own(change: Change, registry: Registry) -> IndexRows:
+    """The rows of a first version, of all parameters of the site."""
+    return search_rows.together(change.rows, _own(change, registry)) if registry.paths else change.rows
+
+
+def _own(change: Change, registry: Registry) -> IndexRows:
+    """The rows of paths made at run time, of what stands after the write."""
+    resource = change.intent.resource
+    return NO_ROWS if resource is None else own_rows(change.intent.type, resource, registry)
+
+
+async def _remake(conn: Any, site: int, new: Sequence[Change], known: Registry, latest: Registry) -> None:
+    """Puts right what was stored by a registry that had changed meanwhile."""
+    rows = [(change.pk, _own(change, known), _own(change, latest)) for change in new]
+    await search_rows.drop(conn, site, [(pk, search_rows.without(stored, wanted)) for pk, stored, wanted in rows])
+    await search_rows.add(conn, site, [(pk, search_rows.without(wanted, stored)) for pk, stored, wanted in rows])
+
+
+async def _store_rows(conn: Any, site: int, changed: Sequence[Change], registry: Registry) -> None:
+    """Drops and adds what next versions change."""
+    if deleted := [change.pk for change in changed if change.op == DELETED]:
+        await search_rows.drop_all(conn, deleted)
+    gone = [(change.pk, change.gone) for change in changed]
+    added = [(change.pk, change.rows) for change in changed]
+    if registry.paths:
+        for change in changed:
+            if change.op == DELETED:
+                continue
+            before = NO_ROWS if change.before is None else own_rows(change.intent.type, change.before, registry)
+            after = _own(change, registry)
+            gone.append((change.pk, search_rows.without(before, after)))
+            added.append((change.pk, search_rows.without(after, before)))
+    await search_rows.drop(conn, site, gone)
+    await search_rows.add(conn, site, added)
 
 
 def _first_columns(changes: Sequence[Change]) -> list[list[Any]]:

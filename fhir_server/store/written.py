@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ecluse.core import clock
+from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.flags import Findings
 
 
@@ -13,7 +14,8 @@ class Context(NamedTuple):
     """Where a write comes from; stored once a request and carried by each of its events.
 
     findings: what was found of resources that are stored with their issues; target: resource type, "Bundle" for a
-    transaction, "Patient/$merge"; part: entry of a batch; begun: when the transaction stood that writes it"""
+    transaction, "Patient/$merge"; part: entry of a batch; begun: when the transaction stood that writes it;
+    registries: the search parameters of sites, as the process knows them"""
 
     site: int
     site_name: str
@@ -29,6 +31,7 @@ class Context(NamedTuple):
     body_bytes: int = 0
     part: int | None = None
     begun: datetime | None = None
+    registries: Registries | None = None
 
     def now(self) -> Context:
         """The same, in the present transaction."""

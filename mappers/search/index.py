@@ -17,7 +17,7 @@ from mappers.search.walk import compiled
 
 Row = TypeVar("Row")
 
-__all__ = ["IndexRows", "index_rows", "own_rows", "patient_of"]
+__all__ = ["IndexRows", "index_rows", "once", "own_rows", "patient_of"]
 
 
 def index_rows(resource_type: str, resource: dict[str, Any], registry: Registry = BUILT_IN) -> IndexRows:
@@ -30,7 +30,7 @@ def index_rows(resource_type: str, resource: dict[str, Any], registry: Registry 
     _visit(resource_type)(resource, rows)
     if (own := registry.visit(resource_type)) is not None:
         own(resource, rows)
-    return _each_once(rows)
+    return once(rows)
 
 
 def own_rows(resource_type: str, resource: dict[str, Any], registry: Registry) -> IndexRows:
@@ -38,10 +38,11 @@ def own_rows(resource_type: str, resource: dict[str, Any], registry: Registry) -
     rows = no_rows()
     if (own := registry.visit(resource_type)) is not None:
         own(resource, rows)
-    return _each_once(rows)
+    return once(rows)
 
 
-def _each_once(rows: IndexRows) -> IndexRows:
+def once(rows: IndexRows) -> IndexRows:
+    """The same, no row twice."""
     tokens, references, strings, dates, quantities = rows
     return IndexRows(_once(tokens), _once(references), _once(strings), _once(dates), _once(quantities))
 

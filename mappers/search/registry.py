@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
+from urllib.parse import unquote_plus
 
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, parameters, paths
 from mappers.search.evaluated import visit_of
 from mappers.search.not_indexed import GENERAL, KINDS, PARAMETERS
 from mappers.search.rows import Visit
 
-__all__ = ["BUILT_IN", "Parameter", "Registry", "reason_against", "searchable", "served"]
+__all__ = ["BUILT_IN", "Parameter", "Registry", "Unique", "reason_against", "searchable", "served"]
+
+
+class Unique(NamedTuple):
+    """A parameter whose values no two resources of a type may share. name: what to call it; paths: whose tokens are
+    meant"""
+
+    parameter: int
+    name: str
+    paths: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +35,14 @@ class Registry:
 
     generation: counts the changes of parameters made at run time; made: those that are active, by type and code;
     waiting: type → code → why one of them is not served yet; paths: what is indexed for them beside R4's own, also for
-    those that are being built
+    those that are being built; unique: by type, what no two resources may have in common
     """
 
     generation: int = 0
     made: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
     waiting: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     paths: Mapping[int, IndexedPath] = field(default_factory=dict)
+    unique: Mapping[str, tuple[Unique, ...]] = field(default_factory=dict)
     _visits: dict[str, Visit | None] = field(default_factory=dict)
 
     def served(self, resource_type: str) -> Mapping[str, Parameter]:
@@ -41,6 +53,14 @@ class Registry:
     def reason_against(self, resource_type: str, code: str) -> str:
         """Why a parameter is not served; empty when it is, or when nobody defined it."""
         return self.waiting.get(resource_type, {}).get(code) or reason_against(resource_type, code)
+
+    def may_be_named_in(self, text: str) -> bool:
+        """Whether the text of a search, escaped or not, may mean a parameter that was made at run time; `*` means
+        any."""
+        if not self.made:
+            return False
+        plain = unquote_plus(text)
+        return "*" in plain or any(code in plain for codes in self.made.values() for code in codes)
 
     def path(self, number: int) -> IndexedPath:
         """The path of a number."""

@@ -11,6 +11,7 @@ from ecluse.cli.ig.gather import gather
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import Conflict, NotFound
 from ecluse.core.settings import Settings
+from fhir_server.search_parameters import taking
 from fhir_server.store import guides
 from fhir_server.store.guides import Installed
 from fhir_server.terminology import intake
@@ -31,9 +32,15 @@ async def install(settings: Settings, wanted: Sequence[str], *, allow_missing: b
             await guides.install(conn, gathered.packages.values())
             for package in gathered.packages.values():
                 await intake.take_package(conn, package)
+                await taking.take_package(conn, package)
+        parameters = {package.id: await taking.of_source(conn, package.id) for package in gathered.packages.values()}
     for package in gathered.packages.values():
         profiles = sum(one.describes not in ("", "Extension") for one in package.definitions)
         console.print(f"{package.id}: {len(package.definitions)} definitions, {profiles} profiles", highlight=False)
+        for made in parameters[package.id]:
+            console.print(
+                f"search parameter {made.code}: {made.state}{made.reason and f', {made.reason}'}", highlight=False
+            )
     for note in gathered.notes:
         console.print(f"note: {note}", highlight=False)
     for name, who in (gathered.missing | gathered.absent).items():
@@ -70,6 +77,7 @@ async def remove(settings: Settings, name: str, *, force: bool) -> None:
             raise Conflict(f"{', '.join(needed)} depends on {going[0].id}; remove that first, or use --force.")
         await guides.remove(conn, going[0].name, going[0].version)
         await intake.drop_package(conn, going[0].name, going[0].version)
+        await taking.drop_package(conn, going[0].id)
     Console().print(f"{going[0].id} is removed", highlight=False)
 
 

@@ -11,6 +11,7 @@ from ecluse.core import clock
 from ecluse.core.errors import BadRequest, UnsupportedMedia
 from fhir_server.http.request import Request
 from fhir_server.operations.parameters import Parameters, read
+from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.resources import Site
 
 NAMES = ("_since", "_type", "exact", "max", "resource", "coding")
@@ -19,7 +20,9 @@ NAMES = ("_since", "_type", "exact", "max", "resource", "coding")
 def _request(query: str = "", body: bytes = b"", content_type: str = "application/fhir+json") -> Request:
     headers = {"content-type": content_type}
     method = "POST" if body else "GET"
-    return Request(method, Site(1, "default", "UTC"), "http://x/fhir", (), query, headers, body, "r", clock.now())
+    return Request(
+        method, Site(1, "default", "UTC", Registries()), "http://x/fhir", (), query, headers, body, "r", clock.now()
+    )
 
 
 def _posted(*parameters: dict[str, Any], names: tuple[str, ...] = NAMES, body: str = "") -> Parameters:
