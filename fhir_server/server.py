@@ -61,6 +61,16 @@ class Server:
                 yield conn
 
     @asynccontextmanager
+    async def searching(self) -> AsyncIterator[Any]:
+        """A connection to the store for statements that leave the planner no choice."""
+        if self._conn is not None:
+            yield self._conn
+            return
+        with translated():
+            async with self.databases.search.acquire() as conn:
+                yield conn
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """A connection in a transaction that is committed at the end, READ COMMITTED; `within` a transaction it is that
         one, and others commit it.

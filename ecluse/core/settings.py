@@ -65,7 +65,7 @@ class Settings:
     identity_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the identities; empty: the store's.", "url")
     warehouse_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the warehouse; empty: the store's.", "url")
     hub_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the hub; empty: the store's.", "url")
-    pool_size: int = _setting(8, "Database connections of one process.")
+    pool_size: int = _setting(8, "Database connections of one process, and as many again for searches.")
     max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes")
     idempotency_days: int = _setting(7, "How long an Idempotency-Key gets its first answer again.", "days")
     intake_days: int = _setting(90, "How long the intake keeps requests that wrote nothing, refused ones too.", "days")

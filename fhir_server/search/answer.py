@@ -42,17 +42,18 @@ async def answer(server: Server, search: Search) -> Answer:
     Raises: BadRequest (400) when a value set that is named cannot be followed, TooSlow (503) when it takes longer than
     it may
     """
-    async with server.connection() as conn, bounded(server.settings.search_timeout_ms):
+    async with server.searching() as conn, bounded(server.settings.search_timeout_ms):
         legs = [leg._replace(query=await resolved(conn, leg.site.number, leg.query)) for leg in search.legs]
-        page = await _page(conn, replace(search, legs=tuple(legs)))
+        understood = replace(search, legs=tuple(legs))
+        page = await _page(conn, understood)
+        if search.asked.wants_total:
+            page.total = await _total(server, understood)
     return Answer(200, bundle(search, page))
 
 
 async def _page(conn: Any, search: Search) -> Page:
     asked = search.asked
     page = Page()
-    if asked.wants_total:
-        page.total = sum([await fetch.total(conn, leg.site.number, leg.query) for leg in search.legs])
     if asked.count_only or not asked.count:
         return page
     if asked.rest is not None:
@@ -63,6 +64,12 @@ async def _page(conn: Any, search: Search) -> Page:
     if asked.includes and matches:
         await _include(conn, search, matches, page)
     return page
+
+
+async def _total(server: Server, search: Search) -> int:
+    """How many resources match; which plan is best for that hangs on the values that are asked for."""
+    async with server.connection() as conn:
+        return sum([await fetch.total(conn, leg.site.number, leg.query) for leg in search.legs])
 
 
 async def _matches(conn: Any, search: Search, page: Page) -> list[Match]:

@@ -1,6 +1,7 @@
 """SQL of searches: the statements, made of the conditions of `tree.py` along a `plan.py`.
 
-Enters: a site, a SearchQuery and a Plan. Leaves: text with $n, and the arguments. A page has one leg or two: the
+Enters: a site, a SearchQuery and a Plan. Leaves: text with $n, and the arguments. How many resources a page has stands
+in the text: a planner that does not know it prefers to sort everything. A page has one leg or two: the
 resources that have a value of what is sorted by, then those that have none; the second is run when the first has not
 filled the page.
 """
@@ -29,13 +30,13 @@ sorted."""
 def legs(site: int, query: SearchQuery, plan: Plan) -> list[Compiled]:
     """A page: rows of (pk, id, version, updated, body, k0, k1 …), one more than asked for when there is a next page.
     What the first statement leaves of the page is the second's."""
-    return [_page(_Statement(site, part, plan), leg) for part, leg in _parts(query, plan)]
+    return [_page(_Statement(site, part, plan, probed=True), leg) for part, leg in _parts(query, plan)]
 
 
 def bodiless(site: int, query: SearchQuery, plan: Plan, arguments: Arguments) -> list[str]:
     """The same without bodies and in no order, for a larger statement, whose arguments it adds to: rows of
     (pk, id, version, k0, k1 …)."""
-    statements = [(_Statement(site, part, plan, arguments), leg) for part, leg in _parts(query, plan)]
+    statements = [(_Statement(site, part, plan, arguments, probed=True), leg) for part, leg in _parts(query, plan)]
     return [f"SELECT r.pk, r.id, r.version{_rows(*each)}" for each in statements]
 
 
@@ -56,7 +57,7 @@ def _page(statement: _Statement, leg: str) -> Compiled:
 
 def _rows(statement: _Statement, leg: str) -> str:
     """The keys of a page's order, and FROM its resources."""
-    limit = f"LIMIT {statement.arguments.add(statement.query.count + 1)}"
+    limit = f"LIMIT {statement.query.count + 1}"
     found = statement.found(limit, leg)
     shown = "".join(f", m.{name}" for name in statement.keys.names)
     return f"{shown}\nFROM (\n{found}\n) m\nJOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk"
@@ -81,7 +82,7 @@ def keys(site: int, query: SearchQuery) -> Compiled:
 
 def matches(site: int, query: SearchQuery, most: int = 2) -> Compiled:
     """Up to so many rows of (pk, id, version); two are enough to tell none, one and several apart."""
-    statement = _Statement(site, replace(query, cursor=None, sort=()), None)
+    statement = _Statement(site, replace(query, cursor=None, sort=()), None, probed=True)
     found = f"SELECT {statement.key}\n{statement.all()}\nLIMIT {most}"
     return (
         f"SELECT r.pk, r.id, r.version\nFROM (\n{found}\n) m\n"
@@ -102,12 +103,21 @@ def narrowed(site: int, statement: Compiled, queries: Sequence[SearchQuery]) -> 
 
 
 class _Statement:
-    """One statement while it is built. plan: None for the one that is likely to be best, all matches being wanted"""
+    """One statement while it is built. plan: None for the one that is likely to be best, all matches being wanted;
+    probed: whether PostgreSQL has to follow it"""
 
-    def __init__(self, site: int, query: SearchQuery, plan: Plan | None, arguments: Arguments | None = None) -> None:
+    def __init__(
+        self,
+        site: int,
+        query: SearchQuery,
+        plan: Plan | None,
+        arguments: Arguments | None = None,
+        *,
+        probed: bool = False,
+    ) -> None:
         self.query = query
         self.arguments = arguments or Arguments()
-        self.tree = Tree(site, self.arguments)
+        self.tree = Tree(site, self.arguments, probed=probed)
         self.resources = self.tree.resources("r", query.type)
         self.groups = groups(query.conditions)
         self.plan = plan or _for_all(query)

@@ -27,7 +27,7 @@ def page(asked: Sequence[tuple[int, SearchQuery, Plan]]) -> Compiled:
     ]
     union = "\nUNION ALL\n".join(parts)
     order = f"ORDER BY {_order('f', first.sort, descending=first.descending)}"
-    found = f"SELECT * FROM (\n{union}\n) f\n{order}\nLIMIT {arguments.add(first.count + 1)}"
+    found = f"SELECT * FROM (\n{union}\n) f\n{order}\nLIMIT {first.count + 1}"
     return (
         f"SELECT f.leg, f.pk, f.id, f.version, v.body{names}\nFROM (\n{found}\n) f\n"
         f"JOIN fhir.version v ON v.pk = f.pk AND v.version = f.version\n{order}"

@@ -53,9 +53,8 @@ WORTH = 98
 
 def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
     """How many rows each group that can lead has, up to one more than are collected; one row."""
-    tree = Tree(site, Arguments())
-    most = tree.arguments.add(MOST + 1)
-    columns = [_count(tree, group, query.type, most) for group in groups(query.conditions)]
+    tree = Tree(site, Arguments(), probed=True)
+    columns = [_count(tree, group, query.type, str(MOST + 1)) for group in groups(query.conditions)]
     return "SELECT " + ",\n".join(columns), tree.arguments.values
 
 

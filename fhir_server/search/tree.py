@@ -6,6 +6,9 @@ stand in the text, where the planner sees them.
 
 Every condition has two forms. `holds` is asked of one resource: EXISTS over the rows of its key. `sources` begins a
 statement at the rows themselves: FROM and WHERE, with the key of a match in `<alias>.pk`, perhaps more than once.
+
+A page is `probed`: what comes first was decided by counting, and PostgreSQL is kept from making joins of the probes and
+beginning elsewhere. Where all matches are wanted, it may.
 """
 
 from __future__ import annotations
@@ -33,11 +36,13 @@ class Place(NamedTuple):
 
 
 class Tree:
-    """The conditions of one statement on one site, while it is built."""
+    """The conditions of one statement on one site, while it is built. probed: whether each is asked of one resource
+    after another"""
 
-    def __init__(self, site: int, arguments: Arguments) -> None:
+    def __init__(self, site: int, arguments: Arguments, *, probed: bool = False) -> None:
         self.site = site
         self.arguments = arguments
+        self._fence = " OFFSET 0" if probed else ""  # PostgreSQL makes no join of a subquery with OFFSET
         self._aliases = (f"t{number}" for number in count(1))
 
     def resources(self, alias: str, kind: str) -> str:
@@ -80,7 +85,7 @@ class Tree:
     def _has_rows(self, missing: Missing, at: Place) -> str:
         alias = next(self._aliases)
         where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths, missing.types)}"
-        return f"EXISTS (SELECT FROM fhir.{missing.kind} {alias} WHERE {where})"
+        return self._exists(f"fhir.{missing.kind} {alias}", [where])
 
     def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
         first = clauses[0]
@@ -89,17 +94,17 @@ class Tree:
                 return self.of_resource(clauses, at.row)
             alias = next(self._aliases)
             where = [self.resources(alias, at.type), f"{alias}.pk = {at.pk}", self.of_resource(clauses, alias)]
-            return f"EXISTS (SELECT FROM fhir.resource {alias} WHERE {' AND '.join(where)})"
+            return self._exists(f"fhir.resource {alias}", where)
         alias = next(self._aliases)
         where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows(clauses, alias)]
-        return f"EXISTS (SELECT FROM fhir.{first.kind} {alias} WHERE {' AND '.join(where)})"
+        return self._exists(f"fhir.{first.kind} {alias}", where)
 
     def _joined_hold(self, joined: Joined, at: Place) -> str:
         first, *rest = joined.clauses
         alias = next(self._aliases)
         where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows([first], alias)]
         where += self._of_item(rest, alias)
-        return f"EXISTS (SELECT FROM fhir.{first.kind} {alias} WHERE {' AND '.join(where)})"
+        return self._exists(f"fhir.{first.kind} {alias}", where)
 
     def _of_item(self, clauses: Iterable[Clause], alias: str) -> list[str]:
         """Whether rows of the same item as that of the alias match these clauses too."""
@@ -107,8 +112,7 @@ class Tree:
         for clause in clauses:
             own = next(self._aliases)
             same = [f"{own}.pk = {alias}.pk", f"{own}.item = {alias}.item", self.at(own, clause.paths)]
-            where = " AND ".join([*same, *self.of_rows([clause], own)])
-            found.append(f"EXISTS (SELECT FROM fhir.{clause.kind} {own} WHERE {where})")
+            found.append(self._exists(f"fhir.{clause.kind} {own}", [*same, *self.of_rows([clause], own)]))
         return found
 
     def _linked_holds(self, linked: Linked, at: Place) -> str:
@@ -120,11 +124,8 @@ class Tree:
             f"{link}.target_type = {number_of[linked.type]}",
             *self.all_hold(linked.conditions, Place(linked.type, f"{target}.pk", target)),
         ]
-        return (
-            f"EXISTS (SELECT FROM fhir.reference {link} JOIN fhir.resource {target}"
-            f" ON {self.resources(target, linked.type)} AND {target}.id = {names} AND NOT {target}.deleted"
-            f" WHERE {' AND '.join(where)})"
-        )
+        row = f"{self.resources(target, linked.type)} AND {target}.id = {names} AND NOT {target}.deleted"
+        return self._exists(f"fhir.reference {link} JOIN fhir.resource {target} ON {row}", where)
 
     def _linking_holds(self, linking: Linking, at: Place) -> str:
         link = next(self._aliases)
@@ -134,7 +135,10 @@ class Tree:
             f"{link}.target_id = {self._names(at)}",
             *self.all_hold(linking.conditions, Place(linking.type, f"{link}.pk")),
         ]
-        return f"EXISTS (SELECT FROM fhir.reference {link} WHERE {' AND '.join(where)})"
+        return self._exists(f"fhir.reference {link}", where)
+
+    def _exists(self, source: str, where: Iterable[str]) -> str:
+        return f"EXISTS (SELECT FROM {source} WHERE {' AND '.join(where)}{self._fence})"
 
     def _names(self, at: Place) -> str:
         """The ids under which others refer to a resource: its own, and those of patients merged into it."""

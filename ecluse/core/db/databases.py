@@ -27,12 +27,14 @@ AREAS = {
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """Pools by what they hold."""
+    """Pools by what they hold. search: the store again, by connections that plan each statement once, whatever its
+    arguments; searches say themselves where they begin, and planning cost them more than running."""
 
     store: asyncpg.Pool
     identity: asyncpg.Pool
     warehouse: asyncpg.Pool
     hub: asyncpg.Pool
+    search: asyncpg.Pool
 
 
 async def url_of(settings: Settings, name: str) -> str:
@@ -70,4 +72,12 @@ async def open_databases(settings: Settings, *, migrate: bool = False) -> AsyncI
             for name, areas in AREAS.items():
                 async with pools[urls[name]].acquire() as conn:
                     await run_migrations(conn, areas)
-        yield Databases(**{name: pools[url] for name, url in urls.items()})
+        search = await open_pool(
+            urls["store"],
+            size=settings.pool_size,
+            statement_timeout_ms=settings.statement_timeout_ms,
+            plans="force_generic_plan",
+            least=0,
+        )
+        stack.push_async_callback(search.close)
+        yield Databases(**{name: pools[url] for name, url in urls.items()}, search=search)

@@ -124,20 +124,24 @@ async def _leave_no_transaction(conn: Any) -> None:
         await conn.execute("ROLLBACK")
 
 
-async def open_pool(url: str, *, size: int, statement_timeout_ms: int) -> asyncpg.Pool:
-    """An open pool; its first connection is tried at once.
+async def open_pool(
+    url: str, *, size: int, statement_timeout_ms: int, plans: str = "auto", least: int = 1
+) -> asyncpg.Pool:
+    """An open pool; its first connections are tried at once.
 
+    plans: PostgreSQL's plan_cache_mode; least: connections that it always has
     Raises: Unavailable (503) when the database does not answer
     """
     settings = {
         "timezone": "UTC",
         "jit": "off",
         "statement_timeout": str(statement_timeout_ms),
+        "plan_cache_mode": plans,
         "application_name": APPLICATION,
     }
     pool = Pool(
         url,
-        min_size=1,
+        min_size=least,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=IDLE_S,

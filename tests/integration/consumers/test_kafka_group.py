@@ -77,7 +77,7 @@ async def test_members_that_come_and_go_end_with_every_last_version(
             return sorted((row[1], row[4]) for row in await rows(pool)) == wanted
 
         await until(converged, second, third)
-        databases = Databases(pool, pool, pool, pool)
+        databases = Databases(pool, pool, pool, pool, pool)
 
         async def caught_up() -> bool:
             return (await lag(on_kafka, databases, sink)).caught_up

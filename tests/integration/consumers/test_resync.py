@@ -93,7 +93,7 @@ async def test_a_walk_that_was_broken_off_goes_on(pool: asyncpg.Pool, sink: Reco
     await resync.run(broken_off)
     assert await pool.fetchval("SELECT walking FROM bus.consumer")
     settings = Settings()
-    databases = Databases(pool, pool, pool, pool)
+    databases = Databases(pool, pool, pool, pool, pool)
     assert not (await lag(settings, databases, sink)).caught_up
     await _consume_until(pool, sink, [(f"o{n}", "a") for n in range(5)])
     assert taken == [5]
@@ -101,7 +101,7 @@ async def test_a_walk_that_was_broken_off_goes_on(pool: asyncpg.Pool, sink: Reco
 
 
 async def test_lag_counts_what_is_not_written_and_how_old_it_is(pool: asyncpg.Pool, sink: RecordingSink) -> None:
-    databases = Databases(pool, pool, pool, pool)
+    databases = Databases(pool, pool, pool, pool, pool)
     settings = Settings()
     async with pool.acquire() as conn:
         await put(conn, [observation(f"o{n}", "a") for n in range(3)])
@@ -120,5 +120,5 @@ async def test_lag_on_kafka_counts_what_the_relay_still_has(
 ) -> None:
     async with pool.acquire() as conn:
         await put(conn, [observation("o", "a"), observation("q", "a")])
-    databases = Databases(pool, pool, pool, pool)
+    databases = Databases(pool, pool, pool, pool, pool)
     assert (await lag(dataclasses.replace(on_kafka), databases, sink)).events == 2
