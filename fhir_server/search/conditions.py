@@ -161,9 +161,10 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
             return f"{alias}.folded = {arguments.add(folded)}"
         case Ending(folded):
             return f"right({alias}.folded, {len(folded)}) = {arguments.add(folded)}"
-        case Other(values):
+        case Other(values, types):
             inner = [_condition((value,), alias, arguments, site) for value in values]
-            return f"NOT ({any_of(inner)})"
+            own = f" AND {_of_types(f'{alias}.target_type', types)}" if types else ""
+            return f"NOT ({any_of(inner)}){own}"
         case Containing(folded):
             return f"position({arguments.add(folded)} IN {alias}.folded) > 0"
         case Moment() as moment:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fhir_server.search.query import Kind
+from fhir_server.search.values import types_of
 from mappers.search import date, identity, reference, string, token, uri
 from mappers.search.question import Other, Question, Value
 
@@ -74,7 +75,7 @@ def _prefixed(read: Read, prefix: str) -> Read:
 
 
 def _other(read: Read) -> Read:
-    return lambda text, question: [Other(tuple(read(text, question)))]
+    return lambda text, question: [Other(tuple(read(text, question)), types_of(question.parameter, question.paths))]
 
 
 _STRING = {

@@ -124,9 +124,10 @@ class Moment(NamedTuple):
 
 
 class Other(NamedTuple):
-    """Any value but these."""
+    """Any value but these. types: of targets that alone count, empty for all"""
 
     values: tuple[Any, ...]
+    types: tuple[int, ...] = ()
 
 
 class Id(NamedTuple):
