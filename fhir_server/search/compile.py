@@ -16,9 +16,9 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.order import Keys, beyond, first_of_its_resource
-from fhir_server.search.plan import Plan, settled
-from fhir_server.search.query import Clause, Condition, Linked, SearchQuery
-from fhir_server.search.tree import Place, Tree, groups, likely
+from fhir_server.search.plan import WALKED, Plan, settled
+from fhir_server.search.query import Clause, Condition, Linked, SearchQuery, Sort
+from fhir_server.search.tree import Place, Tree, groups, is_of_resource, likely
 
 Compiled = tuple[str, list[Any]]
 
@@ -153,31 +153,48 @@ class _Statement:
         names = "".join(f", {text}" for text in self.keys.of(self.key, "r" if self.lead is None else ""))
         if self.lead is None and not any(key.paths for key in self.query.sort):
             past = beyond(self.query, "r", self.arguments, self.keys.columns)
-            where = "".join(f"\n  AND {one}" for one in past)
-            return f"SELECT r.pk{names}\n{self.walked()}{where}\nORDER BY {self.keys.order('r', columns=True)} {limit}"
+            order = f"ORDER BY {self.keys.order('r', columns=True)}"
+            return f"SELECT r.pk{names}\n{self.walked(past, order)}\n{order} {limit}"
         source = self.all()
         past = beyond(self.query, "s", self.arguments)
         where = f"\nWHERE {past[0]}" if past else ""
         found = f"SELECT {self.key}{names}\n{source}"
         return f"SELECT s.*\nFROM (\n{found}\n) s{where}\nORDER BY {self.keys.order('s')} {limit}"
 
-    def walked(self) -> str:
-        """FROM and WHERE over the table of resources."""
+    def walked(self, past: Sequence[str] = (), order: str = "") -> str:
+        """FROM and WHERE over the table of resources, from the cursor on."""
+        own = [self.resources, "NOT r.deleted"]
         at = Place(self.query.type, "r.pk", "r")
-        return f"FROM fhir.resource r\nWHERE {_all([self.resources, 'NOT r.deleted', *self.probes(at)])}"
+        if self.plan.instead is None:
+            return f"FROM fhir.resource r\nWHERE {_all([*own, *self.probes(at), *past])}"
+        columns = [group for group in self.groups if self.query.sort and is_of_resource(group)]
+        own += [self.tree.group_holds(group, at) for group in columns]
+        probes = [self.tree.group_holds(group, at) for group in self.groups if group not in columns]
+        first = f"SELECT r.*\nFROM fhir.resource r\nWHERE {_all([*own, *past])}\n{order} LIMIT {WALKED}"
+        return f"FROM (\n{first}\n) r" + (f"\nWHERE {_all(probes)}" if probes else "")
 
     def collected(self) -> str:
         """FROM and WHERE over the resources of the lead, each once."""
         assert self.lead is not None
-        found = self.tree.sources(self.lead, self.query.type, "m")
-        rows = "\nUNION ALL\n".join(f"SELECT m.pk\n{source}" for source in found)
-        rows = f"SELECT DISTINCT m.pk\n{found[0]}" if len(found) == 1 else f"SELECT DISTINCT u.pk FROM (\n{rows}\n) u"
+        rows = self._distinct(self.lead)
+        if self.plan.joined:
+            others = [self._distinct(self.groups[place]) for place in self.plan.joined]
+            rows = "\nINTERSECT\n".join([rows, *others])
         probes = self.probes(Place(self.query.type, "f.pk"))
         return f"FROM (\n{rows}\n) f" + (f"\nWHERE {_all(probes)}" if probes else "")
 
+    def _distinct(self, group: Sequence[Condition]) -> str:
+        """The keys of the resources of a group, each once."""
+        found = self.tree.sources(group, self.query.type, "m")
+        if len(found) == 1:
+            return f"SELECT DISTINCT m.pk\n{found[0]}"
+        rows = "\nUNION ALL\n".join(f"SELECT m.pk\n{source}" for source in found)
+        return f"SELECT DISTINCT u.pk FROM (\n{rows}\n) u"
+
     def probes(self, at: Place) -> list[str]:
-        """The conditions of the groups that do not lead."""
-        return [self.tree.group_holds(group, at) for group in self.groups if group is not self.lead]
+        """The conditions of the groups that are neither the lead's nor read beside it."""
+        read = {self.plan.lead, *self.plan.joined}
+        return [self.tree.group_holds(group, at) for place, group in enumerate(self.groups) if place not in read]
 
     def by_lead(self, limit: str) -> str:
         """A walk through the index of the lead, which has resources in the order of their keys; each part of it ends as
@@ -210,12 +227,21 @@ class _Statement:
     def by_value(self, limit: str) -> str:
         """A walk through the index of what is sorted by."""
         (key,) = self.query.sort
-        where = [self.tree.at("d", key.paths, key.types), *first_of_its_resource(key, self.tree)]
-        where += beyond(self.query, "d", self.arguments, self.keys.columns)
-        where += self.tree.all_hold(self.query.conditions, Place(self.query.type, "d.pk"))
-        columns = f"d.pk, d.{self.keys.columns[0]} AS k0"
-        order = self.keys.order("d", columns=True)
-        return f"SELECT {columns}\nFROM fhir.{key.by} d\nWHERE {_all(where)}\nORDER BY {order} {limit}"
+        (column,) = self.keys.columns
+        source = f"fhir.{key.by} d"
+        where = [self.tree.at("d", key.paths, key.types), *beyond(self.query, "d", self.arguments, (column,))]
+        order = f"ORDER BY {self.keys.order('d', columns=True)}"
+        probes = first_of_its_resource(key, self.tree)
+        for group in self.groups:
+            own = _on_same_row(group, key)
+            where += self.tree.of_rows(own, "d")
+            probes += [] if own else [self.tree.group_holds(group, Place(self.query.type, "d.pk"))]
+        if self.plan.instead is not None:
+            columns = f"d.pk, d.{column}{', d.ctid' if key.many else ''}"
+            source = f"(\nSELECT {columns}\nFROM {source}\nWHERE {_all(where)}\n{order} LIMIT {WALKED}\n) d"
+            where = []
+        filtered = f"\nWHERE {_all([*where, *probes])}" if where or probes else ""
+        return f"SELECT d.pk, d.{column} AS k0\nFROM {source}{filtered}\n{order} {limit}"
 
     def without_value(self, limit: str) -> str:
         """The resources that have no value of what is sorted by, in the order of their keys."""
@@ -227,6 +253,13 @@ class _Statement:
         found = f"SELECT {self.key}\n{self.all()}"
         columns = f"s.pk, {self.keys.nothing} AS k0"
         return f"SELECT {columns}\nFROM (\n{found}\n) s\nWHERE {where}\nORDER BY s.pk{direction} {limit}"
+
+
+def _on_same_row(group: Sequence[Condition], key: Sort) -> list[Clause]:
+    """The clauses of a group, when the row that is sorted by is the one that they are about."""
+    clauses = [one for one in group if isinstance(one, Clause)]
+    same = [one.single and not key.many and (one.kind, one.paths) == (key.by, key.paths) for one in clauses]
+    return clauses if clauses and all(same) else []
 
 
 def _for_all(query: SearchQuery) -> Plan:

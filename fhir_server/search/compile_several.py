@@ -23,7 +23,7 @@ def page(asked: Sequence[tuple[int, SearchQuery, Plan]]) -> Compiled:
     parts = [
         f"SELECT {leg} AS leg, f.pk, f.id, f.version{names}\nFROM (\n{part}\n) f"
         for leg, (site, query, plan) in enumerate(asked)
-        for part in bodiless(site, query, plan, arguments)
+        for part in bodiless(site, query, plan.instead or plan, arguments)
     ]
     union = "\nUNION ALL\n".join(parts)
     order = f"ORDER BY {_order('f', first.sort, descending=first.descending)}"

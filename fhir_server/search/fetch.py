@@ -13,12 +13,20 @@ from fhir_server.search.query import SearchQuery
 
 async def page(conn: Any, site: int, query: SearchQuery) -> list[Any]:
     """Rows of one page in order, (pk, id, version, updated, body, k0, k1 …), and one more when there is a next page."""
-    rows: list[Any] = []
-    for sql, arguments in compile.legs(site, query, await planned(conn, site, query)):
-        rows += await conn.fetch(sql, *arguments)
-        if len(rows) > query.count:
-            break
+    decided = await planned(conn, site, query)
+    rows = await _page(conn, site, query, decided)
+    if decided.instead is not None and len(rows) <= query.count:
+        rows = await _page(conn, site, query, decided.instead)
     return rows[: query.count + 1]
+
+
+async def _page(conn: Any, site: int, query: SearchQuery, decided: plan.Plan) -> list[Any]:
+    rows: list[Any] = []
+    for sql, arguments in compile.legs(site, query, decided):
+        rows += await conn.fetch(sql, *arguments)
+        if len(rows) > query.count or decided.instead is not None:
+            break
+    return rows
 
 
 async def planned(conn: Any, site: int, query: SearchQuery) -> plan.Plan:

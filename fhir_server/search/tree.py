@@ -264,6 +264,11 @@ def groups(conditions: Iterable[Condition]) -> list[list[Condition]]:
     return list(found.values())
 
 
+def is_of_resource(group: Sequence[Condition]) -> bool:
+    """Whether a group is about columns of the resource itself."""
+    return isinstance(group[0], Clause) and group[0].kind in OF_RESOURCE
+
+
 def likely(group: Sequence[Condition]) -> int:
     """How few resources a group is likely to leave, 0 the fewest: by the kind of its values, before anything is
     counted."""
