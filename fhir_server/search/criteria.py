@@ -153,19 +153,27 @@ def _chain(asked: Asked, parameter: Parameter, modifier: str, rest: str) -> Cond
         _check_target(asked, parameter, modifier)
     if not modifier and not parameter.targets:
         raise asked.wrong(f"{parameter.code} points to any type: name it, like {parameter.code}:Patient.{rest[:80]}.")
-    targets = (modifier,) if modifier else parameter.targets
+    found = _links(asked, parameter, (modifier,) if modifier else parameter.targets, rest)
+    return found[0] if len(found) == 1 else AnyOf(parameter.code, found)
+
+
+def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str) -> tuple[Condition, ...]:
+    """The chain by each type that can take the rest. Raises: when none can, what is wrong with it"""
     found: list[Condition] = []
-    reasons: list[str] = []
+    errors: list[NotServed | BadRequest] = []
     for target in targets:
         try:
             inner = condition(asked.led_to(target, rest))
-        except NotServed as error:
-            reasons.append(str(error))
+        except (NotServed, BadRequest) as error:
+            errors.append(error)
         else:
             found.append(Linked(parameter.code, parameter.paths, target, (inner,)))
-    if not found:
-        raise NotServed(f"{asked.name[:80]}: {reasons[0]}")
-    return found[0] if len(found) == 1 else AnyOf(parameter.code, tuple(found))
+    if found:
+        return tuple(found)
+    for one in errors:
+        if isinstance(one, BadRequest):
+            raise one
+    raise NotServed(f"{asked.name[:80]}: {errors[0]}")
 
 
 def _check_target(asked: Asked, parameter: Parameter, name: str) -> None:
