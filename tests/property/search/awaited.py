@@ -1,0 +1,16 @@
+"""What is not indexed yet, so that it cannot be asked. When something is, its name goes from here, and its tests begin.
+
+Enters: nothing. Leaves: names.
+"""
+
+from __future__ import annotations
+
+KINDS = ("number", "quantity", "composite", "special")
+"""Search types."""
+FEATURES = (("token", "text"), ("token", "of-type"), ("reference", "identifier"))
+"""Modifiers of a search type."""
+
+
+def is_awaited(kind: str, feature: str = "") -> bool:
+    """Whether it cannot be asked yet."""
+    return kind in KINDS or (kind, feature) in FEATURES
