@@ -40,7 +40,12 @@ SELECT site FROM fhir.site WHERE $1::smallint IN (0, site) ORDER BY site;
 -- name: walk
 -- The next resources of a type.
 -- $1 site, $2 type, $3 key to begin after, $4 most rows
-SELECT pk, id FROM fhir.resource WHERE site = $1 AND type = $2 AND pk > $3 AND NOT deleted ORDER BY pk LIMIT $4;
+SELECT pk FROM fhir.resource WHERE site = $1 AND type = $2 AND pk > $3 AND NOT deleted ORDER BY pk LIMIT $4;
+
+-- name: lock
+-- Those resources, locked in the order in which writers lock them; found by key, whatever is known of the table.
+-- $1 site, $2 type, $3 keys
+SELECT pk FROM fhir.resource WHERE site = $1 AND type = $2 AND pk = ANY ($3::bigint[]) ORDER BY id FOR UPDATE;
 
 -- name: advance
 -- Notes how far the walk is; nothing when the parameter was taken away meanwhile.
@@ -71,9 +76,10 @@ UPDATE fhir.parameter SET dirty = false WHERE pk = $1 AND state = 'failed';
 DELETE FROM fhir.{table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM fhir.{table} WHERE site = $1 AND path = $2 LIMIT $3));
 
 -- name: astray
--- Whether a row of one kind stands for a resource that does not. {table}: as above
+-- Whether a row of one kind stands for a resource that does not: two sets of keys, so that no plan takes a resource for
+-- each row, whatever is known of the tables. {table}: as above
 -- $1 site, $2 type, $3 paths
 SELECT EXISTS (
-    SELECT FROM fhir.{table} t
-    WHERE t.site = $1 AND t.path = ANY ($3::smallint[])
-        AND NOT EXISTS (SELECT FROM fhir.resource r WHERE r.site = $1 AND r.type = $2 AND r.pk = t.pk AND NOT r.deleted));
+    SELECT pk FROM fhir.{table} WHERE site = $1 AND path = ANY ($3::smallint[])
+    EXCEPT
+    SELECT pk FROM fhir.resource WHERE site = $1 AND type = $2 AND NOT deleted);

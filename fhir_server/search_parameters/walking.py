@@ -47,10 +47,9 @@ async def walk(conn: Any, this: Walk) -> list[int]:
     keys = await conn.fetch(SQL["walk"], this.site, this.type, this.after, AT_ONCE)
     if not keys:
         return []
-    pks, ids = [row["pk"] for row in keys], [row["id"] for row in keys]
-    kinds = [this.type] * len(keys)
-    await conn.fetch(erase.SQL["lock"], this.site, kinds, ids)
-    rows = await conn.fetch(erase.SQL["standing"], this.site, kinds, pks)
+    pks = [row["pk"] for row in keys]
+    await conn.fetch(SQL["lock"], this.site, this.type, pks)
+    rows = await conn.fetch(erase.SQL["standing"], this.site, [this.type] * len(pks), pks)
     standing = [row for row in rows if row["body"] is not None]
     await (_verify if this.verify else _fill)(conn, this, standing)
     return pks
