@@ -110,18 +110,13 @@ class Registries:
         try:
             return read(registry)
         except BadRequest:
-            latest = await self.latest(conn, site)
+            latest = await self.current(conn, site)
+            if latest.may_be_awaited_in(text):  # how far it is changes without a generation
+                await self.read(conn)
+                latest = self.known(site)
             if latest is registry:
                 raise
         return read(latest)
-
-    async def latest(self, conn: Any, site: int) -> Registry:
-        """The same, and what it says of parameters that are being built is of this moment."""
-        registry = await self.current(conn, site)
-        if not registry.waiting:
-            return registry
-        await self.read(conn)
-        return self.known(site)
 
     async def read(self, conn: Any) -> None:
         """Forgets all, and begins anew."""

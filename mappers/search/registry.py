@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -57,10 +58,11 @@ class Registry:
     def may_be_named_in(self, text: str) -> bool:
         """Whether the text of a search, escaped or not, may mean a parameter that was made at run time; `*` means
         any."""
-        if not self.made:
-            return False
-        plain = unquote_plus(text)
-        return "*" in plain or any(code in plain for codes in self.made.values() for code in codes)
+        return _names_one(text, self.made, "*")
+
+    def may_be_awaited_in(self, text: str) -> bool:
+        """Whether it may mean one that is not served yet."""
+        return _names_one(text, self.waiting)
 
     def path(self, number: int) -> IndexedPath:
         """The path of a number."""
@@ -74,6 +76,13 @@ class Registry:
             own = [path for path in self.paths.values() if path.resource_type == resource_type]
             self._visits[resource_type] = visit_of(resource_type, own) if own else None
         return self._visits[resource_type]
+
+
+def _names_one(text: str, by_type: Mapping[str, Mapping[str, object]], *others: str) -> bool:
+    if not by_type:
+        return False
+    plain = unquote_plus(text)
+    return any(code in plain for code in chain(others, *by_type.values()))
 
 
 BUILT_IN = Registry()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import Any
@@ -368,4 +369,7 @@ def test_all_of_a_site_are_listed_with_their_states(fhir: httpx.Client, served: 
     made(fhir, parameter(code, f"Patient.extension('{EXTENSION}').value.as(Coding)"))
     every = [told(one["part"]) for one in fhir.get("/SearchParameter/$status").json()["parameter"]]
     assert [one["state"] for one in every if one["code"] == code] == ["active"]
-    assert code in served.ecluse("status", "--json")
+    stored = {one["code"]: one for one in json.loads(served.ecluse("status", "--json"))["search_parameters"]}
+    assert stored[code].items() >= {"site": "default", "state": "active", "base": ["Patient"], "reason": ""}.items()
+    table = served.ecluse("status").partition("made at run time")[2]
+    assert "active" in table and "Patient:" in table

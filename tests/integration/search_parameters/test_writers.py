@@ -191,3 +191,27 @@ async def test_reindexing_and_erasing_by_old_processes_are_right(pool: asyncpg.P
     async with pool.acquire() as conn, conn.transaction():
         await Erasure(conn, stale.keys, stale.context).take([(types.number_of["Patient"], gone)])
     assert await found(pool, "a") == {kept}
+
+
+async def test_what_is_cut_off_goes_on_in_another_process(pool: asyncpg.Pool) -> None:
+    process = Process(pool)
+    count = 1200
+    await process.write(*(patient("a") for _ in range(count)))
+    await process.write(parameter())
+    reached: list[int] = []
+    while await state(pool) != "active":
+        task = asyncio.create_task(building.keep(pool))
+        async with asyncio.timeout(WITHIN_S):
+            before = await _place(pool)
+            while await _place(pool) == before:
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+        reached.append(await pool.fetchval("SELECT done FROM fhir.parameter"))
+    assert len(await found(pool, "a")) == count
+    assert len(set(reached)) > 2, reached
+
+
+async def _place(pool: asyncpg.Pool) -> tuple[Any, ...]:
+    """How far the building is."""
+    return tuple(await pool.fetchrow("SELECT state, place_pk FROM fhir.parameter"))
