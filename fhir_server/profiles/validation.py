@@ -17,6 +17,7 @@ from ecluse.core.fhir.validation.profiles.library import Library
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import placed, profile_issues
 from ecluse.core.fhir.validation.profiles.value_sets import Answers, NotAnswered
+from ecluse.core.fhir.validation.sound import is_sound
 from fhir_server.store.flags import Findings
 
 HEADER = "x-ecluse-validation"
@@ -66,7 +67,9 @@ class Validation:
 
         Raises: NotLoaded, NotAnswered"""
         told = self.issues(resource) if depth is Depth.PROFILES else []  # first: it may have to begin again
-        issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
+        issues: list[Issue] = []
+        if not is_sound(resource, self.addresses, extensions=extensions):
+            issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
         return issues + [issue for issue in told if issue.severity != "information"]
 
     def within(self, addresses: Mapping[str, str]) -> Validation:

@@ -90,8 +90,61 @@ def _links(value: Any, found: set[str]) -> None:
                 found.add(member)
 
 
+def _each_contained_is_without(name: str) -> Presence:
+    """dom-2, dom-4 and dom-5, when no contained resource has the member that they are about."""
+
+    def told(value: Mapping[str, Any]) -> bool | None:
+        inside = value.get("contained", ())
+        return True if type(inside) in (list, tuple) and not any(name in one for one in inside) else None
+
+    return told
+
+
+def _is_over_when_it_abated(value: Mapping[str, Any]) -> bool | None:
+    """con-4, when the Condition did not abate, or has a clinical status that says so."""
+    if not any(name.startswith(("abatement", "_abatement")) for name in value):
+        return True
+    codes = _codes(value, "clinicalStatus", _CLINICAL)
+    return True if codes is not None and codes & {"resolved", "remission", "inactive"} else None
+
+
+def _has_no_status_in_error(system: str) -> Presence:
+    """con-5 and ait-2, when there is no clinical status, or a verification status that was not entered in error."""
+
+    def told(value: Mapping[str, Any]) -> bool | None:
+        if "clinicalStatus" not in value:
+            return True
+        codes = _codes(value, "verificationStatus", system)
+        return True if codes is not None and "entered-in-error" not in codes else None
+
+    return told
+
+
+def _codes(value: Mapping[str, Any], name: str, system: str) -> set[str] | None:
+    """The codes that a CodeableConcept has of a system, None when it is no CodeableConcept."""
+    concept = value.get(name, {})
+    codings = concept.get("coding", []) if type(concept) is dict else None
+    if type(codings) is not list or any(type(one) is not dict for one in codings):
+        return None
+    return {str(one.get("code")) for one in codings if one.get("system") == system}
+
+
+def _has_no_negative_period(value: Mapping[str, Any]) -> bool | None:
+    """tim-5, for a period that is a number."""
+    period = value.get("period", 0)
+    return True if isinstance(period, int | msgspec.Raw) and not str(period).startswith("-") else None
+
+
+_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _TOLD: dict[str, Presence] = {
+    "con-4": _is_over_when_it_abated,
+    "con-5": _has_no_status_in_error("http://terminology.hl7.org/CodeSystem/condition-ver-status"),
+    "ait-2": _has_no_status_in_error("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"),
+    "tim-5": _has_no_negative_period,
+    "dom-2": _each_contained_is_without("contained"),
     "dom-3": _refers_to_all_it_contains,
+    "dom-4": _each_contained_is_without("meta"),
+    "dom-5": _each_contained_is_without("meta"),
     "ref-1": _is_no_fragment,
     "per-1": _is_in_order,
 }
