@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731
 
@@ -29,14 +30,13 @@ def new_id() -> str:
 
     Spec: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7
     """
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    milliseconds = f"{time.time_ns() // 1_000_000:012x}"
+    chance = os.urandom(10).hex()
+    variant = "89ab"[int(chance[0], 16) & 3]
+    return f"{milliseconds[:8]}-{milliseconds[8:]}-7{chance[1:4]}-{variant}{chance[4:7]}-{chance[7:19]}"
 
 
+@lru_cache(maxsize=64)
 def instant_text(instant: datetime) -> str:
     """FHIR `instant` of an aware UTC datetime: `2026-11-24T10:03:21.000Z`."""
     return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -38,7 +38,7 @@ class Step:
 
     id: of the server's making for POST, "" while a condition has to find it; criteria: of a conditional interaction;
     change: of a patch; if_match: the version that must stand; target: where a condition leads; deletes: what a
-    conditional delete takes"""
+    conditional delete takes; references: the Reference objects of the resource"""
 
     index: int
     entry: BundleEntry
@@ -51,6 +51,7 @@ class Step:
     if_match: int | None = None
     target: Target | None = None
     deletes: list[Intent] | None = None
+    references: Sequence[dict[str, Any]] = ()
 
     @property
     def full_url(self) -> str:
@@ -100,7 +101,8 @@ def _step(request: Request, entry: BundleEntry, index: int) -> Step:
     if entry.method in READS or (segments and segments[-1].startswith("$")):
         return step
     step.type, step.id = _written(segments, query, entry, place)
-    step.if_match = negotiation.version_condition(_conditions(entry))
+    if entry.if_match or entry.if_none_match:
+        step.if_match = negotiation.version_condition(_conditions(entry))
     step.criteria = query or entry.if_none_exist
     if entry.method == "PATCH":
         step.change = read_patch(*patch_of(entry, index))

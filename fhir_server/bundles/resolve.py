@@ -17,7 +17,14 @@ from typing import Any
 from ecluse.core.errors import BadRequest, EcluseError, Issue, PreconditionFailed
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.patch.registry import Change
-from ecluse.core.fhir.references import conditional_references, rewrite
+from ecluse.core.fhir.references import (
+    UUID,
+    is_conditional,
+    literal_references,
+    may_hold_extensions,
+    rewrite,
+    rewrite_references,
+)
 from fhir_server.bundles.plan import RESTFUL, Step
 from fhir_server.http.request import Request
 from fhir_server.slices import in_slices
@@ -73,6 +80,7 @@ class Names:
             restful = RESTFUL.fullmatch(step.full_url)
             if restful:
                 relative.setdefault(restful[1], {})[restful[2]] = final
+        self.are_uuids = not relative and all(name.startswith(UUID) for name in self._absolute.keys() - targets.keys())
         self._by_base = {base: {**self._absolute, **names} for base, names in relative.items()}
 
     def seen_from(self, step: Step) -> Mapping[str, str]:
@@ -86,9 +94,17 @@ class Names:
 async def _rewrite(steps: Sequence[Step], found: Mapping[int, str], names: Names) -> None:
     async for step in in_slices(steps):
         if step.resource is not None and step.index not in found:
-            rewrite(step.type, step.resource, names.seen_from(step))
+            _rewrite_one(step, step.resource, names)
         elif step.change is not None:
             step.change = _rewritten(step.type, step.change, names.seen_from(step))
+
+
+def _rewrite_one(step: Step, resource: dict[str, Any], names: Names) -> None:
+    """Rewrites the links of one resource: its references alone when every UUID in its text is in one of them."""
+    text, seen = bytes(step.entry.resource or b""), names.seen_from(step)
+    references = rewrite_references(step.references, seen)
+    if not names.are_uuids or (b"\\" in text and b"\\u" in text) or references < text.count(UUID.encode()):
+        rewrite(step.type, resource, seen)
 
 
 def _rewritten(resource_type: str, change: Change, names: Mapping[str, str]) -> Change:
@@ -103,12 +119,16 @@ def _rewritten(resource_type: str, change: Change, names: Mapping[str, str]) -> 
 
 
 async def _conditional_targets(steps: Sequence[Step]) -> list[str]:
-    """The texts that may be conditional references, each once."""
-    found: dict[bytes, None] = {}
+    """The texts that may be conditional references, each once; notes the references of each step."""
+    found: dict[str, None] = {}
     async for step in in_slices(steps):
-        if step.entry.resource is not None:
-            found.update(dict.fromkeys(_CONDITIONAL.findall(step.entry.resource)))
-    return [json.decode(text) for text in found]
+        text = bytes(step.entry.resource or b"")
+        if step.resource is not None:
+            step.references = literal_references(step.type, step.resource, extensions=may_hold_extensions(text))
+            found.update((one["reference"], None) for one in step.references if is_conditional(one))
+        elif step.change is not None:
+            found.update((json.decode(one), None) for one in _CONDITIONAL.findall(text))
+    return list(found)
 
 
 def _is_late(target: str, steps: Sequence[Step]) -> bool:
@@ -163,4 +183,4 @@ def _refers(step: Step, target: str) -> bool:
     """Whether an entry refers by this condition, rather than holding it as some other text."""
     if step.resource is None:
         return step.change is not None and json.encode(target) in bytes(step.entry.resource or b"")
-    return any(found == target for _, found in conditional_references(step.type, step.resource))
+    return any(one["reference"] == target for one in step.references)

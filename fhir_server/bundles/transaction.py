@@ -108,27 +108,26 @@ async def _answers(
 ) -> list[dict[str, Any]]:
     if any(not step.type for step in steps):
         await conn.execute(PLAN_FOR_VALUES)
-    within = server.within(conn)
+    within, own = server.within(conn), {step.method: request._replace(method=step.method) for step in steps}
     answers: list[dict[str, Any]] = []
     async for step in in_slices(steps):
         step.resource = None  # freed here, not all at once at the end
         if step.type:
-            answers.append(_written_entry(request, step, written[step.index]))
+            answers.append(_written_entry(own[step.method], step, written[step.index]))
         else:
             answers.append(await _read_entry(within, request, step))
     return answers
 
 
-def _written_entry(request: Request, step: Step, written: Sequence[Written]) -> dict[str, Any]:
-    """The answer of an entry that writes."""
-    own = request._replace(method=step.method)
+def _written_entry(own: Request, step: Step, written: Sequence[Written]) -> dict[str, Any]:
+    """The answer of an entry that writes. own: the bundle's request by the method of the entry"""
     if step.deletes is not None:
         return told(own, conditional_answer(own, step.type, written))
     (one,) = written
     if step.method == "DELETE":
         return told(own, delete_answer(own, one))
-    entry = told(own, written_answer(request, one))
-    return {"fullUrl": f"{request.base}/{one.type}/{one.id}", **entry}
+    entry = told(own, written_answer(own, one))
+    return {"fullUrl": f"{own.base}/{one.type}/{one.id}", **entry}
 
 
 async def _read_entry(server: Server, request: Request, step: Step) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ecluse.core.errors import Issue, Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.outcome import operation_outcome
-from ecluse.core.fhir.references import literal_references
+from ecluse.core.fhir.references import literal_references, may_hold_extensions
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.once import once
@@ -49,13 +49,8 @@ def accepted(request: Request, resource_type: str, body: bytes | msgspec.Raw, ex
     text = bytes(body)
     _relative(request, resource, text, expression or resource_type)
     if request.validation is not None:
-        request.validation.check(resource, expression or resource_type, _may_have_extensions(text))
+        request.validation.check(resource, expression or resource_type, may_hold_extensions(text))
     return resource
-
-
-def _may_have_extensions(body: bytes) -> bool:
-    """Whether the name of an extension stands in a body, or may stand there in escapes."""
-    return b'xtension"' in body or b"\\u" in body
 
 
 def _relative(request: Request, resource: dict[str, Any], text: bytes, place: str) -> None:

@@ -24,6 +24,7 @@ from ecluse.core.fhir.scan import MOST_DEPTH, scan
 REFUSED = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises for text that is not JSON."""
 
+_DEEP = b"\n" + b" " * MOST_DEPTH
 _ONLY_ID = re.compile(rb'\{"id":"(?:[^"\\]++|\\.)*+"\}')
 
 
@@ -80,8 +81,11 @@ def is_plain(encoded: bytes) -> bool:
 
 
 def is_shallow(value: Any, encoded: bytes) -> bool:
-    """Whether objects and arrays stand inside each other MOST_DEPTH times at most."""
-    return encoded.count(b"{") + encoded.count(b"[") <= MOST_DEPTH or not too_deep(value, MOST_DEPTH)
+    """Whether objects and arrays stand inside each other MOST_DEPTH times at most. Of many brackets the lines of
+    indented text tell it: no text of JSON holds a line's end."""
+    if encoded.count(b"{") + encoded.count(b"[") <= MOST_DEPTH:
+        return True
+    return _DEEP not in msgspec.json.format(encoded, indent=1) or not too_deep(value, MOST_DEPTH)
 
 
 def refuse(data: bytes, root: str, error: Exception | None = None) -> NoReturn:

@@ -90,16 +90,6 @@ def _links(value: Any, found: set[str]) -> None:
                 found.add(member)
 
 
-def _each_contained_is_without(name: str) -> Presence:
-    """dom-2, dom-4 and dom-5, when no contained resource has the member that they are about."""
-
-    def told(value: Mapping[str, Any]) -> bool | None:
-        inside = value.get("contained", ())
-        return True if type(inside) in (list, tuple) and not any(name in one for one in inside) else None
-
-    return told
-
-
 def _is_over_when_it_abated(value: Mapping[str, Any]) -> bool | None:
     """con-4, when the Condition did not abate, or has a clinical status that says so."""
     if not any(name.startswith(("abatement", "_abatement")) for name in value):
@@ -141,10 +131,7 @@ _TOLD: dict[str, Presence] = {
     "con-5": _has_no_status_in_error("http://terminology.hl7.org/CodeSystem/condition-ver-status"),
     "ait-2": _has_no_status_in_error("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"),
     "tim-5": _has_no_negative_period,
-    "dom-2": _each_contained_is_without("contained"),
     "dom-3": _refers_to_all_it_contains,
-    "dom-4": _each_contained_is_without("meta"),
-    "dom-5": _each_contained_is_without("meta"),
     "ref-1": _is_no_fragment,
     "per-1": _is_in_order,
 }

@@ -20,6 +20,9 @@ from ecluse.core.fhir.validation.plan import Check, plan
 
 HOLDERS = frozenset({"Bundle", "Parameters"})
 """Their entries are resources of their own, with references among themselves: left to the walk."""
+_OF_CONTAINED = frozenset({"dom-2", "dom-3", "dom-4", "dom-5"})
+"""Rules that are told by what is contained: dom-3 by the references that were met, the others by these members."""
+_OF_CONTAINED_NOT = frozenset({"contained", "meta"})
 _ADDRESS_ALONE = frozenset({"reference", "display"})
 
 
@@ -97,8 +100,8 @@ def _object(type_name: str, extensions: bool, made: dict[_Key, Sound]) -> Sound:
 
 
 def _told(rules: tuple[Rule, ...]) -> tuple[Presence, ...]:
-    """What tells of the rules that are errors; dom-3 is told at the end, by the references that were met."""
-    return tuple(rule.told for rule in rules if rule.severity == "error" and rule.key != "dom-3")
+    """What tells of the rules that are errors, but for those about contained resources."""
+    return tuple(rule.told for rule in rules if rule.severity == "error" and rule.key not in _OF_CONTAINED)
 
 
 def _member(check: Check, extensions: bool, made: dict[_Key, Sound]) -> Sound:
@@ -109,7 +112,7 @@ def _member(check: Check, extensions: bool, made: dict[_Key, Sound]) -> Sound:
     if check.beside or (member.primitive and _told(check.rules)):
         return _unsure
     if member.type == "Resource":
-        return _contained if member.name == "contained" else _unsure
+        return _contained(extensions) if member.name == "contained" else _unsure
     parts: list[Sound] = [_bound(check.value_set, member.primitive)] if check.value_set else []
     parts += [_met(is_met) for is_met in _told(check.rules)]
     if not member.primitive:
@@ -168,9 +171,16 @@ def _reference(allowed: frozenset[str], inner: Sound) -> Sound:
     return sound
 
 
-def _contained(values: list[Any], around: Around) -> bool:
-    """A contained resource may have extensions whatever was said: that is looked for in the text of the whole."""
-    return all(_of_type(one["resourceType"], True)(one, around) for one in values)
+def _contained(extensions: bool) -> Sound:
+    """The closure of contained resources, none of which contains others or has metadata."""
+
+    def sound(values: list[Any], around: Around) -> bool:
+        for one in values:
+            if not _OF_CONTAINED_NOT.isdisjoint(one) or not _of_type(one["resourceType"], extensions)(one, around):
+                return False
+        return True
+
+    return sound
 
 
 def _unsure(_: Any, __: Around) -> bool:

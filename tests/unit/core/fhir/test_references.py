@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 
 from ecluse.core.fhir.acceptance import accept
-from ecluse.core.fhir.json import encode
-from ecluse.core.fhir.references import conditional_references, literal_references, replaced, rewrite
+from ecluse.core.fhir.json import decode, encode
+from ecluse.core.fhir.references import (
+    is_conditional,
+    literal_references,
+    may_hold_extensions,
+    replaced,
+    rewrite,
+    rewrite_references,
+)
 from tests.cost import MOST_CPU_S, cpu_s
+from tests.official import official_files
 
 OLD, NEW = "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9", "Patient/7"
 MAPPING = {OLD: NEW, "http://old.example/fhir/Patient/1": "Patient/1", "http://old.example/fhir/Patient/2": "Patient/9"}
@@ -122,12 +130,34 @@ def test_a_hostile_narrative_is_read_once() -> None:
 
 def test_a_found_reference_is_the_object_itself() -> None:
     resource = observation(subject={"reference": "Patient?identifier=http://a|1"})
-    [(reference, query)] = conditional_references("Observation", resource)
-    assert query == "Patient?identifier=http://a|1"
+    [reference] = literal_references("Observation", resource)
+    assert is_conditional(reference)
     reference["reference"] = "Patient/1"
     assert resource["subject"] == {"reference": "Patient/1"}
 
 
 def test_urls_with_a_query_are_not_conditional() -> None:
     resource = observation(subject={"reference": "http://a.example/Patient?x=1"}, focus=[{"reference": "#a?b"}])
-    assert list(conditional_references("Observation", resource)) == []
+    assert not any(is_conditional(one) for one in literal_references("Observation", resource))
+
+
+def test_references_are_rewritten_apart_and_counted() -> None:
+    resource = observation(
+        subject={"reference": OLD}, identifier=[{"value": OLD}], focus=[{"reference": "urn:uuid:x"}, {"reference": "a"}]
+    )
+    assert rewrite_references(literal_references("Observation", resource, extensions=False), MAPPING) == 2
+    assert resource["subject"] == {"reference": NEW}
+    assert resource["identifier"] == [{"value": OLD}]
+
+
+def test_without_extensions_the_same_references_are_found() -> None:
+    """Of every official file that holds none."""
+    compared = 0
+    for path in official_files():
+        text = path.read_bytes()
+        resource = decode(text)
+        if not may_hold_extensions(text):
+            kind = resource["resourceType"]
+            assert literal_references(kind, resource, extensions=False) == literal_references(kind, resource)
+            compared += 1
+    assert compared > 800
