@@ -78,10 +78,10 @@ async def code_system(conn: Any, request: Request, parameters: Parameters, url_n
         raise missing(f"Name one code system: by its instance, by {url_name}, or in codeSystem.")
     version = parameters.text("version") or ""
     if given is not None and given.resource is not None:
-        return await _given_system(conn, accept("CodeSystem", given.resource, given.expression))
+        return await _given_system(conn, request.site.number, accept("CodeSystem", given.resource, given.expression))
     if instance:
         definition = await definitions.of_id(conn, request.site.number, "CodeSystem", instance)
-        return _with_concepts(definition)
+        return await _with_concepts(conn, request.site.number, definition)
     return await system_at(conn, request.site.number, url, version) if url else None
 
 
@@ -95,21 +95,21 @@ async def system_at(conn: Any, site: int, url: str, version: str = "") -> System
     return found
 
 
-async def _given_system(conn: Any, resource: dict[str, Any]) -> System:
+async def _given_system(conn: Any, site: int, resource: dict[str, Any]) -> System:
     """Under an address of its own for as long as the transaction lasts, so that it hides and replaces nothing."""
     address, url = f"urn:uuid:{clock.new_id()}", resource.get("url", "")
     await loading.load(conn, GIVEN, {**resource, "url": address})
     found = await definitions.find(conn, 0, "CodeSystem", address)
     assert found is not None
-    return replace(_with_concepts(found), url=url)
+    return replace(await _with_concepts(conn, site, found._replace(url=url)), url=url)
 
 
-def _with_concepts(definition: Definition) -> System:
+async def _with_concepts(conn: Any, site: int, definition: Definition) -> System:
     if not definition.is_usable:
         raise Unprocessable(
             f"{definition.canonical} is stored without concepts; PUT it with them.", expression="CodeSystem.concept"
         )
-    return system_of(definition)
+    return await system_of(conn, site, definition)
 
 
 async def value_set(planner: Planner, request: Request, parameters: Parameters) -> Composed:

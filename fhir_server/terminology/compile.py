@@ -110,12 +110,22 @@ def _where(composed: Composed, rows: Rows, wish: Wish, arguments: Arguments) -> 
     found = [] if rows.is_list else [_whole(rows.known.pk if rows.known else NOWHERE)]
     found.append(_included(composed, rows, arguments))
     if wish.words and rows.known:
-        found.append(f"k.words @@ {arguments.add(tsquery(wish.words))}::text::tsquery")
+        found.append(_has_words(rows.known, arguments.add(tsquery(wish.words))))
     if wish.active_only:
         found.append("k.inactive IS NOT TRUE")
     if wish.codes is not None:
         found.append(_one_of(_code(rows), wish.codes, rows.known, arguments))
     return "\n  AND ".join(one for one in found if one != "TRUE") or "TRUE"
+
+
+def _has_words(known: System, words: str) -> str:
+    """Whether the code system, or one of its supplements, has these words of a concept."""
+    own = f"k.words @@ {words}::text::tsquery"
+    if not known.supplements:
+        return own
+    of_system = f"s.system = ANY ('{{{','.join(map(str, known.supplements))}}}'::int[])"
+    same = f"lower(s.code) = lower(k.code) AND s.code = k.code AND s.words @@ {words}::text::tsquery"
+    return f"({own} OR EXISTS (SELECT FROM terminology.concept s WHERE {of_system} AND {same}))"
 
 
 def tsquery(words: Iterable[str]) -> str:

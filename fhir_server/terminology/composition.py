@@ -18,13 +18,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A code system whose concepts are here. size: how many; header: its CodeSystem without them"""
+    """A code system whose concepts are here. size: how many; header: its CodeSystem without them; supplements: code
+    systems that add to its concepts"""
 
     pk: int
     url: str
     version: str
     size: int
     header: Mapping[str, Any] = field(compare=False, hash=False)
+    supplements: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -54,7 +54,41 @@ async def lookup_all(conn: Any, system: System, codes: Iterable[str]) -> dict[st
     exact = {row["code"]: row for row in rows}
     loose = {} if system.case_sensitive else {lower(row["code"]): row for row in rows}
     found = {code: exact.get(code) or loose.get(lower(code)) for code in asked}
-    return {code: _found(row) for code, row in found.items() if row is not None}
+    there = {code: _found(row) for code, row in found.items() if row is not None}
+    more = await supplemented(conn, system, [one.code for one in there.values()])
+    return {code: _with(one, more[one.code]) if one.code in more else one for code, one in there.items()}
+
+
+class Added(NamedTuple):
+    """What supplements say of a concept."""
+
+    designations: list[Json]
+    properties: list[Json]
+
+
+async def supplemented(conn: Any, system: System | None, codes: Sequence[str]) -> dict[str, Added]:
+    """What the supplements of a code system add, by code."""
+    added: dict[str, Added] = {}
+    if system is not None and system.supplements:
+        for row in await conn.fetch(SQL["supplemented"], list(system.supplements), codes):
+            one = added.setdefault(row["code"], Added([], []))
+            one.designations.extend(listed(row["designation"]))
+            one.properties.extend(listed(row["property"]))
+    return added
+
+
+def _with(found: Found, more: Added) -> Found:
+    return found._replace(
+        designations=together(found.designations, more.designations),
+        properties=together(found.properties, more.properties),
+    )
+
+
+def together(own: Iterable[Json], more: Iterable[Json]) -> list[Json]:
+    """Both, the own first, and nothing twice."""
+    found = list(own)
+    found += [one for one in more if one not in found]
+    return found
 
 
 async def named(conn: Any, system: System, positions: Sequence[int]) -> list[tuple[str, str]]:

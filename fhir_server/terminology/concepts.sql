@@ -4,6 +4,15 @@
 SELECT position, code, display, definition, inactive, abstract, parents, under, designation, property
 FROM terminology.concept WHERE system = $1 AND lower(code) = ANY ($2::text[]);
 
+-- name: supplemented
+-- What supplements say of codes, in their order.
+-- $1 supplements, $2 codes
+SELECT k.code, k.designation, k.property
+FROM terminology.concept k
+WHERE k.system = ANY ($1::int[]) AND lower(k.code) = ANY (SELECT lower(code COLLATE "C") FROM unnest($2::text[]) AS asked (code))
+    AND k.code = ANY ($2::text[])
+ORDER BY array_position($1::int[], k.system);
+
 -- name: at
 -- Codes and displays at some positions.
 -- $1 code system, $2 positions

@@ -70,7 +70,7 @@ async def candidates(conn: Any, site: int, kind: str, url: str) -> list[Definiti
     await base.settle(conn)
     addresses = spellings(url) if kind == "CodeSystem" else (url,)
     indexed = [uri.normalise(address) for address in addresses]
-    rows = await conn.fetch(SQL["candidates"], site, types.number_of[kind], addresses, _path(kind), indexed)
+    rows = await conn.fetch(SQL["candidates"], site, types.number_of[kind], addresses, _path(f"{kind}.url"), indexed)
     return [await _read(conn, site, kind, row) for row in rows]
 
 
@@ -95,6 +95,21 @@ async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
     await read_all(conn, site, "CodeSystem")
     rows = await conn.fetch(SQL["of_value_set"], site, url)
     return chosen(Definition(*row) for row in rows)
+
+
+async def supplements(conn: Any, site: int, one: Definition) -> tuple[int, ...]:
+    """The code systems whose designations and properties add to those of this one.
+
+    Spec: http://hl7.org/fhir/R4/codesystem.html#supplements"""
+    unread = await conn.fetch(
+        SQL["unread_supplements"], site, types.number_of["CodeSystem"], _path("CodeSystem.content")
+    )
+    for row in unread:
+        with suppress(Unprocessable):
+            await read_resource(conn, site, "CodeSystem", row["pk"], row["version"])
+    addresses = spellings(one.url)
+    named = [*addresses, *(f"{address}|{one.version}" for address in addresses)]
+    return tuple(row["pk"] for row in await conn.fetch(SQL["supplements"], site, named))
 
 
 async def read_all(conn: Any, site: int, kind: str) -> None:
@@ -135,8 +150,8 @@ async def read_resource(conn: Any, site: int, kind: str, pk: int, version: int) 
     return Definition(*row)
 
 
-def _path(kind: str) -> int:
-    return next(path.number for path in paths_of(kind) if path.text == f"{kind}.url")
+def _path(text: str) -> int:
+    return next(path.number for path in paths_of(text.partition(".")[0]) if path.text == text)
 
 
 def _rank(one: Definition) -> tuple[bool, bool, list[tuple[int, str]], int]:

@@ -39,6 +39,24 @@ WHERE d.value_set = $2 AND (d.site = 0 OR EXISTS (
     WHERE r.site = $1 AND r.site = d.site AND r.type = d.type AND r.pk = d.resource_pk AND r.version = d.resource_version
         AND NOT r.deleted));
 
+-- name: supplements
+-- Code systems that add to the one of these addresses: those for all sites, then those of one.
+-- $1 site, $2 addresses, each with and without a version
+SELECT d.pk FROM terminology.definition d
+WHERE d.supplements = ANY ($2::text[]) AND (d.site = 0 OR EXISTS (
+    SELECT FROM fhir.resource r
+    WHERE r.site = $1 AND r.site = d.site AND r.type = d.type AND r.pk = d.resource_pk AND r.version = d.resource_version
+        AND NOT r.deleted))
+ORDER BY d.site, d.pk;
+
+-- name: unread_supplements
+-- Stored supplements whose current version has not been read.
+-- $1 site, $2 type, $3 path of the content in the index
+SELECT r.pk, r.version FROM fhir.token t
+JOIN fhir.resource r ON r.site = $1 AND r.type = $2 AND r.pk = t.pk AND NOT r.deleted
+WHERE t.site = $1 AND t.path = $3 AND t.code = 'supplement' AND NOT EXISTS (
+    SELECT FROM terminology.definition d WHERE d.resource_pk = r.pk AND d.resource_version = r.version);
+
 -- name: unread
 -- Stored resources of a type whose current version has not been read.
 -- $1 site, $2 type

@@ -18,6 +18,7 @@ from fhir_server.terminology import compile as sql
 from fhir_server.terminology import concepts
 from fhir_server.terminology.compile import Wish
 from fhir_server.terminology.composition import Composed, Json, Listed, Rows, System, parts_of, rows_of
+from fhir_server.terminology.concepts import Added
 from mappers.terminology.words import words, words_of
 
 MOST = 10_000
@@ -63,7 +64,8 @@ async def expansion(conn: Any, composed: Composed, asked: Asked, parameters: Seq
         if left and skipped < count:
             found = await conn.fetch(*_flat(sql.page(composed, rows, wish, skipped, left)))
             own = {one.code: one for one in rows.named}
-            contains += [_entry(row, rows, own.get(row["code"]), asked) for row in found]
+            more = await concepts.supplemented(conn, rows.known, [row["code"] for row in found])
+            contains += [_entry(row, rows, own.get(row["code"]), more.get(row["code"]), asked) for row in found]
             left -= len(found)
         skipped = max(0, skipped - count)
     return {**told, "contains": contains} if contains else told
@@ -134,8 +136,9 @@ def _wanted(rows: Rows, asked: Asked) -> bool:
     return not any(rows.system == url and named in ("", version) for url, named in asked.without_systems)
 
 
-def _entry(row: Any, rows: Rows, listed: Listed | None, asked: Asked) -> Json:
+def _entry(row: Any, rows: Rows, listed: Listed | None, more: Added | None, asked: Asked) -> Json:
     designations = [*(listed.designations if listed else ()), *concepts.listed(row["designation"])]
+    designations = concepts.together(designations, more.designations if more else ())
     entry: Json = {"system": rows.system}
     if row["abstract"]:
         entry["abstract"] = True

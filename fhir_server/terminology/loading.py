@@ -23,7 +23,7 @@ CHUNK_BYTES = 1 << 16
 WORTH_ANALYSING = 1000
 DEFINITION = (
     *("pk", "resource_version", "resource_pk", "concepts", "site", "type", "url", "version", "value_set", "source"),
-    *("digest", "body"),
+    *("digest", "body", "supplements"),
 )
 
 
@@ -141,7 +141,8 @@ def _row(pk: int, origin: Origin, resource: Json, concepts: int, own_digest: byt
         origin.site,
         types.number_of[resource["resourceType"]],
     )
-    return (pk, *place, told[0], told[1], value_set, origin.source, own_digest, json.encode(resource))
+    supplemented = resource.get("supplements") if resource.get("content") == "supplement" else None
+    return (pk, *place, told[0], told[1], value_set, origin.source, own_digest, json.encode(resource), supplemented)
 
 
 async def _copy_definitions(conn: Any, rows: list[tuple[Any, ...]]) -> None:

@@ -64,7 +64,7 @@ class Planner:
             best = definitions.chosen(usable, key[1])
             if best is None and usable:
                 raise definitions.unknown("CodeSystem", url, key[1], usable)
-            self._systems[key] = system_of(best) if best else None
+            self._systems[key] = await system_of(self.conn, self.site, best) if best else None
         return self._systems[key]
 
     async def value_set(self, url: str, version: str = "", chain: tuple[str, ...] = ()) -> Composed:
@@ -159,9 +159,10 @@ class Planner:
         return await self.composed(resource)
 
 
-def system_of(definition: Definition) -> System:
+async def system_of(conn: Any, site: int, one: Definition) -> System:
     """A definition as a code system to ask."""
-    return System(definition.pk, definition.url, definition.version, definition.concepts, definition.resource)
+    supplements = await definitions.supplements(conn, site, one)
+    return System(one.pk, one.url, one.version, one.concepts, one.resource, supplements)
 
 
 def _listed(concepts: list[Json]) -> list[Listed]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -214,3 +216,66 @@ def test_a_supplement_is_no_code_system_of_its_own(fhir: httpx.Client) -> None:
     url = "http://example.org/CodeSystem/supplement"
     stored(fhir, animals(url, content="supplement", supplements=ANIMALS))
     assert outcome(asked(fhir, LOOKUP, status=404, system=url, code="dog"))[0] == "not-found"
+
+
+COLOURS = "http://example.org/CodeSystem/colours"
+IN_ITALIAN = {"language": "it", "value": "rosso vivo"}
+
+
+def _colours(**given: Any) -> Json:
+    red = {"code": "red", "display": "Red", "designation": [{"language": "fr", "value": "rouge"}]}
+    own = {"resourceType": "CodeSystem", "url": COLOURS, "version": "2", "status": "active", "content": "complete"}
+    return {**own, "caseSensitive": True, "concept": [red, {"code": "blue", "display": "Blue"}], **given}
+
+
+def _supplement(fhir: httpx.Client, **given: Any) -> str:
+    added = {"code": "red", "designation": [IN_ITALIAN], "property": [{"code": "wave", "valueInteger": 700}]}
+    unknown = {"code": "green", "designation": [{"language": "it", "value": "verde"}]}
+    return stored(
+        fhir,
+        _colours(
+            **{
+                "url": "http://example.org/CodeSystem/colours-it",
+                "content": "supplement",
+                "supplements": COLOURS,
+                "property": [{"code": "wave", "type": "integer"}],
+                "concept": [added, unknown],
+                **given,
+            }
+        ),
+    )
+
+
+def test_a_supplement_adds_to_what_the_code_system_says(fhir: httpx.Client, other_site: httpx.Client) -> None:
+    for client in (fhir, other_site):
+        stored(client, _colours())
+    supplement = _supplement(fhir)
+    found = asked(fhir, LOOKUP, system=COLOURS, code="red", displayLanguage="it")
+    assert values(found)["display"] == "rosso vivo"
+    assert [one["name"] for one in found["parameter"]].count("designation") == 2
+    assert _properties(found) == {"wave": [700]}
+    assert values(asked(fhir, LOOKUP, system=COLOURS, code="red"))["display"] == "Red"
+    assert outcome(asked(fhir, LOOKUP, status=404, system=COLOURS, code="green"))[0] == "not-found"
+    valid = asked(fhir, VALIDATE, url=COLOURS, code="red", display="rosso vivo")
+    assert values(valid)["result"] is True
+    assert values(asked(other_site, LOOKUP, system=COLOURS, code="red", displayLanguage="it"))["display"] == "Red"
+    assert fhir.delete(f"/CodeSystem/{supplement}").status_code == 204
+    assert values(asked(fhir, LOOKUP, system=COLOURS, code="red", displayLanguage="it"))["display"] == "Red"
+
+
+def test_an_expansion_speaks_the_language_of_a_supplement(fhir: httpx.Client) -> None:
+    stored(fhir, _colours())
+    supplement = _supplement(fhir, supplements=f"{COLOURS}|2")
+    compose = {"include": [{"system": COLOURS}]}
+    given = {"name": "valueSet", "resource": {"resourceType": "ValueSet", "status": "active", "compose": compose}}
+    wanted = [
+        {"name": "displayLanguage", "valueCode": "it"},
+        {"name": "includeDesignations", "valueBoolean": True},
+        {"name": "filter", "valueString": "viv"},
+    ]
+    (entry,) = called(fhir, "/ValueSet/$expand", given, *wanted)["expansion"]["contains"]
+    assert (entry["code"], entry["display"]) == ("red", "rosso vivo")
+    assert IN_ITALIAN in entry["designation"]
+    assert fhir.delete(f"/CodeSystem/{supplement}").status_code == 204
+    _supplement(fhir, supplements=f"{COLOURS}|1")
+    assert "contains" not in called(fhir, "/ValueSet/$expand", given, *wanted)["expansion"]

@@ -379,9 +379,11 @@ CREATE TABLE terminology.definition (
     value_set text COLLATE "C",
     source text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,
-    body bytea NOT NULL
+    body bytea NOT NULL,
+    supplements text COLLATE "C"
 );
 CREATE INDEX definition_url ON terminology.definition (type, url, site);
+CREATE INDEX definition_supplements ON terminology.definition (supplements) WHERE supplements IS NOT NULL;
 CREATE INDEX definition_value_set ON terminology.definition (value_set) WHERE value_set IS NOT NULL;
 CREATE UNIQUE INDEX definition_resource ON terminology.definition (resource_pk) WHERE resource_pk IS NOT NULL;
 
