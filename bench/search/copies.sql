@@ -5,8 +5,8 @@ SELECT c.oid::regclass::text AS name, array_agg(a.attname::text ORDER BY a.attnu
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 WHERE c.relnamespace = 'fhir'::regnamespace AND c.relkind = 'r'
-    AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'pk' AND NOT attisdropped)
-    AND c.relname NOT IN ('superseded', 'flag')
+    AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'pk' AND attidentity = '')
+    AND c.relname NOT IN ('superseded', 'flag', 'claim')
 GROUP BY c.oid
 ORDER BY pg_relation_size(c.oid) DESC;
 

@@ -17,8 +17,8 @@ INDEXES = """
     SELECT i.relname::text AS table, i.indexrelname::text AS index, i.idx_scan AS scans, i.idx_tup_read AS rows_read,
         pg_relation_size(i.indexrelid) AS bytes
     FROM pg_stat_user_indexes i
-    WHERE i.schemaname = 'fhir' AND i.relname NOT IN ('flag', 'superseded') AND EXISTS (
-        SELECT FROM pg_attribute a WHERE a.attrelid = i.relid AND a.attname = 'pk' AND NOT a.attisdropped)
+    WHERE i.schemaname = 'fhir' AND i.relname NOT IN ('flag', 'superseded', 'claim') AND EXISTS (
+        SELECT FROM pg_attribute a WHERE a.attrelid = i.relid AND a.attname = 'pk' AND a.attidentity = '')
     ORDER BY 1, 2"""
 
 

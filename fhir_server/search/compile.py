@@ -16,7 +16,7 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.order import Keys, beyond, first_of_its_resource
-from fhir_server.search.plan import WALKED, Plan, settled
+from fhir_server.search.plan import Plan, settled, walked
 from fhir_server.search.query import Clause, Condition, Linked, SearchQuery, Sort
 from fhir_server.search.tree import Place, Tree, groups, is_of_resource, likely
 
@@ -69,9 +69,13 @@ def count(site: int, query: SearchQuery) -> Compiled:
     group = statement.lead
     if group is None:
         return f"SELECT count(*)\n{statement.walked()}", statement.arguments.values
-    if len(statement.groups) == 1 and len(sources := statement.tree.sources(group, query.type, "m")) == 1:
-        return f"SELECT count(DISTINCT m.pk)\n{sources[0]}", statement.arguments.values
-    return f"SELECT count(*)\n{statement.collected()}", statement.arguments.values
+    if len(statement.groups) > 1:
+        return f"SELECT count(*)\n{statement.collected()}", statement.arguments.values
+    found = statement.tree.sources(group, query.type, "m")
+    if len(found) == 1:
+        return f"SELECT count(DISTINCT m.pk)\n{found[0]}", statement.arguments.values
+    rows = "\nUNION ALL\n".join(f"SELECT m.pk\n{source}" for source in found)
+    return f"SELECT count(DISTINCT u.pk) FROM (\n{rows}\n) u", statement.arguments.values
 
 
 def keys(site: int, query: SearchQuery) -> Compiled:
@@ -133,6 +137,11 @@ class _Statement:
         """The key of a match, in what `all` gives."""
         return "r.pk" if self.lead is None else "f.pk"
 
+    @property
+    def bound(self) -> str:
+        """Where a walk is given up."""
+        return f"LIMIT {walked(self.query, self.plan)}"
+
     def all(self) -> str:
         """FROM and WHERE of all matches, in no order."""
         return self.walked() if self.lead is None else self.collected()
@@ -170,29 +179,30 @@ class _Statement:
         columns = [group for group in self.groups if self.query.sort and is_of_resource(group)]
         own += [self.tree.group_holds(group, at) for group in columns]
         probes = [self.tree.group_holds(group, at) for group in self.groups if group not in columns]
-        first = f"SELECT r.*\nFROM fhir.resource r\nWHERE {_all([*own, *past])}\n{order} LIMIT {WALKED}"
+        first = f"SELECT r.*\nFROM fhir.resource r\nWHERE {_all([*own, *past])}\n{order} {self.bound}"
         return f"FROM (\n{first}\n) r" + (f"\nWHERE {_all(probes)}" if probes else "")
 
     def collected(self) -> str:
         """FROM and WHERE over the resources of the lead, each once."""
         assert self.lead is not None
-        rows = self._distinct(self.lead)
-        if self.plan.joined:
-            others = [self._distinct(self.groups[place]) for place in self.plan.joined]
-            rows = "\nINTERSECT\n".join([rows, *others])
+        source = self._source(self.lead)
+        for place in self.plan.joined:
+            keys = f"SELECT m.pk\n{source}"
+            source = f"{self._source(self.groups[place])} AND m.pk = ANY(ARRAY(\n{keys}\n))"
+        rows = f"SELECT DISTINCT m.pk\n{source}"
         probes = self.probes(Place(self.query.type, "f.pk"))
         return f"FROM (\n{rows}\n) f" + (f"\nWHERE {_all(probes)}" if probes else "")
 
-    def _distinct(self, group: Sequence[Condition]) -> str:
-        """The keys of the resources of a group, each once."""
+    def _source(self, group: Sequence[Condition]) -> str:
+        """FROM and WHERE of the resources of a group, whose keys are in m.pk."""
         found = self.tree.sources(group, self.query.type, "m")
         if len(found) == 1:
-            return f"SELECT DISTINCT m.pk\n{found[0]}"
+            return found[0]
         rows = "\nUNION ALL\n".join(f"SELECT m.pk\n{source}" for source in found)
-        return f"SELECT DISTINCT u.pk FROM (\n{rows}\n) u"
+        return f"FROM (\n{rows}\n) m"
 
     def probes(self, at: Place) -> list[str]:
-        """The conditions of the groups that are neither the lead's nor read beside it."""
+        """The conditions of the groups that are neither the lead's nor walked with it."""
         read = {self.plan.lead, *self.plan.joined}
         return [self.tree.group_holds(group, at) for place, group in enumerate(self.groups) if place not in read]
 
@@ -218,10 +228,13 @@ class _Statement:
         assert isinstance(lead, Clause)
         apart = len(lead.values) * len(lead.paths) <= MERGED
         rows = conditions.of_rows(lead, "m", self.arguments, self.tree.site, apart=apart)
+        walks = [[self.tree.at("m", (path,)), condition, *past] for path in lead.paths for condition in rows]
+        if self.plan.instead is None:
+            return [f"FROM fhir.{lead.kind} m\nWHERE {_all([*each, *probes])}" for each in walks]
+        bound = f"ORDER BY m.pk {self.bound}"
         return [
-            f"FROM fhir.{lead.kind} m\nWHERE {_all([self.tree.at('m', (path,)), condition, *past, *probes])}"
-            for path in lead.paths
-            for condition in rows
+            f"FROM (\nSELECT m.pk\nFROM fhir.{lead.kind} m\nWHERE {_all(each)}\n{bound}\n) m\nWHERE {_all(probes)}"
+            for each in walks
         ]
 
     def by_value(self, limit: str) -> str:
@@ -238,7 +251,7 @@ class _Statement:
             probes += [] if own else [self.tree.group_holds(group, Place(self.query.type, "d.pk"))]
         if self.plan.instead is not None:
             columns = f"d.pk, d.{column}{', d.ctid' if key.many else ''}"
-            source = f"(\nSELECT {columns}\nFROM {source}\nWHERE {_all(where)}\n{order} LIMIT {WALKED}\n) d"
+            source = f"(\nSELECT {columns}\nFROM {source}\nWHERE {_all(where)}\n{order} {self.bound}\n) d"
             where = []
         filtered = f"\nWHERE {_all([*where, *probes])}" if where or probes else ""
         return f"SELECT d.pk, d.{column} AS k0\nFROM {source}{filtered}\n{order} {limit}"

@@ -7,8 +7,8 @@ stays below it leads: its resources are collected, tried on the other conditions
 likely to be dense, and the resources are walked in the order that is asked for until a page is full. A walk that has
 not filled it after some thousand rows is given up: then the matches are collected after all.
 
-A row that is read in the order of its index costs a thirtieth of a probe. So groups that are as large as what they
-would be asked of are not probed but read as a whole.
+An index that ends in the key of the resource is walked for many keys at once at a tenth of what as many probes cost. So
+groups of whole values, equal to what stands in an index, are not probed but joined to the lead.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from fhir_server.search.tree import Tree, groups, likely
 from mappers.search.question import Address, Target, Token, Value
 
 MOST = 10_000
-"""Rows of a leading group of references that are collected and sorted: what a patient has."""
+"""Rows of a leading group of references that are collected and sorted, forwards as what a patient has or backwards."""
 MOST_VALUES = 2000
 """The same for values, which may occur in any number."""
-ENOUGH = 200
+ENOUGH = 500
 """When the group that is likely to leave the fewest has no more rows than this, the others are not counted."""
 FEW = 1
 """A group this likely to leave few (`likely`) leads without being counted: ids and identifiers."""
@@ -33,18 +33,17 @@ WORTH = 98
 """Groups less likely than this to leave few can only be asked of a resource at hand."""
 WALKED = 5000
 """Rows after which a walk that has not filled its page is given up."""
-SELECTIVE = 5
-"""Groups less likely than this to leave few have too many rows to be read as a whole: a status, a date."""
-TIMES = 25
-"""So many rows of an index are read in the time of a probe."""
-
+WALKED_OF_LEAD = 1000
+"""The same of a lead's rows, when the other groups are to be asked of each."""
+WALKED_BACKWARDS = 100
+"""The same when each is asked for what refers to it, which may be much."""
 Way = Literal["collect", "walk"]
 
 
 class Plan(NamedTuple):
     """lead: the place of the leading group among those of the query, None for the table of resources; way: `collect`
-    the lead's resources and sort them, or `walk` in the order that is asked for; joined: places of groups that are read
-    as a whole beside the lead; instead: what is done when a walk has not filled its page, None when it goes on"""
+    the lead's resources and sort them, or `walk` in the order that is asked for; joined: places of groups that are
+    walked for the lead's keys at once; instead: what is done when a walk has not filled its page, None to go on"""
 
     lead: int | None
     way: Way
@@ -101,8 +100,15 @@ def _count(tree: Tree, group: Sequence[Condition], kind: str) -> str:
 def _most(group: Sequence[Condition]) -> int:
     """Rows up to which a group is collected."""
     first = group[0]
-    refers = isinstance(first, Linked) or (isinstance(first, Clause) and first.kind == "reference")
+    refers = isinstance(first, Linked | Linking) or (isinstance(first, Clause) and first.kind == "reference")
     return MOST if refers else MOST_VALUES
+
+
+def walked(query: SearchQuery, plan: Plan) -> int:
+    """Rows after which a walk is given up."""
+    if any(isinstance(group[0], Linking) for group in groups(query.conditions)):
+        return WALKED_BACKWARDS
+    return WALKED_OF_LEAD if plan.lead is not None and not query.sort else WALKED
 
 
 def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
@@ -116,30 +122,26 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     if not known:
         return Plan(None, "walk" if is_walkable(query) else "collect")
     best = min(known, key=lambda place: likely(found[place]))
-    instead = Plan(best, "collect", tuple(place for place in known if place != best and _is_joinable(found[place])))
+    instead = Plan(best, "collect", _joined(found, best, {}))
     if not query.sort:
         ordered = [place for place in known if is_ordered(found[place])]
         lead = min(ordered, key=lambda place: likely(found[place]), default=None)
-        return Plan(lead, "walk", (), instead if lead is None else None)
+        given_up = lead is None or (len(found) > 1 and is_one_walk(found[lead]))
+        return Plan(lead, "walk", (), instead if given_up else None)
     if not is_walkable(query) or _is_past_values(query):
         return instead
     return Plan(best if query.sort[0].paths else None, "walk", (), instead)
 
 
 def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, int]) -> tuple[int, ...]:
-    """Groups that are cheaper to read as a whole than to ask of each of the lead's resources. One that was counted up
-    to its bound may have any number of rows."""
+    """The groups that can be walked for the lead's keys; chains as far as they are known to lead to few, or nothing is
+    known."""
+    few = {place for place, number in known.items() if number <= MOST}
     return tuple(
         place
-        for place, number in known.items()
-        if place != lead
-        and _is_joinable(found[place])
-        and (number <= TIMES * known[lead] if number <= _most(found[place]) else known[lead] > MOST_VALUES)
+        for place, group in enumerate(found)
+        if place != lead and is_ordered(group) and (isinstance(group[0], Clause) or not known or place in few)
     )
-
-
-def _is_joinable(group: Sequence[Condition]) -> bool:
-    return isinstance(group[0], Clause | Linked) and likely(group) <= SELECTIVE
 
 
 def _is_past_values(query: SearchQuery) -> bool:
@@ -153,6 +155,12 @@ def is_ordered(group: Sequence[Condition]) -> bool:
     if isinstance(first, Clause):
         return first.kind in ("token", "reference") and all(map(_is_whole, first.values))
     return isinstance(first, Linked)
+
+
+def is_one_walk(group: Sequence[Condition]) -> bool:
+    """Whether the rows of a group that is ordered stand together in its index."""
+    first = group[0]
+    return isinstance(first, Clause) and first.kind == "token" and len(first.paths) == len(first.values) == 1
 
 
 def _is_whole(value: Value) -> bool:

@@ -170,7 +170,7 @@ class Tree:
         first = group[0]
         match first:
             case Clause():
-                return [self._clause_source([one for one in group if isinstance(one, Clause)], kind, alias)]
+                return self._clause_sources([one for one in group if isinstance(one, Clause)], kind, alias)
             case Joined(_, (lead, *rest)):
                 own = [self.at(alias, lead.paths), *self.of_rows([lead], alias), *self._of_item(rest, alias)]
                 return [f"FROM fhir.{lead.kind} {alias}\nWHERE {' AND '.join(own)}"]
@@ -196,21 +196,23 @@ class Tree:
                 return ["\n  AND ".join([source, *rest]) for source in found]
         return []
 
-    def _clause_source(self, clauses: Sequence[Clause], kind: str, alias: str) -> str:
+    def _clause_sources(self, clauses: Sequence[Clause], kind: str, alias: str) -> list[str]:
         first = clauses[0]
         if first.kind in OF_RESOURCE:
             where = [self.resources(alias, kind), f"NOT {alias}.deleted", self.of_resource(clauses, alias)]
-            return f"FROM fhir.resource {alias}\nWHERE {' AND '.join(where)}"
+            return [f"FROM fhir.resource {alias}\nWHERE {' AND '.join(where)}"]
         where = [self.at(alias, first.paths), *self.of_rows(clauses, alias)]
-        return f"FROM fhir.{first.kind} {alias}\nWHERE {' AND '.join(where)}"
+        source = f"FROM fhir.{first.kind} {alias}\nWHERE {' AND '.join(where)}"
+        return [f"{source}{part}" for part in conditions.parts(clauses, alias, self.arguments)]
 
     def _linking_source(self, linking: Linking, kind: str, alias: str) -> str:
-        key, link = next(self._aliases), next(self._aliases)
-        names = self._names_of_target(link, kind)
+        key, link, named = next(self._aliases), next(self._aliases), next(self._aliases)
+        names = self._names_of_target(named, kind)
+        row = f"{self.at(link, linking.paths)} AND {link}.target_type = {number_of[kind]}"
         return (
+            f"FROM (\nSELECT DISTINCT {link}.target_id\n"
             f"FROM ({self.keys(linking.type, linking.conditions)}) {key}\n"
-            f"JOIN fhir.reference {link} ON {link}.pk = {key}.pk AND {self.at(link, linking.paths)}"
-            f" AND {link}.target_type = {number_of[kind]}\n"
+            f"JOIN fhir.reference {link} ON {link}.pk = {key}.pk AND {row}\n) {named}\n"
             f"JOIN fhir.resource {alias} ON {self.resources(alias, kind)} AND {alias}.id = {names}"
             f"\nWHERE NOT {alias}.deleted"
         )

@@ -23,6 +23,8 @@ AREAS = {
     "hub": ("sink", "hub"),
 }
 """The schema areas of each database."""
+SEARCHING = {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
+"""Plans that know no values expect many rows, and starting workers for them would take longer than the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ async def open_databases(settings: Settings, *, migrate: bool = False) -> AsyncI
             urls["store"],
             size=settings.pool_size,
             statement_timeout_ms=settings.statement_timeout_ms,
-            plans="force_generic_plan",
             least=0,
+            more=SEARCHING,
         )
         stack.push_async_callback(search.close)
         yield Databases(**{name: pools[url] for name, url in urls.items()}, search=search)

@@ -7,7 +7,7 @@ connection that was cut is replaced when it is next asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -125,19 +125,19 @@ async def _leave_no_transaction(conn: Any) -> None:
 
 
 async def open_pool(
-    url: str, *, size: int, statement_timeout_ms: int, plans: str = "auto", least: int = 1
+    url: str, *, size: int, statement_timeout_ms: int, least: int = 1, more: Mapping[str, str] | None = None
 ) -> asyncpg.Pool:
     """An open pool; its first connections are tried at once.
 
-    plans: PostgreSQL's plan_cache_mode; least: connections that it always has
+    least: connections that it always has; more: further settings of PostgreSQL for each connection
     Raises: Unavailable (503) when the database does not answer
     """
     settings = {
         "timezone": "UTC",
         "jit": "off",
         "statement_timeout": str(statement_timeout_ms),
-        "plan_cache_mode": plans,
         "application_name": APPLICATION,
+        **(more or {}),
     }
     pool = Pool(
         url,

@@ -21,10 +21,10 @@ async def test_connections_keep_utc_no_jit_and_a_longest_statement(database: str
     await pool.close()
 
 
-async def test_a_pool_opens_no_connection_before_it_has_to_and_plans_as_it_is_told(database: str) -> None:
-    pool = await open_pool(database, size=2, statement_timeout_ms=60_000, plans="force_generic_plan", least=0)
+async def test_a_pool_opens_no_connection_before_it_has_to_and_has_further_settings(database: str) -> None:
+    pool = await open_pool(database, size=2, statement_timeout_ms=60_000, least=0, more={"jit": "on"})
     assert pool.get_size() == 0
-    assert await pool.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
+    assert await pool.fetchval("SHOW jit") == "on"
     await pool.close()
 
 

@@ -167,6 +167,9 @@ CREATE TABLE fhir.date (
 );
 CREATE INDEX date_low ON fhir.date (site, path, low, high, pk);
 CREATE INDEX date_pk ON fhir.date (pk);
+-- Short intervals that end after an instant begin not long before it; these have to be looked for by their end.
+CREATE INDEX date_long ON fhir.date (site, path, high, low, pk)
+    WHERE CASE WHEN isfinite(low) AND isfinite(high) THEN high - low > make_interval(days => 7) ELSE true END;
 
 -- Numbers, quantities and ranges. unit: what the canonical bounds are in, 0 for none; code and text: the unit as it was
 -- written, by its key.
