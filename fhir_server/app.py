@@ -24,6 +24,7 @@ from fhir_server.http.responses import respond, takes_gzip
 from fhir_server.intake.refusals import Refusals, refusal
 from fhir_server.profiles.validation import HEADER
 from fhir_server.server import Server
+from fhir_server.store.resources import Site
 
 LONGEST_REQUEST_ID = 200
 UNPRINTABLE = re.compile(r"[^ -~]")
@@ -77,11 +78,12 @@ class FhirApp:
 
     async def _request(self, scope: Any, receive: Any, headers: Mapping[str, str], request_id: str) -> Request:
         site, segments = address.place(scope)
+        across = await self._across(scope, headers, site) if address.is_several(site) else ()
         streamed = segments == IMPORT and media_type(headers) in NDJSON_TYPES
         validated = scope["method"] in WRITES
         return Request(
             method=scope["method"],
-            site=await self.server.site(site),
+            site=self.server.no_site(site) if across else await self.server.site(site),
             base=self._base(scope, headers, site),
             segments=segments,
             query=scope["query_string"].decode("latin-1"),
@@ -91,7 +93,11 @@ class FhirApp:
             received_at=clock.now(),
             validation=await self.server.validation(site, headers.get(HEADER)) if validated else None,
             stream=pieces(receive) if streamed else None,
+            across=across,
         )
+
+    async def _across(self, scope: Any, headers: Mapping[str, str], names: str) -> tuple[tuple[Site, str], ...]:
+        return tuple((site, self._base(scope, headers, site.name)) for site in await self.server.several_sites(names))
 
     def _base(self, scope: Any, headers: Mapping[str, str], site: str) -> str:
         """The site's base as this client reaches it, unless an address is set."""

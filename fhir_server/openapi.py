@@ -19,9 +19,11 @@ from fhir_server.http.formats import FHIR_XML
 from fhir_server.http.request import FHIR_JSON
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.registry import Interaction, operations
+from fhir_server.search.membership import COMPARTMENTS
 
 ADDRESSES = {
     "": routes.SYSTEM,
+    "/_search": routes.SYSTEM_SEARCH,
     "/metadata": routes.METADATA,
     "/_history": routes.SYSTEM_HISTORY,
     "/{type}": routes.TYPE,
@@ -29,6 +31,9 @@ ADDRESSES = {
     "/{type}/_history": routes.TYPE_HISTORY,
     "/{type}/{id}": routes.INSTANCE,
     "/{type}/{id}/_history": routes.HISTORY,
+    "/{compartment}/{id}/{member}": routes.COMPARTMENT,
+    "/{compartment}/{id}/{member}/_search": routes.COMPARTMENT_SEARCH,
+    "/{compartment}/{id}/_search": routes.COMPARTMENT_SEARCH,
     "/{type}/{id}/_history/{version}": routes.VERSION,
 }
 LEVELS = {"system": "", "type": "/{type}", "instance": "/{type}/{id}", "version": "/{type}/{id}/_history/{version}"}
@@ -62,6 +67,10 @@ def components() -> dict[str, Any]:
         "parameters": {
             "type": _in_path("type", {"type": "string", "enum": list(types.number_of)}, "Type of the resource."),
             "id": _in_path("id", {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}, "Logical id."),
+            "compartment": _in_path(
+                "compartment", {"type": "string", "enum": list(COMPARTMENTS)}, "Whose compartment."
+            ),
+            "member": _in_path("member", {"type": "string", "enum": [*types.number_of, "*"]}, "Type, or * for all."),
             "version": _in_path("version", {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}, "Version."),
         },
     }

@@ -17,6 +17,7 @@ from ecluse.core.db.pool import commit, translated, undone
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir.validation.policy import Depth, Rule, read_policy, read_required, read_rule
 from ecluse.core.settings import Settings
+from fhir_server.http.address import EVERY_SITE
 from fhir_server.profiles.guides import Guides
 from fhir_server.profiles.validation import NO_PROFILES, Validation
 from fhir_server.search_parameters.registries import Registries
@@ -149,3 +150,20 @@ class Server:
         if name not in self._sites:
             raise NotFound(f"There is no site {name!r}; register it with `ecluse site add`.")
         return self._sites[name]
+
+    async def several_sites(self, names: str) -> tuple[Site, ...]:
+        """The sites of these names, `*` for all.
+
+        Raises: NotFound (404) for a name that nobody registered, and for all of them while searches keep to one site
+        """
+        if self.settings.search_across_sites != "on":
+            raise NotFound("Searches keep to one site here; ECLUSE_SEARCH_ACROSS_SITES=on lets them go over several.")
+        if names != EVERY_SITE:
+            return tuple([await self.site(name) for name in dict.fromkeys(names.split(","))])
+        async with self.connection() as conn:
+            self._sites.update({site.name: site for site in await resources.sites(conn, self.registries)})
+        return tuple(sorted(self._sites.values(), key=lambda site: site.number))
+
+    def no_site(self, name: str) -> Site:
+        """What stands for the site of a request that is about several: none has its number."""
+        return Site(0, name, "UTC", self.registries)

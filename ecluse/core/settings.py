@@ -71,6 +71,9 @@ class Settings:
     intake_days: int = _setting(90, "How long the intake keeps requests that wrote nothing, refused ones too.", "days")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
     search_timeout_ms: int = _setting(10_000, "Longest time that a search may take in the database.", "ms")
+    search_across_sites: str = _setting(
+        "off", "Whether one search may go over several sites: on or off.", choices=("off", "on")
+    )
     conditional_delete: str = _setting(
         "single",
         "How many resources a conditional delete may match: single or multiple.",

@@ -28,7 +28,7 @@ LARGE_BYTES = 4 * 1024 * 1024
 
 async def answer(server: Server, request: Request) -> Answer:
     """The answer to any request: a bundle at the base, or one interaction."""
-    if request.method == "POST" and not request.segments:
+    if request.method == "POST" and not request.segments and not request.across:
         return await post(server, request)
     return await dispatch(server, request)
 

@@ -19,6 +19,7 @@ ROOTS = ("/fhir/", "/sites/")
 LONGEST_URL_BYTES = 60_000
 """A search with a thousand ids fits."""
 
+EVERY_SITE = "*"
 _PLAIN = re.compile(rb"[!$&-;=?-~]*+")  # all that a URL has unescaped, with neither % nor "#<>
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -41,6 +42,11 @@ def place(scope: Any) -> tuple[str, tuple[str, ...]]:
     if len(parts) >= 3 and parts[0] == "sites" and parts[2] == "fhir":
         return parts[1], tuple(parts[3:])
     raise NotFound("The FHIR base is /fhir, or /sites/{site}/fhir for another site.")
+
+
+def is_several(site: str) -> bool:
+    """Whether the place of a site means several: `*` for all, or names with commas."""
+    return site == EVERY_SITE or "," in site
 
 
 def check(raw: bytes, part: str) -> None:

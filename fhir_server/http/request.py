@@ -24,7 +24,8 @@ class Request(NamedTuple):
     validation: of its resources beyond their structure, when there is any; source_format: what the body was before it
     was JSON, `fhir+json`, `fhir+xml` or `native`; part: the entry of a batch that it is; stream: the body as it
     comes, when it may be larger than memory; `body` is empty then; noted: what XML has wrong as XML, where the
-    interaction tells that itself; `body` is empty then too when there are errors."""
+    interaction tells that itself; `body` is empty then too when there are errors; across: several sites and their
+    bases, of a search; `site` is none of them then."""
 
     method: str
     site: Site
@@ -40,6 +41,12 @@ class Request(NamedTuple):
     part: int | None = None
     stream: AsyncIterator[bytes] | None = None
     noted: Sequence[Issue] = ()
+    across: tuple[tuple[Site, str], ...] = ()
+
+    @property
+    def sites(self) -> tuple[tuple[Site, str], ...]:
+        """The sites that it is about, each with its base."""
+        return self.across or ((self.site, self.base),)
 
     @property
     def context(self) -> Context:

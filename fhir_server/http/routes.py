@@ -23,6 +23,8 @@ from fhir_server.interactions import (
     job,
     patch,
     read,
+    search_compartment,
+    search_system,
     search_type,
     update,
     vread,
@@ -30,6 +32,7 @@ from fhir_server.interactions import (
 from fhir_server.operations import registry
 from fhir_server.operations.registry import Interaction
 from fhir_server.profiles.loading import loading
+from fhir_server.search.membership import COMPARTMENTS
 from fhir_server.server import Server
 
 READS = ("GET", "HEAD")
@@ -41,7 +44,8 @@ async def _nested(server: Server, request: Request) -> Answer:
     raise BadRequest("A bundle's entries are no bundles to be processed; post each bundle by itself.")
 
 
-SYSTEM: dict[str, Interaction] = {"POST": _nested}
+SYSTEM: dict[str, Interaction] = {"GET": search_system.search, "POST": _nested}
+SYSTEM_SEARCH: dict[str, Interaction] = {"POST": search_system.search_by_form}
 METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities}
 TYPE: dict[str, Interaction] = {
     "GET": search_type.search,
@@ -51,6 +55,8 @@ TYPE: dict[str, Interaction] = {
     "DELETE": delete.conditional_delete,
 }
 SEARCH: dict[str, Interaction] = {"POST": search_type.search_by_form}
+COMPARTMENT: dict[str, Interaction] = {"GET": search_compartment.search}
+COMPARTMENT_SEARCH: dict[str, Interaction] = {"POST": search_compartment.search_by_form}
 INSTANCE: dict[str, Interaction] = {
     "GET": read.read,
     "PUT": update.update,
@@ -70,7 +76,7 @@ async def dispatch(server: Server, request: Request) -> Answer:
 
     Raises: NotFound (404) for an address that means nothing, MethodNotAllowed (405), and what the interaction raises
     """
-    methods = _methods(request.segments)
+    methods = _across(request.segments) if request.across else _methods(request.segments)
     if request.method == "OPTIONS":
         return await _options(server, request, methods)
     interaction = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -97,10 +103,26 @@ def _allowed(methods: dict[str, Interaction]) -> list[str]:
     return [method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") if method in found]
 
 
+def _across(segments: tuple[str, ...]) -> dict[str, Interaction]:
+    """What is served over several sites: searches, but not of a compartment, since ids are each site's own."""
+    match segments:
+        case ():
+            return {"GET": search_system.search}
+        case ("_search",):
+            return SYSTEM_SEARCH
+        case (name,) if name in types.number_of:
+            return {"GET": search_type.search}
+        case (name, "_search") if name in types.number_of:
+            return SEARCH
+    raise NotFound("Only searches of types, like /Patient?name=x, go over several sites; name one site in the address.")
+
+
 def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
     match segments:
         case ():
             return SYSTEM
+        case ("_search",):
+            return SYSTEM_SEARCH
         case ("metadata",):
             return METADATA
         case ("_history",):
@@ -133,10 +155,22 @@ def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
         case (resource_id, name) if name.startswith("$"):
             check_id(resource_id)
             return registry.methods("instance", segments[0], name)
+        case (resource_id, kind, *rest) if rest in ([], ["_search"]) and segments[0] in COMPARTMENTS:
+            return _in_compartment(resource_id, kind, rest)
         case (resource_id, "_history", _, name) if name.startswith("$"):
             check_id(resource_id)
             return registry.methods("version", segments[0], name)
     raise NotFound(f"Nothing is served at {'/'.join(segments)}.")
+
+
+def _in_compartment(resource_id: str, kind: str, rest: list[str]) -> dict[str, Interaction]:
+    """Searches within a compartment: of a type, of all (`*`), of all by a form."""
+    check_id(resource_id)
+    if kind == "_search" and not rest:
+        return COMPARTMENT_SEARCH
+    if kind != "*":
+        check_type(kind)
+    return COMPARTMENT_SEARCH if rest else COMPARTMENT
 
 
 def check_type(name: str) -> None:

@@ -18,10 +18,11 @@ from fhir_server.http.formats import FHIR_XML
 from fhir_server.http.request import FHIR_JSON, Answer, Request
 from fhir_server.operations.operation import Level, Operation
 from fhir_server.operations.registry import declared
+from fhir_server.search import capabilities as capabilities_of_search
 from fhir_server.server import Server
 from fhir_server.store import guides
 from fhir_server.terminology.capabilities import terminology_capabilities
-from mappers.search.registry import Parameter, Registry, searchable
+from mappers.search.registry import BUILT_IN, Parameter, Registry, searchable
 
 STARTED = clock.now()
 INTERACTIONS = (
@@ -35,6 +36,7 @@ INTERACTIONS = (
     "history-type",
     "search-type",
 )
+OF_SYSTEM = ("transaction", "batch", "history-system", "search-system")
 
 
 async def capabilities(server: Server, request: Request) -> Answer:
@@ -68,7 +70,8 @@ def _statement(conditional_delete: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "resource": [_resource(name, conditional_delete) for name in types.number_of],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
+                "interaction": [{"code": code} for code in OF_SYSTEM],
+                **capabilities_of_search.SYSTEM,
                 **_operations(declared("system")),
             }
         ],
@@ -92,13 +95,17 @@ def _with_parameters(statement: dict[str, Any], registry: Registry) -> dict[str,
     if not registry.made:
         return statement
     (rest,) = statement["rest"]
+    included = capabilities_of_search.includes(registry)
     told = [
-        {**one, "searchParam": _parameters(registry.served(one["type"]).values())}
-        if one["type"] in registry.made
-        else one
+        {**one, "searchParam": _parameters(registry.served(one["type"]).values()), **included[one["type"]]}
         for one in rest["resource"]
     ]
     return {**statement, "rest": [{**rest, "resource": told}]}
+
+
+@cache
+def _includes() -> dict[str, dict[str, Any]]:
+    return capabilities_of_search.includes(BUILT_IN)
 
 
 def _parameters(found: Iterable[Parameter]) -> list[dict[str, str]]:
@@ -122,6 +129,7 @@ def _resource(resource_type: str, conditional_delete: str) -> dict[str, Any]:
         "conditionalDelete": conditional_delete,
         "referencePolicy": ["literal", "logical", "local"],
         "searchParam": _parameters(searchable(resource_type)),
+        **_includes()[resource_type],
         **_operations(_of_type(resource_type)),
     }
 

@@ -49,7 +49,7 @@ def parse(
     understood: list[tuple[str, str]] = []
     ignored: list[str] = []
     issues: list[Issue] = []
-    for name, value in _pairs(text):
+    for name, value in pairs(text):
         try:
             if name.partition(":")[0] in INCLUDES:
                 includes.append(include(types or (resource_type,), name, value, registry))
@@ -85,7 +85,7 @@ def parse(
     )
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def pairs(text: str) -> list[tuple[str, str]]:
     """Names and texts of the parameters. Raises: BadRequest when there are too many, or signs that no value has"""
     try:
         found = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)

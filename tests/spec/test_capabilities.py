@@ -61,6 +61,33 @@ def test_every_search_parameter_that_it_names_is_served(fhir: httpx.Client, stat
             assert answer.status_code == 200, (pair, answer.text)
 
 
+def test_every_include_that_it_names_is_served_and_a_reference_is_there_for_each(
+    fhir: httpx.Client, statement: dict[str, Any]
+) -> None:
+    resources = statement["rest"][0]["resource"]
+    asked = [
+        (resource["type"], "&".join(f"{name}={text}" for text in resource[member][first : first + 90]))
+        for resource in resources
+        for name, member in (("_include", "searchInclude"), ("_revinclude", "searchRevInclude"))
+        for first in range(0, len(resource[member]), 90)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for pair, answer in zip(
+            asked, pool.map(lambda pair: fhir.get(f"/{pair[0]}?_id=x&{pair[1]}"), asked), strict=True
+        ):
+            assert answer.status_code == 200, (pair, answer.text)
+    references = {f"{r['type']}:{p['name']}" for r in resources for p in r["searchParam"] if p["type"] == "reference"}
+    assert {text for r in resources for text in r["searchInclude"]} == references | {"*"}
+    assert {text for r in resources for text in r["searchRevInclude"]} == references | {"*"}
+
+
+def test_every_compartment_that_it_names_can_be_searched(fhir: httpx.Client, statement: dict[str, Any]) -> None:
+    named = [url.rpartition("/")[2] for url in statement["rest"][0]["compartment"]]
+    assert named == ["device", "encounter", "patient", "practitioner", "relatedPerson"]
+    for name in named:
+        assert fhir.get(f"/{name[0].upper()}{name[1:]}/x/*?_count=1").status_code == 200
+
+
 def test_every_interaction_that_it_names_works_for_every_type(
     fhir: httpx.Client, statement: dict[str, Any], examples: dict[str, bytes]
 ) -> None:
@@ -125,6 +152,7 @@ def test_the_interactions_of_the_whole_system_work(fhir: httpx.Client, statement
         "transaction": lambda: fhir.post("/", json={"resourceType": "Bundle", "type": "transaction"}),
         "batch": lambda: fhir.post("/", json={"resourceType": "Bundle", "type": "batch"}),
         "history-system": lambda: fhir.get("/_history?_count=1"),
+        "search-system": lambda: fhir.get("/?_count=1"),
     }
     assert codes(statement["rest"][0]) == {name for name, call in calls.items() if call().status_code == 200}
 
