@@ -35,10 +35,13 @@ from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
 from mappers.search.registry import Registry
 
 SQL = queries.load(__package__, "write.sql")
-STORE_NEW = SQL["store_new"].format(search_rows=search_rows.additions("$4", 26))
+STORE_FEW = SQL["store_new"].format(search_rows=search_rows.additions("$4", 26))
+STORE_MANY = SQL["store_new"].format(search_rows="")
 CREATED, UPDATED, DELETED = 1, 2, 3
 NO_VERSION, ANY_VERSION = 0, -1
 """What if_match may say beside a version: nothing may stand, anything must."""
+MANY = 50
+"""New resources of which the search rows are copied rather than sent as arrays."""
 MOST_AT_ONCE = 1000
 """New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
 
@@ -263,8 +266,13 @@ async def _store(
     generation = registry.generation
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
-        rows = chain(*search_rows.columns([(change.pk, _with_own(change, registry)) for change in part]))
-        generation = await conn.fetchval(STORE_NEW, *source, *_first_columns(part), *effect, context.instant, *rows)
+        given = (*source, *_first_columns(part), *effect, context.instant)
+        rows = [(change.pk, _with_own(change, registry)) for change in part]
+        if len(part) < MANY:
+            generation = await conn.fetchval(STORE_FEW, *given, *chain(*search_rows.columns(rows)))
+        else:
+            generation = await conn.fetchval(STORE_MANY, *given)
+            await search_rows.copy(conn, context.site, rows)
     if changed:
         generation = await conn.fetchval(SQL["store_next"], *source, *_next_columns(changed), *effect)
     if generation != registry.generation:

@@ -26,8 +26,8 @@ FROM unnest($1::bigint[]) AS wanted (pk)
 CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER BY version DESC LIMIT 1) v;
 
 -- name: store_new
--- First versions under ids that the server gave, their search rows and their events. search_rows.py puts in what adds the
--- rows of each kind. Tells the generation of the parameters made at run time, which the same snapshot reads.
+-- First versions under ids that the server gave and their events; where search_rows.py puts in what adds the rows of each
+-- kind, their search rows too. Tells the generation of the parameters made at run time, which the same snapshot reads.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 ids, $13 patients, $14 bodies, $15 entries,
 -- $16 method, $17 target, $18 status, $19 bytes, $20 ms, $21 created, $22 updated, $23 deleted,
@@ -48,7 +48,7 @@ WITH source AS (
 ), version AS (
     INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)
     SELECT pk, $1, $25, 1, entry, $4, type, 1, patient, body FROM first
-), {search_rows}, event AS (
+), {search_rows}event AS (
     INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
     SELECT pk, 1, $4, type, 1, $5, patient FROM first ORDER BY entry
 )
