@@ -71,6 +71,12 @@ class Settings:
     intake_days: int = _setting(90, "How long the intake keeps requests that wrote nothing, refused ones too.", "days")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
     search_timeout_ms: int = _setting(10_000, "Longest time that a search may take in the database.", "ms")
+    search_total_ms: int = _setting(
+        2_000, "Longest time that _total=accurate may count; after it the answer comes without a total.", "ms"
+    )
+    search_explain: str = _setting(
+        "off", "Whether _explain tells how a search is run: on or off.", choices=("off", "on")
+    )
     search_across_sites: str = _setting(
         "off", "Whether one search may go over several sites: on or off.", choices=("off", "on")
     )

@@ -45,6 +45,8 @@ def shortened(request: Request, answer: Answer) -> Answer:
         request, summary, [name.strip() for key, text in asked if key == "_elements" for name in text.split(",")]
     )
     resource = json.decode_exactly(answer.body)
+    if "_explain" in dict(asked) and resource["resourceType"] == "Parameters":
+        return answer
     if answer.version is None and resource.get("type") in LISTS:
         _shorten_entries(resource, cut, counted=summary == "count")
     elif summary == "count":
@@ -56,7 +58,8 @@ def shortened(request: Request, answer: Answer) -> Answer:
 
 def _shorten_entries(bundle: dict[str, Any], cut: Cut | None, *, counted: bool) -> None:
     if counted:
-        bundle.pop("entry", None)
+        told = [entry for entry in bundle.pop("entry", ()) if entry.get("search", {}).get("mode") == "outcome"]
+        bundle |= {"entry": told} if told else {}
         bundle["link"] = [link for link in bundle["link"] if link["relation"] == "self"]
     for entry in bundle.get("entry", ()):
         if cut and "resource" in entry and entry.get("search", {}).get("mode") != "outcome":

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ecluse.core.errors import Issue
+from ecluse.core.errors import BadRequest, Issue, TooSlow
 from ecluse.core.fhir.types import name_of, number_of
 from fhir_server.http.request import Answer
-from fhir_server.search import fetch, fetch_several, related
+from fhir_server.search import fetch, fetch_several, related, total
 from fhir_server.search.cursor import after
 from fhir_server.search.deadline import bounded
+from fhir_server.search.explain import Recorder, Statement, explained
 from fhir_server.search.page import Page, Shown, bundle
 from fhir_server.search.related import Follower, Resource
 from fhir_server.search.rest import rest_after
@@ -42,13 +43,42 @@ async def answer(server: Server, search: Search) -> Answer:
     Raises: BadRequest (400) when a value set that is named cannot be followed, TooSlow (503) when it takes longer than
     it may
     """
+    if search.asked.explain:
+        return await _explanation(server, search)
     async with server.searching() as conn, bounded(server.settings.search_timeout_ms):
-        legs = [leg._replace(query=await resolved(conn, leg.site.number, leg.query)) for leg in search.legs]
-        understood = replace(search, legs=tuple(legs))
+        understood = await _resolved(conn, search)
         page = await _page(conn, understood)
         if search.asked.wants_total:
-            page.total = await _total(server, understood)
+            async with server.connection() as other:
+                await total.tell(other, understood, page, server.settings.search_total_ms)
     return Answer(200, bundle(search, page))
+
+
+async def _explanation(server: Server, search: Search) -> Answer:
+    """200 with Parameters that tell how the search is run. One that takes longer than it may is told as it is planned.
+
+    Raises: BadRequest (400) where this is closed"""
+    settings = server.settings
+    if settings.search_explain != "on":
+        raise BadRequest("_explain is closed here; ECLUSE_SEARCH_EXPLAIN=on opens it.")
+    analyze = search.asked.explain == "analyze"
+    async with server.searching() as conn, server.connection() as other:
+        asked: list[Statement] = []
+        try:
+            async with bounded(settings.search_timeout_ms):
+                search = await _resolved(conn, search)
+                page = await _page(Recorder(conn, analyze, asked), search)
+                if search.asked.wants_total:
+                    await total.tell(Recorder(other, analyze, asked), search, page, settings.search_timeout_ms)
+        except TooSlow:
+            analyze = False
+        async with bounded(settings.search_timeout_ms):
+            return Answer(200, await explained(search, asked, analyze=analyze))
+
+
+async def _resolved(conn: Any, search: Search) -> Search:
+    legs = [leg._replace(query=await resolved(conn, leg.site.number, leg.query)) for leg in search.legs]
+    return replace(search, legs=tuple(legs))
 
 
 async def _page(conn: Any, search: Search) -> Page:
@@ -64,12 +94,6 @@ async def _page(conn: Any, search: Search) -> Page:
     if asked.includes and matches:
         await _include(conn, search, matches, page)
     return page
-
-
-async def _total(server: Server, search: Search) -> int:
-    """How many resources match; which plan is best for that hangs on the values that are asked for."""
-    async with server.connection() as conn:
-        return sum([await fetch.total(conn, leg.site.number, leg.query) for leg in search.legs])
 
 
 async def _matches(conn: Any, search: Search, page: Page) -> list[Match]:

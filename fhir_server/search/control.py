@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from ecluse.core.errors import BadRequest
 from fhir_server.http.subset import SUMMARIES
-from fhir_server.search.query import Order, Sort, Total
+from fhir_server.search.query import Explain, Order, Sort, Total
 from fhir_server.search.rest import Rest, rest
 from fhir_server.search.values import is_one_row, types_of
 from mappers.search.registry import BUILT_IN, Registry
@@ -20,13 +20,15 @@ from mappers.search.registry import BUILT_IN, Registry
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
 MOST_KEYS = 8
+_EXPLANATIONS: dict[str, Explain] = {"true": "analyze", "analyze": "analyze", "plan": "plan", "false": ""}
 _TOTALS: dict[str, Total] = {"none": "none", "estimate": "estimate", "accurate": "accurate"}
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
     """type: of the resources; registry: of their site; count: resources on a page; cursor: text of the place to go on
-    from; rest: the place among what was included; count_only: no resources at all; text_only: only narratives."""
+    from; rest: the place among what was included; explain: tell how it is found instead; count_only: no resources at
+    all; text_only: only narratives."""
 
     type: str
     registry: Registry = BUILT_IN
@@ -34,6 +36,7 @@ class Control:
     sort: tuple[Sort, ...] = ()
     cursor: str = ""
     rest: Rest | None = None
+    explain: Explain = ""
     total: Total = "none"
     count_only: bool = False
     text_only: bool = False
@@ -101,6 +104,12 @@ def _cursor(control: Control, text: str) -> Control:
     return replace(control, cursor=text)
 
 
+def _explain(control: Control, text: str) -> Control:
+    if text not in _EXPLANATIONS:
+        raise _refused("_explain", text, f"write one of {', '.join(_EXPLANATIONS)}")
+    return replace(control, explain=_EXPLANATIONS[text])
+
+
 def _included(control: Control, text: str) -> Control:
     return replace(control, rest=rest(text))
 
@@ -117,6 +126,7 @@ CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_count": _count,
     "_cursor": _cursor,
     "_elements": _unchanged,
+    "_explain": _explain,
     "_format": _unchanged,
     "_included": _included,
     "_pretty": _unchanged,

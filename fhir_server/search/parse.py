@@ -80,6 +80,7 @@ def parse(
         count_only=control.count_only,
         includes=tuple(dict.fromkeys(includes)),
         rest=control.rest,
+        explain=control.explain,
         understood=tuple(pair for pair in understood if pair[0] not in PLACES),
         ignored=tuple(ignored),
     )

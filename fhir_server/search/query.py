@@ -18,6 +18,7 @@ from mappers.search.question import Value
 Kind = Literal["token", "reference", "string", "date", "quantity", "_id", "_lastUpdated"]
 """Where the rows stand that a clause is about: a search table, or a column of the resource."""
 Total = Literal["none", "estimate", "accurate"]
+Explain = Literal["", "plan", "analyze"]
 Order = Literal["pk", "_id", "_lastUpdated", "token", "reference", "string", "date", "quantity"]
 
 
@@ -116,9 +117,9 @@ class Include(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """One search of one type. sort: empty for the order of creation; count: resources on a page; total: `none`,
-    `estimate` or `accurate`; includes: what comes with the matches; rest: the place among that to go on from;
-    understood: name and text of each parameter that was obeyed, for the self link; ignored: of those that were not,
-    with the reason."""
+    `estimate` or `accurate`; includes: what comes with the matches; rest: the place among that to go on from; explain:
+    tell how it is found instead; understood: name and text of each parameter that was obeyed, for the self link;
+    ignored: of those that were not, with the reason."""
 
     type: str
     conditions: tuple[Condition, ...] = ()
@@ -129,6 +130,7 @@ class SearchQuery:
     count_only: bool = False
     includes: tuple[Include, ...] = ()
     rest: Rest | None = None
+    explain: Explain = ""
     understood: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
 
