@@ -87,5 +87,4 @@ WITH source AS (
     INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
     SELECT pk, version, $4, type, op, $5, patient FROM next ORDER BY entry
 )
-INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
-SELECT pk, version, $4, type, op, $5, patient FROM next ORDER BY entry;
+SELECT generation FROM fhir.parameter_state;
