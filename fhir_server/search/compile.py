@@ -22,7 +22,7 @@ from fhir_server.search.tree import Place, Tree, groups, is_of_resource, likely
 
 Compiled = tuple[str, list[Any]]
 
-MERGED = 8
+MERGED = 32
 """Up to this many values of a leading clause have a walk of their own, in the order of the keys; more are collected and
 sorted."""
 
