@@ -15,6 +15,7 @@ from ecluse.core.fhir.types import name_of, number_of
 from fhir_server.search.query import Clause
 from mappers.search.question import (
     Address,
+    Amount,
     Beginning,
     Branch,
     Containing,
@@ -58,6 +59,20 @@ LONG = (
     " THEN {d}.high - {d}.low > make_interval(days => 7) ELSE true END"
 )
 """Intervals longer than that, as the index `date_long` has it."""
+
+QUANTITIES = {
+    "eq": "{low_of} >= {low} AND {low_of} < {high} AND {high_of} < {high}",
+    "ne": "({low_of} < {low} OR {high_of} >= {high})",
+    "gt": "{high_of} > {exact}",
+    "lt": "{low_of} < {exact}",
+    "ge": "{high_of} >= {exact}",
+    "le": "{low_of} <= {exact}",
+    "sa": "{low_of} > {exact}",
+    "eb": "{low_of} < {exact} AND {high_of} < {exact}",
+    "ap": "{low_of} < {high} AND {high_of} >= {low}",
+}
+"""The prefixes on a range [low_of, high_of] with both ends, against the number of the query: an interval [low, high),
+or the exact one."""
 
 INSTANTS = {
     "eq": "{d} >= {low} AND {d} < {high}",
@@ -201,7 +216,24 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
             return f"position({arguments.add(folded)} IN {alias}.folded) > 0"
         case Moment() as moment:
             return _compared(DATES, moment, alias, arguments)
+        case Amount() as amount:
+            return _of_amount(amount, alias, arguments)
     raise TypeError(group)
+
+
+def _of_amount(amount: Amount, alias: str, arguments: Arguments) -> str:
+    """Of a number, of a number in a canonical unit, or of one in a unit by its code or text."""
+    canonical = "canonical_" if amount.unit is not None else ""
+    template = QUANTITIES[amount.prefix]
+    numbers = {name: getattr(amount, name) for name in ("low", "high", "exact") if f"{{{name}}}" in template}
+    marks = {name: arguments.add(number) for name, number in numbers.items()}
+    found = template.format(low_of=f"{alias}.{canonical}low", high_of=f"{alias}.{canonical}high", **marks)
+    if amount.unit is not None:
+        return f"{alias}.unit = {arguments.add(amount.unit)} AND {alias}.unit <> 0 AND {found}"
+    if amount.text is not None:
+        mark = arguments.add(amount.text)
+        return f"({alias}.code = {mark} OR {alias}.text = {mark}) AND {found}"
+    return found
 
 
 def _branch(above: bool, kind: int, own: str, site: int, arguments: Arguments) -> str:

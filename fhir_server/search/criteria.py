@@ -8,56 +8,20 @@ Spec: http://hl7.org/fhir/R4/search.html#combining, http://hl7.org/fhir/R4/searc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 from msgspec import structs
 
 from ecluse.core.errors import BadRequest
-from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
+from ecluse.core.fhir.definitions.search_parameters import Parameter
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.control import CONTROLS
+from fhir_server.search.asked import Asked, NotServed, unknown
+from fhir_server.search.clause import clause, kind_of, texts_of
+from fhir_server.search.composites import composite
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
-from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, Missing, Not
-from fhir_server.search.values import is_one_row, kinds_of, types_of
-from mappers.search.question import Question, Token, Value, parts
-from mappers.search.registry import BUILT_IN, Registry
-
-LONGEST_LIST = 1000
-MOST_LINKS = 8
-"""Of a chain."""
-
-
-class NotServed(Exception):
-    """A parameter that lenient handling leaves out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One parameter on its way through a chain. type: where it is looked for; name: what is left of its name; written:
-    the whole name; text: its values; base, now: as in a Question; registry: of the site; links: how many led here;
-    operation: of `_filter`"""
-
-    type: str
-    name: str
-    written: str
-    text: str
-    base: str
-    now: datetime
-    registry: Registry = BUILT_IN
-    links: int = 0
-    operation: str = ""
-
-    def wrong(self, text: str) -> BadRequest:
-        """The error for it, with what was written."""
-        return BadRequest(text, diagnostics=f"{self.written}={self.text}"[:200])
-
-    def led_to(self, resource_type: str, name: str) -> Asked:
-        """The same behind one link more. Raises: BadRequest"""
-        if self.links >= MOST_LINKS:
-            raise self.wrong(f"A chain has at most {MOST_LINKS} links.")
-        return replace(self, type=resource_type, name=name, links=self.links + 1)
+from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not
+from fhir_server.search.values import types_of
 
 
 def condition(asked: Asked) -> Condition:
@@ -71,6 +35,8 @@ def condition(asked: Asked) -> Condition:
     parameter = asked.registry.served(asked.type).get(code)
     if parameter is None:
         raise NotServed(unknown(asked, asked.type, code))
+    if parameter.type == "composite":
+        return composite(asked, parameter, more=colon + modifier + dot + rest)
     if dot:
         return _chain(asked, parameter, modifier, rest)
     return _plain(asked, parameter, modifier if colon else None)
@@ -83,7 +49,9 @@ def _plain(asked: Asked, parameter: Parameter, modifier: str | None) -> Conditio
     if modifier == "missing":
         return _missing(asked, parameter)
     reading, targets = _reading(asked, parameter, modifier)
-    return _clause(asked, structs.replace(parameter, targets=targets) if targets else parameter, reading)
+    parameter = structs.replace(parameter, targets=targets) if targets else parameter
+    found = clause(asked, parameter, reading, texts_of(asked, parameter))
+    return Not(parameter.code, found) if reading.negated else found
 
 
 def _compared(asked: Asked, parameter: Parameter, modifier: str | None) -> Condition:
@@ -96,7 +64,9 @@ def _compared(asked: Asked, parameter: Parameter, modifier: str | None) -> Condi
     if asked.operation not in compared:
         valid = ", ".join([*compared, "pr"])
         raise asked.wrong(f"_filter: {parameter.code} is a {parameter.type} parameter; it takes {valid}.")
-    return _clause(asked, parameter, compared[asked.operation])
+    reading = compared[asked.operation]
+    found = clause(asked, parameter, reading, [asked.text])
+    return Not(parameter.code, found) if reading.negated else found
 
 
 def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[Reading, tuple[str, ...]]:
@@ -111,25 +81,6 @@ def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[
     if reading is None:
         raise asked.wrong(_no_modifier(parameter, modifier))
     return reading, ()
-
-
-def kind_of(parameter: Parameter) -> str:
-    """The search type, or the code of a column of the resource."""
-    return parameter.code if parameter.code in ("_id", "_lastUpdated") else parameter.type
-
-
-def _clause(asked: Asked, parameter: Parameter, reading: Reading) -> Condition:
-    read = tuple(map(asked.registry.path, parameter.paths))
-    question = Question(parameter, read, asked.base, asked.now)
-    listed = [asked.text] if asked.operation else parts(asked.text, ",")
-    if len(listed) > LONGEST_LIST:
-        raise BadRequest(f"{parameter.code}: at most {LONGEST_LIST} values in one list.")
-    values = tuple(dict.fromkeys(value for part in listed for value in reading.read(part, question)))
-    kind = reading.kind
-    single = kind in ("date", "quantity") and is_one_row(read)
-    selective = selective_of(kind_of(parameter), read, values)
-    found = Clause(parameter.code, kind, parameter.paths, values, selective, single)
-    return Not(parameter.code, found) if reading.negated else found
 
 
 def _missing(asked: Asked, parameter: Parameter) -> Condition:
@@ -214,31 +165,6 @@ def _listed(asked: Asked, more: str) -> Condition:
         raise NotServed(f"_list={asked.text[:80]} is not served: this server keeps no functional lists.")
     item = asked.registry.served("List")["item"]
     return Linking("_list", "List", item.paths, (condition(asked.led_to("List", "_id")),))
-
-
-def selective_of(kind: str, read: tuple[IndexedPath, ...], values: Sequence[Value]) -> int:
-    """How few resources one value is likely to leave, 0 the fewest."""
-    if kind != "token":
-        return SELECTIVE[kind]
-    if any(isinstance(value, Token) and value.code is None for value in values):
-        return 7
-    if read[0].text.endswith((".meta.tag", ".meta.security")):
-        return 7
-    kinds = kinds_of(read)
-    return 1 if kinds & {"Identifier", "ContactPoint"} else 4 if kinds & {"CodeableConcept", "Coding"} else 7
-
-
-SELECTIVE = {"_id": 0, "reference": 2, "string": 3, "uri": 5, "quantity": 5, "number": 5, "date": 6, "_lastUpdated": 8}
-
-
-def unknown(asked: Asked, resource_type: str, code: str) -> str:
-    """Why a parameter cannot be obeyed, with the valid names, the nearest first."""
-    if reason := asked.registry.reason_against(resource_type, code):
-        return f"{code} is not served: {reason}."
-    shown = code[:80]
-    known = [*asked.registry.served(resource_type), *CONTROLS]
-    valid = sorted(known, key=lambda name: -SequenceMatcher(None, shown, name).ratio())
-    return f"{resource_type} has no search parameter {shown}; valid, nearest first: {', '.join(valid)}."
 
 
 def modifiers(parameter: Parameter) -> list[str]:

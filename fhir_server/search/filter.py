@@ -14,7 +14,8 @@ from dataclasses import replace
 import msgspec
 
 from ecluse.core.errors import BadRequest
-from fhir_server.search.criteria import Asked, condition
+from fhir_server.search.asked import Asked
+from fhir_server.search.criteria import condition
 from fhir_server.search.modifiers import OPERATIONS
 from fhir_server.search.query import AllOf, AnyOf, Condition, Not
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.criteria import NotServed
+from fhir_server.search.asked import NotServed
 from fhir_server.search.query import Include
 from mappers.search.registry import Parameter, Registry
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fhir_server.search.query import Kind
 from fhir_server.search.values import types_of
-from mappers.search import date, identity, reference, string, token, uri
+from mappers.search import date, identity, number, quantity, reference, string, token, uri
 from mappers.search.question import Other, Question, Value
 
 Read = Callable[[str, Question], list[Value]]
@@ -35,6 +35,8 @@ PLAIN: dict[str, Reading] = {
     "string": Reading("string", string.asked),
     "date": Reading("date", date.asked),
     "uri": Reading("token", uri.asked),
+    "number": Reading("quantity", number.asked),
+    "quantity": Reading("quantity", quantity.asked),
 }
 """Without a modifier, by search type; `_id` and `_lastUpdated` are columns of the resource."""
 
@@ -116,6 +118,8 @@ COMPARED: dict[str, dict[str, Reading]] = {
     "uri": _URI,
     "date": {operation: Reading("date", read) for operation, read in _DATE.items()},
     "_lastUpdated": {operation: Reading("_lastUpdated", read) for operation, read in _DATE.items()},
+    "number": {prefix: Reading("quantity", _prefixed(number.asked, prefix)) for prefix in number.PREFIXES},
+    "quantity": {prefix: Reading("quantity", _prefixed(quantity.asked, prefix)) for prefix in number.PREFIXES},
     "_id": {"eq": Reading("_id", identity.asked), "ne": Reading("_id", identity.asked, negated=True)},
 }
 """What each operation of `_filter` means, by search type; `pr` is every type's."""

@@ -20,7 +20,7 @@ COLUMNS = {
     "reference": "target_id",
     "string": "folded",
     "date": "low",
-    "quantity": "low",
+    "quantity": "canonical_low",
 }
 """The column that each kind of key compares."""
 NOTHING = {"date": "NULL::timestamptz", "quantity": "NULL::numeric"}

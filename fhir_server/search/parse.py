@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Issue
+from fhir_server.search.asked import Asked, NotServed
 from fhir_server.search.control import CONTROLS, Control
-from fhir_server.search.criteria import Asked, NotServed, condition
+from fhir_server.search.criteria import condition
 from fhir_server.search.cursor import cursor
 from fhir_server.search.filter import filtered
 from fhir_server.search.include import INCLUDES, include

@@ -174,4 +174,7 @@ def _is_whole(value: Value) -> bool:
 
 def is_walkable(query: SearchQuery) -> bool:
     """Whether an index has the resources in the order that is asked for."""
-    return not query.sort or (len(query.sort) == 1 and (not query.sort[0].paths or len(query.sort[0].paths) == 1))
+    if len(query.sort) != 1:
+        return not query.sort
+    (key,) = query.sort
+    return key.by != "quantity" and len(key.paths) <= 1

@@ -24,6 +24,8 @@ from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Li
 
 OF_RESOURCE = ("_id", "_lastUpdated")
 PATIENT = "Patient"
+BESIDE: dict[str, tuple[str, ...]] = {"token": ("string",), "reference": ("token",)}
+"""Where else a value of a kind may have its only row: a concept that is nothing but text, a reference by identifier."""
 
 
 class Place(NamedTuple):
@@ -83,9 +85,13 @@ class Tree:
                 return f"NOT ({self.holds(one, at)})"
 
     def _has_rows(self, missing: Missing, at: Place) -> str:
-        alias = next(self._aliases)
-        where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths, missing.types)}"
-        return self._exists(f"fhir.{missing.kind} {alias}", [where])
+        found: list[str] = []
+        for table in (missing.kind, *BESIDE.get(missing.kind, ())):
+            alias = next(self._aliases)
+            types = missing.types if table == "reference" else ()
+            where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths, types)}"
+            found.append(self._exists(f"fhir.{table} {alias}", [where]))
+        return found[0] if len(found) == 1 else f"({' OR '.join(found)})"
 
     def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
         first = clauses[0]

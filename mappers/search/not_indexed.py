@@ -7,9 +7,6 @@ Enters: nothing. Leaves: three tables. To serve one: a reader file for a search 
 from __future__ import annotations
 
 KINDS: dict[str, str] = {
-    "number": "numbers are not indexed yet",
-    "quantity": "quantities and their units are not indexed yet",
-    "composite": "composite parameters are not indexed yet",
     "special": "distances are not computed yet",
 }
 """Whole search types."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ecluse.core.errors import BadRequest
@@ -123,6 +124,21 @@ class Moment(NamedTuple):
     high: datetime
 
 
+class Amount(NamedTuple):
+    """A number to compare with, and how: eq ne gt lt ge le sa eb ap.
+
+    low, high: the half-open interval of what the number stands for, by `eq`, `ne` and `ap`; exact: the number, by all
+    others. unit: key of the canonical unit that all three are in, None when they are compared with the values as they
+    were written; text: key of a unit's code or text, one of which must be it, None for any"""
+
+    prefix: str
+    low: Decimal
+    high: Decimal
+    exact: Decimal
+    unit: int | None = None
+    text: int | None = None
+
+
 class Other(NamedTuple):
     """Any value but these. types: of targets that alone count, empty for all"""
 
@@ -141,7 +157,7 @@ Value = (
     | (Target | Branch)
     | (Beginning | Exact | Whole | Ending | Containing)
     | (Address | Under)
-    | (Moment | Id | Other)
+    | (Moment | Amount | Id | Other)
 )
 
 _ESCAPED = re.compile(r"\\([,|$\\])")

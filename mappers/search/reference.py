@@ -2,7 +2,7 @@
 
 Enters: a value of a resource, or the text of a query. Leaves: rows, or the same targets to look for. A relative
 reference is a type and an id, its version left out; every other address is kept whole, under type 0. Links to contained
-resources, and references that have nothing but an identifier, leave no row.
+resources leave no row. An identifier that stands in a reference has a row among the tokens, under the same path.
 Spec: http://hl7.org/fhir/R4/search.html#reference
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from ecluse.core.fhir.definitions.indexed import ends_of
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, paths_of
 from ecluse.core.fhir.types import name_of, number_of
-from mappers.search import uri
+from mappers.search import token, uri
 from mappers.search.question import Address, Branch, Question, Target, Under, Value, plain, refused
 from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
@@ -49,10 +49,14 @@ def canonical(text: str) -> tuple[str, ...]:
 
 
 def _reference(path: int) -> Visit:
+    identifier = token.READERS["Identifier"](path)
+
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         text = value.get("reference")
         if text and text[0] != "#":
             rows[1].append((path, 0, *normalise(text)))
+        if (known_as := value.get("identifier")) is not None:
+            identifier(known_as, rows)
 
     return visit
 

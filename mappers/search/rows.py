@@ -50,6 +50,10 @@ Visit = Callable[[Any, IndexRows], None]
 Reader = Callable[[int], Visit]
 """Makes the visit of a data type for one path number."""
 
+WITH_ITEM = (0, 1, 3, 4)
+"""The kinds of rows, by their place in IndexRows, that say from which item of a repeating element they are."""
+MOST_ITEMS = 32_767
+
 LONGEST = 250
 """Characters of a text that an index holds as it is; PostgreSQL refuses index rows above 2,700 bytes."""
 _KEPT = 200

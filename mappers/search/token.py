@@ -1,7 +1,8 @@
 """Token parameters: codes, identifiers, booleans.
 
-Enters: a value of a resource, or the text of a query. Leaves: rows, or the same codes and keys to look for. Codes are
-compared as they are written: two identifiers that differ in case are two identifiers.
+Enters: a value of a resource, or the text of a query. Leaves: rows, or the same codes and keys to look for. What people
+read of a code stands among the strings, under the same path, for `:text`; an identifier that has a type has a row for
+it, for `:of-type`. Codes are compared as they are written: two identifiers that differ in case are two identifiers.
 Spec: http://hl7.org/fhir/R4/search.html#token
 """
 
@@ -11,6 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+from mappers.search import string
 from mappers.search.question import InSet, Question, Subsumed, Token, Value, parts, plain, refused
 from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
 
@@ -58,7 +60,19 @@ def _coded(member: str) -> Reader:
     return reader
 
 
-_coding = _coded("code")
+_plain_coding = _coded("code")
+_plain_identifier = _coded("value")
+
+
+def _coding(path: int) -> Visit:
+    coding = _plain_coding(path)
+
+    def visit(value: dict[str, Any], rows: IndexRows) -> None:
+        coding(value, rows)
+        if display := value.get("display"):
+            rows[2].append((path, string.normalise(display), ""))
+
+    return visit
 
 
 def _concept(path: int) -> Visit:
@@ -67,6 +81,26 @@ def _concept(path: int) -> Visit:
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         for one in value.get("coding", ()):
             coding(one, rows)
+        if text := value.get("text"):
+            rows[2].append((path, string.normalise(text), ""))
+
+    return visit
+
+
+def _identifier(path: int) -> Visit:
+    identifier = _plain_identifier(path)
+
+    def visit(value: dict[str, Any], rows: IndexRows) -> None:
+        identifier(value, rows)
+        if (kind := value.get("type")) is None:
+            return
+        if text := kind.get("text"):
+            rows[2].append((path, string.normalise(text), ""))
+        if (own := value.get("value")) is not None:
+            for coding in kind.get("coding", ()):
+                system, code = coding.get("system"), coding.get("code")
+                if system and code:
+                    rows[0].append((path, 0, of_type_key(system, code), normalise(own)))
 
     return visit
 
@@ -82,7 +116,7 @@ def _contact_point(path: int) -> Visit:
 READERS: dict[str, Reader] = {
     "Coding": _coding,
     "CodeableConcept": _concept,
-    "Identifier": _coded("value"),
+    "Identifier": _identifier,
     "ContactPoint": _contact_point,
     "boolean": _boolean,
     "code": _text,

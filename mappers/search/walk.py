@@ -12,8 +12,9 @@ from typing import Any
 from ecluse.core.fhir.definitions.expressions import Path, Step, is_a, parse
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath
 from ecluse.core.fhir.definitions.structures import members
-from mappers.search import date, reference, string, token, uri
-from mappers.search.rows import IndexRows, Reader, Visit
+from mappers.search import date, number, quantity, reference, string, token, uri
+from mappers.search.composite import items_of
+from mappers.search.rows import MOST_ITEMS, WITH_ITEM, IndexRows, Reader, Visit
 
 READERS: dict[str, dict[str, Reader]] = {
     "token": token.READERS,
@@ -21,6 +22,8 @@ READERS: dict[str, dict[str, Reader]] = {
     "string": string.READERS,
     "date": date.READERS,
     "uri": uri.READERS,
+    "number": number.READERS,
+    "quantity": quantity.READERS,
 }
 """For each search type that is indexed, the reader of each data type."""
 
@@ -31,11 +34,11 @@ Branch = tuple[Path, IndexedPath]
 def compiled(resource_type: str, paths: Iterable[IndexedPath]) -> Visit:
     """The function that adds the rows of all these paths, for resources of this type."""
     branches = [(parse(path.text)[0][1:], path) for path in paths if path.kind in READERS]
-    return _node(resource_type, branches)
+    return _node(resource_type, branches, items_of(resource_type))
 
 
-def _node(type_name: str, branches: Sequence[Branch]) -> Visit:
-    """A visit of an object: each of its members that a branch goes through."""
+def _node(type_name: str, branches: Sequence[Branch], items: frozenset[str] = frozenset()) -> Visit:
+    """A visit of an object: each of its members that a branch goes through. items: elements whose items are numbered"""
     by_name: dict[str, list[Branch]] = {}
     for branch in map(_without_extension, branches):
         by_name.setdefault(branch[0][0].name, []).append(branch)
@@ -44,7 +47,8 @@ def _node(type_name: str, branches: Sequence[Branch]) -> Visit:
     for name, (element, kind) in members(type_name).items():
         visits = _values(kind, by_name.get(element.name, ()))
         if visits:
-            handlers[name] = _repeated(_one(visits)) if element.many else _one(visits)
+            one = _one(visits)
+            handlers[name] = (_numbered if name in items else _repeated)(one) if element.many else one
     for name, own in by_name.items():
         truths += [_truth(type_name, name, path) for steps, path in own if steps[1:2] and steps[1].op == "true"]
     return _one([_members(handlers), *truths])
@@ -97,6 +101,20 @@ def _repeated(one: Visit) -> Visit:
         for value in values:
             if value is not None:
                 one(value, rows)
+
+    return visit
+
+
+def _numbered(one: Visit) -> Visit:
+    """Visits of items, whose rows say which item they are from, so that a composite can tell what stands together."""
+
+    def visit(values: list[Any], rows: IndexRows) -> None:
+        for place, value in enumerate(values, 1):
+            before = [len(rows[kind]) for kind in WITH_ITEM]
+            one(value, rows)
+            for kind, first in zip(WITH_ITEM, before, strict=True):
+                own: list[Any] = rows[kind]
+                own[first:] = [(row[0], min(place, MOST_ITEMS), *row[2:]) for row in own[first:]]
 
     return visit
 

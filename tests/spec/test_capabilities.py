@@ -13,9 +13,18 @@ import pytest
 from ecluse.core.fhir import types
 from ecluse.core.fhir.explain import problems
 from fhir_server.operations.registry import operations
+from mappers.search.composite import contexts
 from tests.official import official_files
 
-VALUES = {"date": "2020", "string": "x", "token": "x", "reference": "x1", "uri": "urn:x"}
+VALUES = {
+    "date": "2020",
+    "string": "x",
+    "token": "x",
+    "reference": "x1",
+    "uri": "urn:x",
+    "number": "1",
+    "quantity": "1",
+}
 HEADERS = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 TAG = {"system": "urn:crawl", "code": "seen"}
 UNKNOWN = (404, 405, 501)
@@ -54,7 +63,12 @@ def test_every_search_parameter_that_it_names_is_served(fhir: httpx.Client, stat
     assert len(asked) > 1000
 
     def search(pair: tuple[str, dict[str, str]]) -> httpx.Response:
-        return fhir.get(f"/{pair[0]}?{pair[1]['name']}={VALUES[pair[1]['type']]}&_count=1")
+        resource_type, parameter = pair
+        kinds = [parameter["type"]]
+        if kinds == ["composite"]:
+            kinds = [part.parameter.type for part in contexts(resource_type, parameter["name"])[0].components]
+        value = "$".join(VALUES[kind] for kind in kinds)
+        return fhir.get(f"/{resource_type}?{parameter['name']}={value}&_count=1")
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for pair, answer in zip(asked, pool.map(search, asked), strict=True):

@@ -5,9 +5,9 @@ Enters: nothing. Leaves: names.
 
 from __future__ import annotations
 
-KINDS = ("number", "quantity", "composite", "special")
+KINDS: tuple[str, ...] = ("special",)
 """Search types."""
-FEATURES = (("token", "text"), ("token", "of-type"), ("reference", "identifier"))
+FEATURES: tuple[tuple[str, str], ...] = ()
 """Modifiers of a search type."""
 
 

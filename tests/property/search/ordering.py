@@ -57,7 +57,9 @@ def _keys(parameter: Parameter, value: Value) -> list[Any]:
             return [found.id, found.id.partition("|")[0]] if found else []
         case "date":
             return [one.low for one in dates(value)]
-        case "number" | "quantity":
+        case "number":
+            return [one.range.low for one in amounts(value)]
+        case "quantity":
             return [_in_base_unit(one) for one in amounts(value)]
     return [value.data]
 

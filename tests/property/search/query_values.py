@@ -147,7 +147,8 @@ def _reference(wanted: Wanted, value: Value) -> str | None:
         identifier = value.data.get("identifier") if isinstance(value.data, dict) else None
         return _code(wanted, next(codes(Value("Identifier", identifier)))) if identifier else None
     end = target(value)
-    if end is None or (wanted.feature == "type" and not end.type):
+    allowed = wanted.parameter.targets
+    if end is None or (wanted.feature == "type" and (not end.type or (allowed and end.type not in allowed))):
         return None
     if wanted.feature in ("above", "below"):
         return _part(wanted, end) if value.type == "Reference" else _uri(wanted, value)

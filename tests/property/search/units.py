@@ -43,5 +43,7 @@ UNITS: dict[str, Unit] = {
 
 
 def canonical(system: str, code: str) -> Unit | None:
-    """The unit, when it is one of UCUM."""
-    return UNITS.get(code) if system == UCUM else None
+    """The unit, when it is one of UCUM; an annotation alone is the unit 1."""
+    if system != UCUM:
+        return None
+    return Unit("1", Fraction(1)) if code[:1] == "{" and code.find("}") == len(code) - 1 else UNITS.get(code)

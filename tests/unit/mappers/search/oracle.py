@@ -9,16 +9,20 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import fhirpathpy
 from fhirpathpy.models import models
 
+from ecluse.core.fhir import ucum
 from ecluse.core.fhir.dates import EARLIEST, LATEST, bounds
+from mappers.search import quantity
+from mappers.search.number import NOT_AFTER, NOT_BEFORE, next_above, next_below
 from mappers.search.reference import normalise as target
 from mappers.search.string import normalise as folded
-from mappers.search.token import system_key
+from mappers.search.token import of_type_key, system_key
 from tests.official import official_files
 
 CONTACT_SYSTEMS = {"phone", "fax", "email", "pager", "url", "sms", "other"}
@@ -70,22 +74,37 @@ def _tokens(value: Any) -> Iterator[tuple[Any, ...]]:
         yield 0, str(value).lower()
     elif isinstance(value, str):
         yield 0, value
-    elif "coding" in value:
-        for coding in value["coding"]:
+    elif "coding" in value or "text" in value:
+        for coding in value.get("coding", ()):
             yield from _tokens({"code": None, **coding})
-    elif "code" in value and (value["code"] or value.get("system")):
-        yield system_key(value["system"]) if "system" in value else 0, value["code"] or ""
+        yield from [(folded(value["text"]), "")] if "text" in value else []
+    elif "code" in value or "display" in value:
+        if value.get("code") or value.get("system"):
+            yield system_key(value["system"]) if "system" in value else 0, value.get("code") or ""
+        yield from [(folded(value["display"]), "")] if "display" in value else []
     elif value.get("system") in CONTACT_SYSTEMS:
         yield from [(0, value["value"])] if "value" in value else []
     elif "value" in value or "system" in value:
         yield system_key(value["system"]) if "system" in value else 0, value.get("value", "")
+    if isinstance(value, dict) and "type" in value and "coding" not in value:
+        yield from _of_type(value)
+
+
+def _of_type(identifier: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    kind = identifier["type"]
+    yield from [(folded(kind["text"]), "")] if "text" in kind else []
+    for coding in kind.get("coding", ()) if "value" in identifier else ():
+        if "system" in coding and "code" in coding:
+            yield of_type_key(coding["system"], coding["code"]), identifier["value"]
 
 
 def _references(value: Any) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, str):
         yield from {(0, value.partition("|")[0]), (0, value)} if not value.startswith("#") else ()
-    elif "reference" in value and not value["reference"].startswith("#"):
+        return
+    if "reference" in value and not value["reference"].startswith("#"):
         yield target(value["reference"])
+    yield from _tokens(value["identifier"]) if "identifier" in value else ()
 
 
 def _strings(value: Any) -> Iterator[tuple[Any, ...]]:
@@ -122,4 +141,60 @@ def _uris(value: Any) -> Iterator[tuple[Any, ...]]:
     yield 0, value
 
 
-READERS = {"token": _tokens, "reference": _references, "string": _strings, "date": _dates, "uri": _uris}
+def _numbers(value: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        ends = _ends(value)
+        yield from [(0, 0, 0, *ends, *ends)] if ends else []
+    elif not isinstance(value, bool):
+        exact = Decimal(str(value))
+        yield 0, 0, 0, exact, exact, exact, exact
+
+
+def _quantities(value: Any) -> Iterator[tuple[Any, ...]]:
+    if "origin" in value:
+        numbers = [Decimal(one) for one in value.get("data", "").split() if one not in "EUL"]
+        if numbers and "value" in value["origin"]:
+            start, factor = (Decimal(str(number)) for number in (value["origin"]["value"], value.get("factor", 1)))
+            values = [start + factor * one for one in numbers]
+            yield _in_unit(value["origin"], min(values), max(values))
+    elif "low" in value or "high" in value:
+        if ends := _ends(value):
+            yield _in_unit(value.get("low", {}) if "value" in value.get("low", {}) else value["high"], *ends)
+    elif "currency" in value and "value" in value:
+        exact = Decimal(str(value["value"]))
+        yield (*quantity.normalise("urn:iso:std:iso:4217", value["currency"])[:3], exact, exact, exact, exact)
+    elif "value" in value:
+        exact = Decimal(str(value["value"]))
+        low, high = _compared(exact, value.get("comparator"))
+        yield _in_unit(value, low, high)
+
+
+def _compared(exact: Decimal, comparator: str | None) -> tuple[Decimal, Decimal]:
+    below = next_below(exact) if comparator == "<" else exact
+    above = next_above(exact) if comparator == ">" else exact
+    return NOT_AFTER if comparator in ("<", "<=") else above, NOT_BEFORE if comparator in (">", ">=") else below
+
+
+def _ends(value: dict[str, Any]) -> tuple[Decimal, Decimal] | None:
+    ends = [value.get(name, {}).get("value") for name in ("low", "high")]
+    if ends == [None, None]:
+        return None
+    low, high = (None if end is None else Decimal(str(end)) for end in ends)
+    return NOT_AFTER if low is None else low, NOT_BEFORE if high is None else high
+
+
+def _in_unit(unit: dict[str, Any], low: Decimal, high: Decimal) -> tuple[Any, ...]:
+    measure = quantity.normalise(unit.get("system", ""), unit.get("code", ""), unit.get("unit", ""))
+    canonical = [ucum.converted(end, measure.to) if measure.to else end for end in (low, high)]
+    return (*measure[:3], low, high, *canonical)
+
+
+READERS = {
+    "token": _tokens,
+    "reference": _references,
+    "string": _strings,
+    "date": _dates,
+    "uri": _uris,
+    "number": _numbers,
+    "quantity": _quantities,
+}

@@ -13,7 +13,7 @@ from ecluse.core.fhir.definitions.expressions import parse
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, paths, paths_of
 from mappers.search.definition import Reading, definition
 from mappers.search.evaluated import visit_of
-from mappers.search.rows import IndexRows, no_rows
+from mappers.search.rows import WITH_ITEM, IndexRows, no_rows
 from mappers.search.walk import READERS
 from tests.official import official_files
 
@@ -128,7 +128,10 @@ def test_walking_and_evaluating_find_the_same_rows() -> None:
 
 
 def _sorted(rows: IndexRows) -> list[list[Any]]:
-    return [sorted(set(kind)) for kind in rows]
+    """Without items, which only R4's own composites ask for."""
+    return [
+        sorted({(row[0], *row[2:]) if place in WITH_ITEM else row for row in kind}) for place, kind in enumerate(rows)
+    ]
 
 
 def test_r4s_own_expressions_are_lists_of_steps() -> None:

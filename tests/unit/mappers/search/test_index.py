@@ -13,7 +13,7 @@ from ecluse.core.fhir.definitions.search_parameters import parameters
 from ecluse.core.fhir.types import number_of
 from mappers.search.index import IndexRows, index_rows
 from mappers.search.rows import no_rows
-from mappers.search.token import system_key
+from mappers.search.token import of_type_key, system_key
 
 LOINC = "http://loinc.org"
 SHORT, LONG = "a" * 250, "a" * 251
@@ -31,9 +31,9 @@ TOKENS: list[tuple[str, str, dict[str, Any], list[tuple[Any, ...]]]] = [
         "Observation",
         "code",
         {"code": {"coding": [{"system": LOINC, "code": "1"}, {"code": "2"}], "text": "x"}},
-        [(system_key(LOINC), "1"), (0, "2")],
+        [(system_key(LOINC), "1"), (0, "2"), ("x", "")],
     ),
-    ("Observation", "code", {"code": {"text": "x"}}, []),
+    ("Observation", "code", {"code": {"text": "X"}}, [("x", "")]),
     ("Observation", "code", {"code": {"coding": [{"system": LOINC}]}}, [(system_key(LOINC), "")]),
     ("Observation", "code", {"code": {"coding": [{"code": "1"}, {"code": "1"}]}}, [(0, "1")]),
     ("Observation", "status", {"status": "final"}, [(0, "final")]),
@@ -89,8 +89,26 @@ def test_references(text: str, expected: list[tuple[Any, ...]]) -> None:
     assert rows("Observation", "subject", {"subject": {"reference": text}}) == expected
 
 
-def test_a_reference_that_is_only_an_identifier_leaves_no_row() -> None:
-    assert rows("Observation", "subject", {"subject": {"identifier": {"value": "1"}}}) == []
+def test_a_reference_that_is_only_an_identifier_is_found_by_it() -> None:
+    found = index_rows("Observation", {"subject": {"identifier": {"value": "1"}}})
+    assert not found.references
+    assert [row[2:] for row in found.tokens] == [(0, "1")]
+
+
+def test_an_identifier_is_found_by_its_type() -> None:
+    kind = {"coding": [{"system": "urn:t", "code": "MR"}], "text": "Dossier"}
+    found = rows("Patient", "identifier", {"identifier": [{"type": kind, "value": "1"}]})
+    assert found == [(0, "1"), (of_type_key("urn:t", "MR"), "1"), ("dossier", "")]
+
+
+def test_rows_of_items_say_which_item_they_are_from() -> None:
+    component = [
+        {"code": {"coding": [{"code": code}]}, "valueQuantity": {"value": value}}
+        for code, value in (("a", 1), ("b", 2))
+    ]
+    found = index_rows("Observation", {"code": {"coding": [{"code": "c"}]}, "component": component})
+    assert [(row[1], row[3]) for row in found.tokens] == [(0, "c"), (1, "a"), (2, "b")]
+    assert [(row[1], row[5]) for row in found.quantities] == [(1, 1), (2, 2)]
 
 
 def test_parameters_that_read_the_same_element_share_its_rows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from functools import cache
 from random import Random
 from typing import Any
@@ -41,7 +42,7 @@ def of_parameter(rows: IndexRows, numbers: tuple[int, ...]) -> set[tuple[Any, ..
 
 def differences(data: bytes) -> dict[str, tuple[set[Any], set[Any]]]:
     """Parameters on which the two disagree: rows that only the walk has, and rows that only the oracle has."""
-    resource = json.loads(data)
+    resource = json.loads(data, parse_float=Decimal)
     resource_type = resource["resourceType"]
     rows = index_rows(resource_type, exact.decode(data))
     found = {}

@@ -77,7 +77,7 @@ def test_refused_parameters_exist() -> None:
 
 def test_a_kind_is_either_read_or_refused() -> None:
     kinds = {parameter.type for name in number_of for parameter in parameters(name).values()}
-    assert kinds == set(READERS) | set(KINDS)
+    assert kinds == set(READERS) | set(KINDS) | {"composite"}
     assert not set(READERS) & set(KINDS)
     assert set(READERS) <= set(ASKED)
 
@@ -90,7 +90,7 @@ def test_every_data_type_of_a_kind_has_its_reader(kind: str) -> None:
 def test_served_parameters_have_paths_or_columns() -> None:
     for name in number_of:
         for parameter in searchable(name):
-            assert parameter.paths or parameter.code in build_search.COLUMNS
+            assert parameter.paths or parameter.code in build_search.COLUMNS or parameter.type == "composite"
 
 
 def test_paths_are_written_in_one_way_only() -> None:
