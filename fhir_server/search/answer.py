@@ -97,18 +97,19 @@ async def _page(conn: Any, search: Search) -> Page:
 
 
 async def _matches(conn: Any, search: Search, page: Page) -> list[Match]:
-    legs, count = search.legs, search.asked.count
+    legs, asked = search.legs, search.asked
     if len(legs) == ALONE:
-        rows = [(legs[0], row) for row in await fetch.page(conn, legs[0].site.number, legs[0].query)]
+        rows = await fetch.page(conn, legs[0].site.number, legs[0].query)
+        found = [fetch_several.Match(legs[0], row, row["body"]) for row in rows]
     else:
-        rows = [(legs[row["leg"]], row) for row in await fetch_several.page(conn, legs)]
-    shown = rows[:count]
-    page.matches = [Shown(leg.base, leg.query.type, row["id"], row["body"]) for leg, row in shown]
-    if len(rows) > count:
-        page.cursor = after(search.asked.sort, shown[-1][1])
-    if not search.asked.includes:
+        found = await fetch_several.page(conn, legs, asked)
+    shown = found[: asked.count]
+    page.matches = [Shown(leg.base, leg.query.type, row["id"], body) for leg, row, body in shown]
+    if len(found) > asked.count:
+        page.cursor = after(asked.sort, shown[-1].row)
+    if not asked.includes:
         return []
-    return [(leg, Resource(number_of[leg.query.type], row["pk"], row["id"])) for leg, row in shown]
+    return [(leg, Resource(number_of[leg.query.type], row["pk"], row["id"])) for leg, row, _ in shown]
 
 
 async def _shown_before(conn: Any, search: Search, keys: Sequence[int]) -> list[Match]:

@@ -27,17 +27,10 @@ MERGED = 32
 sorted."""
 
 
-def legs(site: int, query: SearchQuery, plan: Plan) -> list[Compiled]:
+def legs(site: int, query: SearchQuery, plan: Plan, *, bodies: bool = True) -> list[Compiled]:
     """A page: rows of (pk, id, version, updated, body, k0, k1 …), one more than asked for when there is a next page.
-    What the first statement leaves of the page is the second's."""
-    return [_page(_Statement(site, part, plan, probed=True), leg) for part, leg in _parts(query, plan)]
-
-
-def bodiless(site: int, query: SearchQuery, plan: Plan, arguments: Arguments) -> list[str]:
-    """The same without bodies and in no order, for a larger statement, whose arguments it adds to: rows of
-    (pk, id, version, k0, k1 …)."""
-    statements = [(_Statement(site, part, plan, arguments, probed=True), leg) for part, leg in _parts(query, plan)]
-    return [f"SELECT r.pk, r.id, r.version{_rows(*each)}" for each in statements]
+    What the first statement leaves of the page is the second's. bodies: whether there are any"""
+    return [_page(_Statement(site, part, plan, probed=True), leg, bodies) for part, leg in _parts(query, plan)]
 
 
 def _parts(query: SearchQuery, plan: Plan) -> list[tuple[SearchQuery, str]]:
@@ -48,19 +41,14 @@ def _parts(query: SearchQuery, plan: Plan) -> list[tuple[SearchQuery, str]]:
     return [(rest, "missing")] if begun else [(query, "valued"), (rest, "missing")]
 
 
-def _page(statement: _Statement, leg: str) -> Compiled:
-    return (
-        f"SELECT r.pk, r.id, r.version, r.updated, v.body{_rows(statement, leg)}\n"
-        f"JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\nORDER BY {statement.keys.order('m')}"
-    ), statement.arguments.values
-
-
-def _rows(statement: _Statement, leg: str) -> str:
-    """The keys of a page's order, and FROM its resources."""
-    limit = f"LIMIT {statement.query.count + 1}"
-    found = statement.found(limit, leg)
+def _page(statement: _Statement, leg: str, bodies: bool) -> Compiled:
+    found = statement.found(f"LIMIT {statement.query.count + 1}", leg)
     shown = "".join(f", m.{name}" for name in statement.keys.names)
-    return f"{shown}\nFROM (\n{found}\n) m\nJOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk"
+    joined = "JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version\n" if bodies else ""
+    return (
+        f"SELECT r.pk, r.id, r.version, r.updated{', v.body' if bodies else ''}{shown}\nFROM (\n{found}\n) m\n"
+        f"JOIN fhir.resource r ON {statement.resources} AND r.pk = m.pk\n{joined}ORDER BY {statement.keys.order('m')}"
+    ), statement.arguments.values
 
 
 def count(site: int, query: SearchQuery) -> Compiled:

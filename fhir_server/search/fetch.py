@@ -11,18 +11,18 @@ from fhir_server.search import compile, plan
 from fhir_server.search.query import SearchQuery
 
 
-async def page(conn: Any, site: int, query: SearchQuery) -> list[Any]:
+async def page(conn: Any, site: int, query: SearchQuery, *, bodies: bool = True) -> list[Any]:
     """Rows of one page in order, (pk, id, version, updated, body, k0, k1 …), and one more when there is a next page."""
     decided = await planned(conn, site, query)
-    rows = await _page(conn, site, query, decided)
+    rows = await _page(conn, site, query, decided, bodies)
     if decided.instead is not None and len(rows) <= query.count:
-        rows = await _page(conn, site, query, decided.instead)
+        rows = await _page(conn, site, query, decided.instead, bodies)
     return rows[: query.count + 1]
 
 
-async def _page(conn: Any, site: int, query: SearchQuery, decided: plan.Plan) -> list[Any]:
+async def _page(conn: Any, site: int, query: SearchQuery, decided: plan.Plan, bodies: bool) -> list[Any]:
     rows: list[Any] = []
-    for sql, arguments in compile.legs(site, query, decided):
+    for sql, arguments in compile.legs(site, query, decided, bodies=bodies):
         rows += await conn.fetch(sql, *arguments)
         if len(rows) > query.count or decided.instead is not None:
             break

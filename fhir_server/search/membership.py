@@ -15,7 +15,6 @@ from ecluse.core.fhir.definitions.search_parameters import compartment, paramete
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.query import AnyOf, Clause, Condition
 from mappers.search.question import Id, Target
-from mappers.search.reference import ELSEWHERE
 
 COMPARTMENTS = ("Device", "Encounter", "Patient", "Practitioner", "RelatedPerson")
 DEFINITION = "http://hl7.org/fhir/CompartmentDefinition/"
@@ -36,12 +35,10 @@ class Compartment(NamedTuple):
             text = f"No {resource_type} is ever in the compartment of a {self.type}; these are: {', '.join(known)}."
             raise NotFound(text)
 
-    def holds(self, resource_type: str, base: str) -> Condition:
-        """The condition that a resource of this type is in it. base: of the site"""
-        address = Target((ELSEWHERE,), f"{base}/{self.type}/{self.id}")
-        values = (Target((number_of[self.type],), self.id), address)
+    def holds(self, resource_type: str) -> Condition:
+        """The condition that a resource of this type is in it."""
         paths = members(self.type)[resource_type]
-        refers = Clause("_compartment", "reference", paths, values, SELECTIVE)
+        refers = Clause("_compartment", "reference", paths, (Target((number_of[self.type],), self.id),), SELECTIVE)
         if resource_type != self.type:
             return refers
         itself = Clause("_id", "_id", (), (Id(self.id),), 0)

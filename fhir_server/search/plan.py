@@ -56,6 +56,8 @@ def settled(query: SearchQuery) -> Plan | None:
     found = groups(query.conditions)
     order = sorted(range(len(found)), key=lambda place: likely(found[place]))
     best = order[0] if order else None
+    if [key.by for key in query.sort] == ["_lastUpdated"] and all(map(_is_updated, found)):
+        return Plan(None, "walk")
     if best is None or likely(found[best]) > WORTH:
         return Plan(None, "walk" if is_walkable(query) else "collect")
     if likely(found[best]) <= FEW:
@@ -63,6 +65,11 @@ def settled(query: SearchQuery) -> Plan | None:
     if len(found) == 1 and not query.sort and is_ordered(found[best]):
         return Plan(best, "walk")
     return None
+
+
+def _is_updated(group: Sequence[Condition]) -> bool:
+    """Whether a group is on the instant of the last change: the index that has this order has no other rows between."""
+    return isinstance(group[0], Clause) and group[0].kind == "_lastUpdated"
 
 
 def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:

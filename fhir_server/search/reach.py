@@ -66,7 +66,7 @@ async def _of_site(server: Server, request: Request, place: tuple[Site, str], ex
     legs = []
     for query in several.queries:
         if query.type in wanted:
-            inside = (within.holds(query.type, base),) if within else ()
+            inside = (within.holds(query.type),) if within else ()
             legs.append(Leg(site, base, replace(query, conditions=(*inside, *query.conditions)), registry))
     return Search(base, several.asked, tuple(legs))
 

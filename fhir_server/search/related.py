@@ -127,18 +127,16 @@ class Follower:
         if not along:
             return []
         names = await self._names(along, sources)
-        rows = await self.conn.fetch(SQL["referring"], self.site, *_columns(along), *_columns(names), *after, most)
+        rows = await self.conn.fetch(
+            SQL["referring"], self.site, *_columns(along), *_columns(names), *after, most, PATIENT
+        )
         return [Resource(*row) for row in rows]
 
     async def _names(self, along: list[Wish], sources: Sequence[Resource]) -> list[tuple[int, int, str]]:
-        """The names by which others refer to resources, as (type, type of the name, name): ids, those of merged
-        Patients, whole addresses, canonical ones."""
-        ids = [(one.type, one.id) for one in sources]
-        patients = [one.id for one in sources if one.type == PATIENT]
-        if patients:
-            ids += [(PATIENT, row["source"]) for row in await self.conn.fetch(SQL["merged"], self.site, patients)]
-        names = [(kind, kind, own) for kind, own in ids]
-        names += [(kind, ELSEWHERE, f"{self.base}/{name_of[kind]}/{own}") for kind, own in ids]
+        """The names by which others refer to resources, as (type, type of the name, name): ids, whole addresses,
+        canonical ones."""
+        names = [(one.type, one.type, one.id) for one in sources]
+        names += [(one.type, ELSEWHERE, f"{self.base}/{name_of[one.type]}/{one.id}") for one in sources]
         if any(_is_canonical(wish.path, self.registry) for wish in along):
             names += await self._urls(sources)
         return names

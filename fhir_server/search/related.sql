@@ -29,12 +29,22 @@ UNION ALL (
 );
 
 -- name: referring
--- What refers to resources, along some paths, in the order of type and key. A resource may have several names.
+-- What refers to resources, along some paths, in the order of type and key. A resource may have several names; a
+-- Patient has those of who was merged into it, too.
 -- $1 site, $2 types that refer, $3 paths, $4 types of the targets or 0, $5 types of the resources, $6 types and $7 ids of
--- their names, $8 type and $9 key to begin after, $10 most rows
+-- their names, $8 type and $9 key to begin after, $10 most rows, $11 the type of Patients
+WITH named (type, target_type, target_id) AS (
+    SELECT type, target_type, target_id
+    FROM unnest($5::smallint[], $6::smallint[], $7::text[]) AS n (type, target_type, target_id)
+    UNION ALL
+    SELECT n.type, n.target_type, g.source
+    FROM unnest($5::smallint[], $6::smallint[], $7::text[]) AS n (type, target_type, target_id)
+    JOIN fhir.merged g ON g.site = $1 AND g.survivor = n.target_id AND g.source <> g.survivor
+    WHERE n.target_type = $11
+)
 SELECT DISTINCT r.type, r.pk, r.id, r.version
 FROM unnest($2::smallint[], $3::smallint[], $4::smallint[]) AS w (source, path, target)
-JOIN unnest($5::smallint[], $6::smallint[], $7::text[]) AS n (type, target_type, target_id) ON w.target IN (0, n.type)
+JOIN named n ON w.target IN (0, n.type)
 CROSS JOIN LATERAL (
     SELECT m.pk
     FROM fhir.reference m
@@ -47,11 +57,6 @@ JOIN fhir.resource r ON r.site = $1 AND r.type = w.source AND r.pk = m.pk
 WHERE w.source >= $8::smallint AND NOT r.deleted
 ORDER BY r.type, r.pk
 LIMIT $10;
-
--- name: merged
--- The Patients that are others now.
--- $1 site, $2 ids of survivors
-SELECT survivor, source FROM fhir.merged WHERE site = $1 AND survivor = ANY ($2::text[]) AND source <> survivor;
 
 -- name: of_ids
 -- Those of some addresses where something stands, Patients also as their survivors.
@@ -92,6 +97,13 @@ WITH RECURSIVE present (type) AS (
     WHERE p.type IS NOT NULL
 )
 SELECT type FROM present WHERE type IS NOT NULL;
+
+-- name: bodies
+-- Versions of resources, in no order.
+-- $1 keys, $2 versions
+SELECT v.pk, v.body
+FROM unnest($1::bigint[], $2::integer[]) AS u (pk, version)
+JOIN fhir.version v ON v.pk = u.pk AND v.version = u.version;
 
 -- name: keys
 -- Those of some keys that are resources of a type.
