@@ -104,6 +104,10 @@ def parse_criteria(resource_type: str, text: str, registry: Registry = BUILT_IN)
     Raises: BadRequest (400) when it cannot be read or has no condition
     Spec: http://hl7.org/fhir/R4/http.html#ccreate"""
     query = parse(resource_type, text, registry=registry)
+    if query.includes or query.explain:
+        raise BadRequest(
+            "A condition takes search parameters, and neither includes nor _explain.", diagnostics=text[:200]
+        )
     if not query.conditions:
         raise BadRequest("A condition needs a search parameter, like identifier=system|value.", diagnostics=text[:200])
     return query

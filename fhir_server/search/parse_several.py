@@ -61,7 +61,7 @@ def parse_several(text: str, among: Among, *, base: str, lenient: bool, registry
 
     Raises: BadRequest (400) with an issue for each parameter that cannot be obeyed by all types"""
     given = pairs(text)
-    places = dict(pair for pair in given if pair[0] == "_cursor")
+    places = [value for name, value in given if name == "_cursor"]
     own = (TYPE, "_cursor") if among.named else ("_cursor",)
     rest = [pair for pair in given if pair[0] not in own]
     read = partial(_of_each, among, base=base, registry=registry)
@@ -72,11 +72,18 @@ def parse_several(text: str, among: Among, *, base: str, lenient: bool, registry
     if ignored:
         queries = read(common)
     sort = _order(queries)
-    place = cursor(places["_cursor"], sort) if "_cursor" in places else None
+    place = cursor(_only(places), sort) if places else None
     named = tuple(pair for pair in given if pair[0] == TYPE) if among.named else ()
     understood = (*named, *queries[0].understood)
     asked = replace(queries[0], sort=sort, cursor=place, understood=understood, ignored=tuple(ignored))
     return Several(asked, tuple(replace(query, cursor=place) for query in queries))
+
+
+def _only(places: Sequence[str]) -> str:
+    """Raises: BadRequest (400) when there are several"""
+    if len(places) > 1:
+        raise BadRequest("_cursor: write it once.")
+    return places[0]
 
 
 def _of_each(among: Among, given: Sequence[Pair], *, base: str, registry: Registry) -> list[SearchQuery]:

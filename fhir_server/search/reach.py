@@ -58,7 +58,7 @@ async def over(server: Server, request: Request, extent: Extent) -> Search:
 async def _of_site(server: Server, request: Request, place: tuple[Site, str], extent: Extent) -> Search:
     site, base = place
     within = extent.within
-    present = await _present(server, site)
+    present = extent.types if len(extent.types) == 1 else await _present(server, site)
     wanted = [kind for kind in extent.reach if kind in present]
     among = Among(tuple(extent.types) or (*wanted, PLAIN), extent.reach, extent.named)
     several = await understood(server, request, site, partial(parse_several, request.query, among, base=base))

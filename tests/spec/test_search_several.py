@@ -165,6 +165,7 @@ def test_what_a_merged_patient_had_is_in_the_compartment_of_the_survivor(fhir: h
         ("/?_type=", 400, "list resource types"),
         ("/?_type=Patient&_type=Group", 400, "write it once"),
         ("/?_cursor=x", 400, "_cursor: follow"),
+        ("/?_cursor=x&_cursor=y", 400, "_cursor: write it once"),
         ("/?_count=x", 400, "_count"),
         ("/Patient?_type=Patient", 400, "write it at the base"),
         ("/Patient/1/Observation?_type=Observation", 400, "write it at the base"),

@@ -442,3 +442,6 @@ def test_criteria_need_a_condition() -> None:
             parse_criteria("Practitioner", text)
     with pytest.raises(BadRequest):
         parse_criteria("Practitioner", "identifer=1")
+    for text in ("identifier=1&_include=Practitioner:*", "identifier=1&_explain=true"):
+        with pytest.raises(BadRequest, match="neither includes nor _explain"):
+            parse_criteria("Practitioner", text)
