@@ -238,7 +238,9 @@ def _is_pointer(text: Any) -> bool:
 
 
 def _operation(one: dict[str, Any], index: int) -> Operation:
-    return Operation(index, one["op"], _pointer(one["path"]), _pointer(one.get("from", "")), one.get("value", UNSET))
+    """An operation without problems; members that it does not need are ignored, whatever they are."""
+    source = one["from"] if "from" in _NEEDS[one["op"]] else ""
+    return Operation(index, one["op"], _pointer(one["path"]), _pointer(source), one.get("value", UNSET))
 
 
 def _pointer(text: str) -> Pointer:

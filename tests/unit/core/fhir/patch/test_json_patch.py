@@ -54,6 +54,7 @@ def _add(path: str, value: Any) -> dict[str, Any]:
             {"a": {"b": 1, "c": [2]}},
         ),
         ({"a": None}, [{"op": "test", "path": "/a", "value": None, "more": 1}], {"a": None}),
+        ({"a": 1, "b": 2}, [{"op": "remove", "path": "/a", "from": ["/b"], "value": "'"}], {"b": 2}),
         ({"1e0": "x"}, [{"op": "test", "path": "/1e0", "value": "x"}], {"1e0": "x"}),
     ],
 )
