@@ -81,9 +81,9 @@ def empty_database(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def empty_database_url(postgres: Postgres) -> Iterator[str]:
-    """The address of a database of this test process, with no table when the first test gets it."""
+    """The address of a database of this test file, with no table when the first test gets it."""
     with postgres.database("template0") as url:
         yield url
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
 HERE = Path(__file__).parent
@@ -18,9 +19,10 @@ Program = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def served(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Everything that `ecluse up` runs."""
-    with serving(tmp_path_factory.mktemp("data"), "up", ECLUSE_DATABASE_URL=empty_database_url) as served:
+    data = tmp_path_factory.mktemp("data")
+    with postgres.database("template0") as url, serving(data, "up", ECLUSE_DATABASE_URL=url) as served:
         yield served
 
 

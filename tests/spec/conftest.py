@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
 ACCEPT = {"Accept": "application/fhir+json"}
@@ -16,10 +17,10 @@ ACCEPT = {"Accept": "application/fhir+json"}
 
 
 @pytest.fixture(scope="session")
-def served(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The running server."""
     data: Path = tmp_path_factory.mktemp("data")
-    with serving(data, ECLUSE_DATABASE_URL=empty_database_url) as served:
+    with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url) as served:
         served.ecluse("site", "add", "north")
         yield served
 

@@ -14,7 +14,14 @@ SEED = 20
 
 
 @pytest.fixture(scope="session")
-def comparison(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
-    """A server and the evaluator, on the same resources, at the same instant."""
-    with stored(postgres, tmp_path_factory.mktemp("data"), SEED) as found, frozen(NOW):
+def populated(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+    """A server and the evaluator, on the same resources."""
+    with stored(postgres, tmp_path_factory.mktemp("data"), SEED) as found:
         yield found
+
+
+@pytest.fixture
+def comparison(populated: Comparison) -> Iterator[Comparison]:
+    """The same, at one instant for both; time goes on after the test."""
+    with frozen(NOW):
+        yield populated

@@ -71,11 +71,16 @@ def observations() -> Iterator[Resource]:
 
 
 @pytest.fixture(scope="module")
-def dated(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Asking, World]]:
+def observed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Asking, World]]:
     with asking(postgres, tmp_path_factory.mktemp("data")) as found:
         found.store(list(observations()))
-        with frozen(NOW):
-            yield found, World(found.resources, BASE, NOW)
+        yield found, World(found.resources, BASE, NOW)
+
+
+@pytest.fixture
+def dated(observed: tuple[Asking, World]) -> Iterator[tuple[Asking, World]]:
+    with frozen(NOW):
+        yield observed
 
 
 @pytest.mark.parametrize("text", ASKED)

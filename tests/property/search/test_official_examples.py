@@ -22,9 +22,15 @@ ASKED = {kind: [one for one in features if one not in TERMINOLOGY] for kind, fea
 
 
 @pytest.fixture(scope="module")
-def examples(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
-    with holding(postgres, tmp_path_factory.mktemp("data"), official_examples()) as found, frozen(NOW):
+def held(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+    with holding(postgres, tmp_path_factory.mktemp("data"), official_examples()) as found:
         yield found
+
+
+@pytest.fixture
+def examples(held: Comparison) -> Iterator[Comparison]:
+    with frozen(NOW):
+        yield held
 
 
 @pytest.mark.parametrize("kind", ASKED)
