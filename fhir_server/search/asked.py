@@ -5,6 +5,7 @@ Enters: name and text as they were written. Leaves: what is left of them at each
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -23,9 +24,8 @@ class NotServed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """type: where it is looked for; name: what is left of its name; written:
-    the whole name; text: its values; base, now: as in a Question; registry: of the site; links: how many led here;
-    operation: of `_filter`"""
+    """type: where it is looked for; name: what is left of its name; written: the whole name; text: its values; base,
+    now: as in a Question; registry: of the site; links: how many led here; operation: of `_filter`"""
 
     type: str
     name: str
@@ -52,7 +52,10 @@ def unknown(asked: Asked, resource_type: str, code: str) -> str:
     """Why a parameter cannot be obeyed, with the valid names, the nearest first."""
     if reason := asked.registry.reason_against(resource_type, code):
         return f"{code} is not served: {reason}."
-    shown = code[:80]
-    known = [*asked.registry.served(resource_type), *CONTROLS]
-    valid = sorted(known, key=lambda name: -SequenceMatcher(None, shown, name).ratio())
-    return f"{resource_type} has no search parameter {shown}; valid, nearest first: {', '.join(valid)}."
+    valid = nearest(code, [*asked.registry.served(resource_type), *CONTROLS])
+    return f"{resource_type} has no search parameter {code[:80]}; valid, nearest first: {', '.join(valid)}."
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """All names that are known, those that resemble the given one first."""
+    return sorted(known, key=lambda other: -SequenceMatcher(None, name[:80], other).ratio())

@@ -12,7 +12,7 @@ from ecluse.core.fhir.definitions.search_parameters import Parameter
 from fhir_server.search.asked import Asked
 from fhir_server.search.clause import clause, texts_of
 from fhir_server.search.modifiers import PLAIN
-from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined
+from fhir_server.search.query import Clause, Condition, Joined, all_of, any_of
 from mappers.search.composite import Context, contexts
 from mappers.search.question import parts
 
@@ -21,14 +21,13 @@ def composite(asked: Asked, parameter: Parameter, more: str) -> Condition:
     """`code-value-quantity=1234-5$gt7`: values that belong together."""
     if more or asked.operation:
         raise asked.wrong(f"{parameter.code} is a composite parameter; it takes neither modifiers nor chains.")
-    found = [_together(asked, parameter, text) for text in texts_of(asked, parameter)]
-    return found[0] if len(found) == 1 else AnyOf(parameter.code, tuple(found))
+    return any_of(parameter.code, [_together(asked, parameter, text) for text in texts_of(asked, parameter)])
 
 
 def _together(asked: Asked, parameter: Parameter, text: str) -> Condition:
     """One value: all its parts, in one of the contexts."""
-    found = [_in(asked, parameter, context, parts(text, "$")) for context in contexts(asked.type, parameter.code)]
-    return found[0] if len(found) == 1 else AnyOf(parameter.code, tuple(found))
+    own = contexts(asked.type, parameter.code)
+    return any_of(parameter.code, [_in(asked, parameter, context, parts(text, "$")) for context in own])
 
 
 def _in(asked: Asked, parameter: Parameter, context: Context, texts: Sequence[str]) -> Condition:
@@ -42,4 +41,4 @@ def _in(asked: Asked, parameter: Parameter, context: Context, texts: Sequence[st
         (same if part.together else beside).append(found)
     if same:
         beside.append(same[0] if len(same) == 1 else Joined(parameter.code, tuple(same)))
-    return beside[0] if len(beside) == 1 else AllOf(parameter.code, tuple(beside))
+    return all_of(parameter.code, beside)

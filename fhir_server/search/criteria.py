@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 
 from msgspec import structs
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.definitions.search_parameters import Parameter
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.asked import Asked, NotServed, unknown
+from fhir_server.search.asked import Asked, NotServed, nearest, unknown
 from fhir_server.search.clause import clause, kind_of, texts_of
 from fhir_server.search.composites import composite
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
-from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not
+from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not, any_of
 from fhir_server.search.values import types_of
 
 
@@ -50,7 +49,11 @@ def _plain(asked: Asked, parameter: Parameter, modifier: str | None) -> Conditio
         return _missing(asked, parameter)
     reading, targets = _reading(asked, parameter, modifier)
     parameter = structs.replace(parameter, targets=targets) if targets else parameter
-    found = clause(asked, parameter, reading, texts_of(asked, parameter))
+    return _read(asked, parameter, reading, texts_of(asked, parameter))
+
+
+def _read(asked: Asked, parameter: Parameter, reading: Reading, texts: Sequence[str]) -> Condition:
+    found = clause(asked, parameter, reading, texts)
     return Not(parameter.code, found) if reading.negated else found
 
 
@@ -64,9 +67,7 @@ def _compared(asked: Asked, parameter: Parameter, modifier: str | None) -> Condi
     if asked.operation not in compared:
         valid = ", ".join([*compared, "pr"])
         raise asked.wrong(f"_filter: {parameter.code} is a {parameter.type} parameter; it takes {valid}.")
-    reading = compared[asked.operation]
-    found = clause(asked, parameter, reading, [asked.text])
-    return Not(parameter.code, found) if reading.negated else found
+    return _read(asked, parameter, compared[asked.operation], [asked.text])
 
 
 def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[Reading, tuple[str, ...]]:
@@ -104,11 +105,10 @@ def _chain(asked: Asked, parameter: Parameter, modifier: str, rest: str) -> Cond
         _check_target(asked, parameter, modifier)
     if not modifier and not parameter.targets:
         raise asked.wrong(f"{parameter.code} points to any type: name it, like {parameter.code}:Patient.{rest[:80]}.")
-    found = _links(asked, parameter, (modifier,) if modifier else parameter.targets, rest)
-    return found[0] if len(found) == 1 else AnyOf(parameter.code, found)
+    return any_of(parameter.code, _links(asked, parameter, (modifier,) if modifier else parameter.targets, rest))
 
 
-def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str) -> tuple[Condition, ...]:
+def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str) -> list[Condition]:
     """The chain by each type that can take the rest. Raises: when none can, what is wrong with it"""
     found: list[Condition] = []
     errors: list[NotServed | BadRequest] = []
@@ -120,7 +120,7 @@ def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str
         else:
             found.append(Linked(parameter.code, parameter.paths, target, (inner,)))
     if found:
-        return tuple(found)
+        return found
     for one in errors:
         if isinstance(one, BadRequest):
             raise one
@@ -174,5 +174,5 @@ def modifiers(parameter: Parameter) -> list[str]:
 
 
 def _no_modifier(parameter: Parameter, modifier: str) -> str:
-    valid = sorted(modifiers(parameter), key=lambda name: -SequenceMatcher(None, modifier[:80], name).ratio())
+    valid = nearest(modifier, modifiers(parameter))
     return f"{parameter.code}:{modifier[:80]} is not served; {parameter.code} takes {', '.join(valid)}."

@@ -17,7 +17,7 @@ from ecluse.core.errors import BadRequest
 from fhir_server.search.asked import Asked
 from fhir_server.search.criteria import condition
 from fhir_server.search.modifiers import OPERATIONS
-from fhir_server.search.query import AllOf, AnyOf, Condition, Not
+from fhir_server.search.query import Condition, Not, all_of, any_of
 
 DEEPEST = 20
 MOST_COMPARISONS = 100
@@ -63,14 +63,18 @@ class _Reader:
         return BadRequest(text, diagnostics=f"near {place[:200]}")
 
     def any_of(self, depth: int) -> Condition:
-        return self._joined("or", lambda: self._joined("and", lambda: self._one(depth), AllOf), AnyOf)
+        return any_of("_filter", self._parted("or", lambda: self._all_of(depth)))
 
-    def _joined(self, word: str, read: Callable[[], Condition], make: type[AllOf] | type[AnyOf]) -> Condition:
+    def _all_of(self, depth: int) -> Condition:
+        return all_of("_filter", self._parted("and", lambda: self._one(depth)))
+
+    def _parted(self, word: str, read: Callable[[], Condition]) -> list[Condition]:
+        """What is read between words like this one."""
         found = [read()]
         while self.peek() == word:
             self.take()
             found.append(read())
-        return found[0] if len(found) == 1 else make("_filter", tuple(found))
+        return found
 
     def _one(self, depth: int) -> Condition:
         if depth > DEEPEST:

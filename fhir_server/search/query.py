@@ -8,6 +8,7 @@ Spec: http://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -90,6 +91,16 @@ class Not(NamedTuple):
 
 
 Condition = Clause | Joined | Missing | Linked | Linking | AllOf | AnyOf | Not
+
+
+def all_of(code: str, found: Sequence[Condition]) -> Condition:
+    """The condition that all of these hold; of one, that one."""
+    return found[0] if len(found) == 1 else AllOf(code, tuple(found))
+
+
+def any_of(code: str, found: Sequence[Condition]) -> Condition:
+    """The condition that one of these holds; of one, that one."""
+    return found[0] if len(found) == 1 else AnyOf(code, tuple(found))
 
 
 class Sort(NamedTuple):

@@ -91,7 +91,7 @@ class Tree:
             types = missing.types if table == "reference" else ()
             where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths, types)}"
             found.append(self._exists(f"fhir.{table} {alias}", [where]))
-        return found[0] if len(found) == 1 else f"({' OR '.join(found)})"
+        return conditions.any_of(found)
 
     def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
         first = clauses[0]
