@@ -52,6 +52,10 @@ def _measured(value: dict[str, Any]) -> Measure:
     return normalise(value.get("system", ""), value.get("code", ""), value.get("unit", ""))
 
 
+def _canonical(exact: Decimal, measure: Measure) -> Decimal:
+    return ucum.converted(exact, measure.to) if measure.to else exact
+
+
 def _bounds(exact: Decimal, comparator: str | None) -> Bounds:
     """The range of a value with a comparator; an end that does not belong to it is the number next to it."""
     match comparator:
@@ -71,9 +75,8 @@ def _quantity(path: int) -> Visit:
         if (given := value.get("value")) is None:
             return
         measure, exact, comparator = _measured(value), number.normalise(given), value.get("comparator")
-        bounds = _bounds(exact, comparator)
-        canonical = _bounds(ucum.converted(exact, measure.to), comparator) if measure.to else bounds
-        rows[4].append((path, 0, *measure[:3], *bounds, *canonical))
+        canonical = _bounds(_canonical(exact, measure), comparator)
+        rows[4].append((path, 0, *measure[:3], *_bounds(exact, comparator), *canonical))
 
     return visit
 
@@ -85,21 +88,20 @@ def _range(path: int) -> Visit:
         if not ends:
             return
         measures = [_measured(end) for end in ends]
-        bounds = _ends(low, high, None), _ends(low, high, measures[0].to)
         unit = measures[0].unit if len({measure.unit for measure in measures}) == 1 else 0
-        rows[4].append((path, 0, unit, measures[0].code, measures[0].text, *bounds[0], *bounds[1]))
+        (written_low, canonical_low), (written_high, canonical_high) = _end(low, NOT_AFTER), _end(high, NOT_BEFORE)
+        bounds = written_low, written_high, canonical_low, canonical_high
+        rows[4].append((path, 0, unit, measures[0].code, measures[0].text, *bounds))
 
     return visit
 
 
-def _ends(low: dict[str, Any], high: dict[str, Any], to: ucum.Unit | None) -> Bounds:
-    def end(of: dict[str, Any], unknown: Decimal) -> Decimal:
-        if "value" not in of:
-            return unknown
-        exact = number.normalise(of["value"])
-        return ucum.converted(exact, to) if to else exact
-
-    return end(low, NOT_AFTER), end(high, NOT_BEFORE)
+def _end(of: dict[str, Any], unknown: Decimal) -> Bounds:
+    """One end, as it was written and in the canonical unit; the ends of a Range may have units of their own."""
+    if "value" not in of:
+        return unknown, unknown
+    exact = number.normalise(of["value"])
+    return exact, _canonical(exact, _measured(of))
 
 
 def _money(path: int) -> Visit:
@@ -122,7 +124,7 @@ def _sampled(path: int) -> Visit:
         measure, start = _measured(origin), number.normalise(origin["value"])
         factor = number.normalise(value["factor"]) if "factor" in value else Decimal(1)
         ends = sorted(number.sum_of(start, factor, one) for one in (min(numbers), max(numbers)))
-        low, high = [ucum.converted(end, measure.to) if measure.to else end for end in ends]
+        low, high = [_canonical(end, measure) for end in ends]
         rows[4].append((path, 0, *measure[:3], ends[0], ends[1], low, high))
 
     return visit
@@ -155,7 +157,5 @@ def asked(text: str, question: Question) -> list[Value]:
     if not system:
         return [Amount(*found, text=system_key(code))]
     measure = normalise(system, code)
-    if measure.to is None:
-        return [Amount(*found, unit=measure.unit)]
-    low, high, exact = (ucum.converted(one, measure.to) for one in found[1:])
+    low, high, exact = (_canonical(one, measure) for one in found[1:])
     return [Amount(found.prefix, low, high, exact, unit=measure.unit)]

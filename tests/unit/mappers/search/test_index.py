@@ -12,10 +12,12 @@ from ecluse.core.fhir.dates import EARLIEST, LATEST
 from ecluse.core.fhir.definitions.search_parameters import parameters
 from ecluse.core.fhir.types import number_of
 from mappers.search.index import IndexRows, index_rows
+from mappers.search.number import NOT_AFTER
 from mappers.search.rows import no_rows
 from mappers.search.token import of_type_key, system_key
 
 LOINC = "http://loinc.org"
+UCUM = "http://unitsofmeasure.org"
 SHORT, LONG = "a" * 250, "a" * 251
 
 
@@ -225,3 +227,15 @@ def test_a_date_that_is_none_is_refused() -> None:
 def test_the_rows_keep_the_order_of_the_resource() -> None:
     resource = {"identifier": [{"value": str(number)} for number in range(50)]}
     assert [code for _, code in rows("Patient", "identifier", resource)] == [str(number) for number in range(50)]
+
+
+def test_each_end_of_a_range_is_converted_by_its_own_unit() -> None:
+    def bounds(low: dict[str, Any], high: dict[str, Any]) -> tuple[Any, ...]:
+        value = {"useContext": [{"code": {"code": "x"}, "valueRange": {"low": low, "high": high}}]}
+        ((*_, written_low, written_high, canonical_low, canonical_high),) = rows("ValueSet", "context-quantity", value)
+        return (written_low, written_high), (canonical_low, canonical_high)
+
+    gram = {"value": 1, "system": UCUM, "code": "g"}
+    assert bounds(gram, {"value": 3000, "system": UCUM, "code": "mg"}) == ((1, 3000), (1, 3))
+    assert bounds({"value": 1, "system": UCUM, "code": "kg"}, {**gram, "value": 2000}) == ((1, 2000), (1000, 2000))
+    assert bounds({}, gram) == ((NOT_AFTER, 1), (NOT_AFTER, 1))
