@@ -18,7 +18,7 @@ from fhir_server.openapi import ADDRESSES, LEVELS
 from fhir_server.operations.registry import operations
 from portal.answers import page
 
-EXAMPLES = {"type": "Observation", "id": "x", "version": "1"}
+EXAMPLES = {"type": "Observation", "id": "x", "version": "1", "compartment": "Patient", "member": "Observation"}
 
 
 def example(address: str) -> tuple[str, ...]:
