@@ -29,6 +29,7 @@ from fhir_server.bundles.plan import RESTFUL, Step
 from fhir_server.http.request import Request
 from fhir_server.slices import in_slices
 from fhir_server.store import conditions
+from fhir_server.store.conditions import Match
 
 _CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*")')
 
@@ -134,7 +135,7 @@ async def _conditional_targets(steps: Sequence[Step]) -> list[str]:
 def _is_late(target: str, steps: Sequence[Step]) -> bool:
     """Whether what this transaction writes can change what the reference matches: it is then searched among what was
     written. Chains and reverse chains may lead to any type."""
-    resource_type, _, criteria = target.partition("?")
+    resource_type, criteria = _asked(target)
     chained = any("." in part.partition("=")[0] or part.startswith("_has") for part in criteria.split("&"))
     return any(step.type and (chained or step.type == resource_type) for step in steps)
 
@@ -145,10 +146,11 @@ async def _matches(conn: Any, request: Request, steps: Sequence[Step], targets: 
     Raises: BadRequest (400) for a search that cannot be read, PreconditionFailed (412) for one with several matches
     """
     matched: dict[str, str] = {}
-    for target in targets:
-        resource_type, _, criteria = target.partition("?")
+    asked = {target: _asked(target) for target in targets}
+    known = await conditions.matching_codes(conn, request.site, asked.values())
+    for target, (resource_type, criteria) in asked.items():
         try:
-            match = await _match(conn, request, resource_type, criteria)
+            match = await _match(conn, request, resource_type, criteria, known)
         except EcluseError as error:
             places = [f"Bundle.entry[{step.index}].resource" for step in steps if _refers(step, target)]
             error.issues = tuple(replace(issue, expression=place) for place in places for issue in error.issues)
@@ -156,14 +158,25 @@ async def _matches(conn: Any, request: Request, steps: Sequence[Step], targets: 
                 continue
             raise
         if match is not None:
-            matched[target] = f"{resource_type}/{match}"
+            matched[target] = f"{resource_type}/{match.id}"
     return matched
 
 
-async def _match(conn: Any, request: Request, resource_type: str, criteria: str) -> str | None:
+def _asked(target: str) -> tuple[str, str]:
+    """Type and criteria of a conditional reference."""
+    resource_type, _, criteria = target.partition("?")
+    return resource_type, criteria
+
+
+async def _match(
+    conn: Any, request: Request, resource_type: str, criteria: str, known: Mapping[tuple[str, str], Sequence[Match]]
+) -> Match | None:
+    """known: the matches of conditions that were searched already"""
+    if (resource_type, criteria) in known:
+        return conditions.sole(resource_type, criteria, known[resource_type, criteria])
     if resource_type not in types.number_of:
         raise BadRequest("FHIR R4 has no resource type of this name.", diagnostics=f"{resource_type}?{criteria}")
-    return await conditions.only_match(conn, request.site, resource_type, criteria)
+    return await conditions.one_match(conn, request.site, resource_type, criteria)
 
 
 def _refuse_unmatched(steps: Sequence[Step], missing: Sequence[str]) -> None:

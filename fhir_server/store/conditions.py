@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from ecluse.core.errors import PreconditionFailed
+from ecluse.core.errors import BadRequest, PreconditionFailed
+from ecluse.core.fhir.types import number_of
 from fhir_server.search.compile import matches
 from fhir_server.search.control import CONTROLS
 from fhir_server.search.parse import parse_criteria
+from fhir_server.search.query import Clause, SearchQuery
 from fhir_server.search.terms import resolved
 from fhir_server.store.resources import SQL, Site
+from mappers.search.question import Token
 
 LOCKS = 0x46484952
 BUCKETS = 1024
@@ -46,8 +49,7 @@ async def matching(conn: Any, site: Site, resource_type: str, criteria: str, mos
 
     Raises: BadRequest (400) when the criteria cannot be read
     """
-    text = criteria_of(criteria)
-    query = await site.registries.understood(conn, site.number, text, partial(parse_criteria, resource_type, text))
+    query = await _understood(conn, site, resource_type, criteria)
     sql, arguments = matches(site.number, await resolved(conn, site.number, query), most)
     return [Match(row["id"], row["version"]) for row in await conn.fetch(sql, *arguments)]
 
@@ -57,16 +59,61 @@ async def one_match(conn: Any, site: Site, resource_type: str, criteria: str) ->
 
     Raises: PreconditionFailed (412) when several match, BadRequest (400) when the criteria cannot be read
     """
-    found = await matching(conn, site, resource_type, criteria)
-    if len(found) > 1:
-        raise several(resource_type, criteria)
-    return found[0] if found else None
+    return sole(resource_type, criteria, await matching(conn, site, resource_type, criteria))
 
 
 async def only_match(conn: Any, site: Site, resource_type: str, criteria: str) -> str | None:
     """The id of the one resource that matches, as `one_match`."""
     match = await one_match(conn, site, resource_type, criteria)
     return match and match.id
+
+
+async def matching_codes(conn: Any, site: Site, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Match]]:
+    """The resources that match conditions, (type, criteria), two of each at most, found by one statement. Conditions
+    that are not just one code of one system, such as an identifier, or cannot be read, are left out."""
+    found: dict[tuple[str, str], list[Match]] = {}
+    rows: list[tuple[int, int, int, int | None, str | None]] = []
+    for resource_type, criteria in dict.fromkeys(asked):
+        code = await _code(conn, site, resource_type, criteria)
+        if code is not None:
+            paths, token = code
+            rows += [(len(found), number_of[resource_type], path, *token) for path in paths]
+            found[resource_type, criteria] = []
+    if rows:
+        lists = list(found.values())
+        columns = map(list, zip(*rows, strict=True))
+        for row in await conn.fetch(SQL["of_codes"], site.number, *columns, SEVERAL):
+            lists[row["place"]].append(Match(row["id"], row["version"]))
+    return {condition: list(dict.fromkeys(matches)) for condition, matches in found.items()}
+
+
+async def _code(conn: Any, site: Site, resource_type: str, criteria: str) -> tuple[tuple[int, ...], Token] | None:
+    """Paths and code of a condition that is nothing else."""
+    if resource_type not in number_of:
+        return None
+    try:
+        query = await _understood(conn, site, resource_type, criteria)
+    except BadRequest:
+        return None
+    match query.conditions:
+        case (Clause(kind="token", paths=paths, values=(Token(int(), str()) as token,)),):
+            return paths, token
+    return None
+
+
+async def _understood(conn: Any, site: Site, resource_type: str, criteria: str) -> SearchQuery:
+    text = criteria_of(criteria)
+    return await site.registries.understood(conn, site.number, text, partial(parse_criteria, resource_type, text))
+
+
+def sole(resource_type: str, criteria: str, found: Sequence[Match]) -> Match | None:
+    """The one match of a condition, None when it has none.
+
+    Raises: PreconditionFailed (412) when it has several
+    """
+    if len(found) > 1:
+        raise several(resource_type, criteria)
+    return found[0] if found else None
 
 
 def several(resource_type: str, criteria: str) -> PreconditionFailed:

@@ -28,6 +28,21 @@ WHERE r.site = $1 AND r.type = $2 AND r.id = $3;
 -- $1 buckets, ascending; $2 the class of these locks
 SELECT pg_advisory_xact_lock($2, bucket) FROM unnest($1::int[]) AS wanted (bucket);
 
+-- name: of_codes
+-- The resources that have one of these codes, so many of each at most. LIMIT keeps PostgreSQL from any other plan than
+-- one probe after the other, also where a table has no statistics yet.
+-- $1 site; for each code $2 its place, $3 type, $4 path, $5 system, $6 code; $7 how many
+SELECT wanted.place, r.id, r.version
+FROM unnest($2::int[], $3::smallint[], $4::smallint[], $5::bigint[], $6::text[]) AS wanted (place, type, path, system, code)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT pk FROM fhir.token t
+    WHERE t.site = $1 AND t.path = wanted.path AND t.code = wanted.code AND t.system = wanted.system
+    LIMIT $7
+) t
+CROSS JOIN LATERAL (
+    SELECT id, version FROM fhir.resource r WHERE r.site = $1 AND r.type = wanted.type AND r.pk = t.pk LIMIT 1
+) r;
+
 -- name: sites
 -- All sites.
 SELECT site, name, time_zone FROM fhir.site ORDER BY site;

@@ -1,8 +1,9 @@
 -- name: stale
--- Tables of the store that have grown or changed much since the planner last looked at them.
+-- Tables of the store that have grown twofold, or changed as much, since the planner last looked at them; how large they
+-- are it sees by itself.
 SELECT relid::regclass::text AS name
 FROM pg_stat_user_tables
-WHERE schemaname = 'fhir' AND n_mod_since_analyze > 500 + 0.3 * n_live_tup
+WHERE schemaname = 'fhir' AND n_mod_since_analyze > 500 + 0.5 * n_live_tup
 ORDER BY name;
 
 -- name: only_one

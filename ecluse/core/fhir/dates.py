@@ -23,6 +23,7 @@ _DAY = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _MINUTE, _SECOND, _MICROSECOND = timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=16384)
 def bounds(text: str) -> tuple[datetime, datetime]:
     """Half-open UTC interval [low, high) covered by a FHIR date.
 
@@ -63,7 +64,6 @@ def _width(fraction: str) -> timedelta:
     return timedelta(microseconds=10 ** max(0, 7 - len(fraction)))
 
 
-@lru_cache(maxsize=16384)
 def _days(text: str) -> tuple[datetime, datetime]:
     """The interval of a year, month or day."""
     found = _DAY.fullmatch(text)

@@ -1,7 +1,8 @@
 """What a condition comes to, when it can be told by looking at which elements are there.
 
 Enters: a condition and the type of its focus. Leaves: a function from the JSON object to True, False or, when the
-condition has to be evaluated, None. `value.empty() or component.code.where(…)` is True of every object without a value.
+condition has to be evaluated, None. `value.empty() or component.code.where(…)` is True of every object without a value,
+and `system = %ucum` is told by the text that stands there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecluse.core.fhir.fhirpath.nodes import members
-from ecluse.core.fhir.fhirpath.syntax import Binary, Call, Chain, Member, Tree, parse
+from ecluse.core.fhir.fhirpath.quantity import UCUM
+from ecluse.core.fhir.fhirpath.syntax import Binary, Call, Chain, Literal, Member, Tree, Variable, parse
 
 Presence = Callable[[Mapping[str, Any]], bool | None]
 
@@ -37,6 +39,8 @@ _KEEP_EMPTY = {
     "trace",
 }
 """Functions that make nothing of nothing."""
+_TEXTS = frozenset({"canonical", "code", "id", "markdown", "oid", "string", "uri", "url", "uuid"})
+"""Primitive types whose values are compared with a text as they are."""
 
 
 def presence(text: str, type_name: str) -> Presence:
@@ -45,6 +49,8 @@ def presence(text: str, type_name: str) -> Presence:
 
 
 def _told(tree: Tree, type_name: str) -> Presence:
+    if isinstance(tree, Binary) and tree.operator == "=" and (text := _text(tree.right)) is not None:
+        return _is_text(tree.left, text, type_name)
     if isinstance(tree, Binary) and tree.operator in _OPERATORS:
         return _OPERATORS[tree.operator](_told(tree.left, type_name), _told(tree.right, type_name))
     if isinstance(tree, Chain) and isinstance(tree.right, Call):
@@ -53,6 +59,30 @@ def _told(tree: Tree, type_name: str) -> Presence:
         if tree.right.name in _WHEN_EMPTY:
             return _of_path(tree.left, tree.right, type_name)
     return lambda value: None
+
+
+def _text(tree: Tree) -> str | None:
+    """The text that a constant is."""
+    match tree:
+        case Literal((str(text),)):
+            return text
+        case Variable("ucum"):
+            return UCUM
+    return None
+
+
+def _is_text(left: Tree, text: str, type_name: str) -> Presence:
+    """Whether a primitive element is this text, where it has a value; without one the comparison has no answer."""
+    wanted = members(type_name).get(left.name, ()) if isinstance(left, Member) else ()
+    if len(wanted) != 1 or wanted[0].type not in _TEXTS or wanted[0].many:
+        return lambda value: None
+    key = wanted[0].key
+
+    def told(value: Mapping[str, Any]) -> bool | None:
+        found = value.get(key)
+        return found == text if isinstance(found, str) else None
+
+    return told
 
 
 def _of_path(path: Tree, last: Call, type_name: str) -> Presence:
