@@ -17,7 +17,7 @@ from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.order import Keys, beyond, first_of_its_resource
 from fhir_server.search.plan import Plan, settled, walked
-from fhir_server.search.query import Clause, Condition, Linked, SearchQuery, Sort
+from fhir_server.search.query import AnyOf, Clause, Condition, Linked, SearchQuery, Sort
 from fhir_server.search.tree import Place, Tree, groups, is_of_resource, likely
 
 Compiled = tuple[str, list[Any]]
@@ -206,7 +206,11 @@ class _Statement:
     def walks(self, limit: str) -> list[str]:
         """FROM and WHERE of the lead: walks through its index, each with the probes of the other groups."""
         assert self.lead is not None
-        lead = self.lead[0]
+        return self._walks(self.lead[0], limit)
+
+    def _walks(self, lead: Condition, limit: str) -> list[str]:
+        if isinstance(lead, AnyOf):
+            return [walk for one in lead.conditions for walk in self._walks(one, limit)]
         past = beyond(self.query, "m", self.arguments)
         probes = self.probes(Place(self.query.type, "m.pk"))
         if isinstance(lead, Linked):

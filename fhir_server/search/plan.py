@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import Clause, Condition, Linked, Linking, SearchQuery
+from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, SearchQuery
 from fhir_server.search.tree import Tree, groups, likely
 from mappers.search.question import Address, Target, Token, Value
 
@@ -107,6 +107,8 @@ def _count(tree: Tree, group: Sequence[Condition], kind: str) -> str:
 def _most(group: Sequence[Condition]) -> int:
     """Rows up to which a group is collected."""
     first = group[0]
+    if isinstance(first, AnyOf):
+        return min((_most([one]) for one in first.conditions), default=MOST_VALUES)
     refers = isinstance(first, Linked | Linking) or (isinstance(first, Clause) and first.kind == "reference")
     return MOST if refers else MOST_VALUES
 
@@ -147,7 +149,9 @@ def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, in
     return tuple(
         place
         for place, group in enumerate(found)
-        if place != lead and is_ordered(group) and (isinstance(group[0], Clause) or not known or place in few)
+        if place != lead
+        and is_ordered(group)
+        and (isinstance(group[0], Clause) or (isinstance(group[0], Linked) and (not known or place in few)))
     )
 
 
@@ -159,6 +163,8 @@ def _is_past_values(query: SearchQuery) -> bool:
 def is_ordered(group: Sequence[Condition]) -> bool:
     """Whether the rows of a group can be walked in the order of the resources' keys: those of whole values can."""
     first = group[0]
+    if isinstance(first, AnyOf):
+        return bool(first.conditions) and all(is_ordered([one]) for one in first.conditions)
     if isinstance(first, Clause):
         return first.kind in ("token", "reference") and all(map(_is_whole, first.values))
     return isinstance(first, Linked)
