@@ -4,16 +4,18 @@ Enters: a job and a folder. Leaves: files, and what the manifest tells of them.
 
     1 time      the start of the oldest transaction that may still write
     2 snapshot  taken after that, one for all types: what it does not show is younger than the time of step 1
-    3 COPY      each type into its files; the format is CSV with signs that no JSON holds, so that a line is a body
+    3 COPY      each type into its files, two types side by side; the format is CSV with signs that no JSON holds, so
+                that a line is a body
 
 Spec: http://hl7.org/fhir/uv/bulkdata/STU2/export.html
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -55,7 +57,12 @@ SESSION = {
     "enable_mergejoin": "off",
     "application_name": f"{APPLICATION} export",
 }
+READING: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True}
 PATIENT, PROVENANCE, GROUP = "Patient", "Provenance", "Group"
+
+
+_Made = tuple[list[File], list[File]]
+"""Files of resources, and of deletions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +95,65 @@ async def run(server: Server, job: Job, folder: Path, progress: Progress) -> Man
         patients = await members.patients(conn, job.site, wanted, clock.now())
         export = Export(conn, job.site, registry, wanted, patients, folder, progress)
         manifest = Manifest(transaction_time=moment, request=wanted.url)
-        for name in await _types(export):
-            manifest.output += await _resources(export, name)
-            if wanted.since is not None:
-                manifest.deleted += await _deleted(export, name)
-            progress.steps_done += 1
+        names = await _types(export)
+        made = await _side_by_side(export, server.settings, names)
+        for name in names:
+            manifest.output += made[name][0]
+            manifest.deleted += made[name][1]
         manifest.error += await _remarks(export)
     return manifest
+
+
+async def _side_by_side(export: Export, settings: Settings, names: Sequence[str]) -> dict[str, _Made]:
+    """The files of each type. A second stream reads the same snapshot: one alone leaves its files' writer waiting for
+    the database, and the database for the writer."""
+    made: dict[str, _Made] = {}
+    waiting = iter(names)
+    snapshot = await export.conn.fetchval(SQL["snapshot"])
+
+    async def take(own: Export) -> None:
+        for name in waiting:
+            deleted = await _deleted(own, name) if own.wanted.since is not None else []
+            made[name] = await _resources(own, name), deleted
+            own.progress.steps_done += 1
+
+    async def second() -> None:
+        async with _same_snapshot(settings, snapshot) as conn:
+            await take(replace(export, conn=conn))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            if len(names) > 1:
+                group.create_task(second())
+            group.create_task(take(export))
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
+    return made
 
 
 @asynccontextmanager
 async def _snapshot(settings: Settings) -> AsyncIterator[tuple[Any, datetime]]:
     """A connection of its own whose statements all see the same, and up to when that is complete."""
     with translated():
-        conn = await asyncpg.connect(
-            await url_of(settings, "store"),
-            server_settings=SESSION,
-        )
+        conn = await asyncpg.connect(await url_of(settings, "store"), server_settings=SESSION)
         try:
             moment = await settled(conn)
-            async with conn.transaction(isolation="repeatable_read", readonly=True):
+            async with conn.transaction(**READING):
                 yield conn, moment
         finally:
             conn.terminate()
+
+
+@asynccontextmanager
+async def _same_snapshot(settings: Settings, snapshot: str) -> AsyncIterator[Any]:
+    """Another connection that sees what the one of this snapshot sees, while that is in its transaction."""
+    conn = await asyncpg.connect(await url_of(settings, "store"), server_settings=SESSION)
+    try:
+        async with conn.transaction(**READING):
+            await conn.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            yield conn
+    finally:
+        conn.terminate()
 
 
 async def _types(export: Export) -> list[str]:

@@ -1,3 +1,7 @@
+-- name: snapshot
+-- The name under which another connection sees the same.
+SELECT pg_export_snapshot();
+
 -- name: types
 -- The types of which a site has, or had, resources.
 -- $1 site, $2 types

@@ -155,20 +155,24 @@ class Files:
         held, self._held, self._held_bytes = self._held, [], 0
         if self._writing:
             await self._writing
-        self._writing = asyncio.create_task(asyncio.to_thread(self._write, held))
+        self._writing = asyncio.create_task(self._written(held))
 
-    def _write(self, held: list[bytes]) -> None:
-        if lines := b"".join(held):
+    async def _written(self, held: list[bytes]) -> None:
+        self._progress.count += await asyncio.to_thread(self._write, held)
+
+    def _write(self, held: list[bytes]) -> int:
+        """How many lines were written."""
+        lines = b"".join(held)
+        if lines:
             with kept():
                 self._write_lines(lines)
+        return lines.count(b"\n")
 
     def _write_lines(self, lines: bytes) -> None:
         if self._file is None:
             self.written.append(Written(f"{self._kind}.{len(self.written) + 1}.ndjson", 0))
             self._file = create(self._folder / self.written[-1].name)
-        count = lines.count(b"\n")
-        self.written[-1].count += count
-        self._progress.count += count
+        self.written[-1].count += lines.count(b"\n")
         self._file.write(self._change(lines) if self._change else lines)
         self._size += len(lines)
         if self._size >= LARGEST_BYTES and lines.endswith(b"\n"):
