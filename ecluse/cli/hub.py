@@ -7,31 +7,12 @@ settings.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import IO, ParamSpec
+from typing import IO
 
 import click
 
-from ecluse.core.errors import EcluseError
-
-P = ParamSpec("P")
-
-
-def _readable(command: Callable[P, None]) -> Callable[P, None]:
-    """The command; our errors become one line."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except EcluseError as error:
-            raise click.ClickException(str(error)) from error
-        except OSError as error:
-            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-
-    return run
+from ecluse.cli.readable import one_line
 
 
 @click.group()
@@ -42,7 +23,7 @@ def hub() -> None:
 @hub.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File of the private key, a new one.")
 @click.option("--curve", type=click.Choice(["P-256", "X25519"]), default="P-256", show_default=True)
-@_readable
+@one_line()
 def keygen(out: Path, curve: str) -> None:
     """Makes a recipient's key: the private one in --out, the public one beside it, for the hospital."""
     from ecluse.cli import recipient
@@ -54,7 +35,7 @@ def keygen(out: Path, curve: str) -> None:
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="The recipient's private key.")
 @click.option("--last-state", is_flag=True, help="Only what is there after all records, one line a resource.")
-@_readable
+@one_line()
 def decrypt(file: IO[bytes], key: Path, last_state: bool) -> None:
     """Opens a feed, lines of an export or plain records, and prints the content of each."""
     from ecluse.cli import recipient
@@ -66,7 +47,7 @@ def decrypt(file: IO[bytes], key: Path, last_state: bool) -> None:
 @click.argument("project")
 @click.option("--since", type=int, default=0, show_default=True, help="Sequence number after which to begin.")
 @click.option("--out", type=click.File("wb", lazy=True), default="-", help="File; without it, standard output.")
-@_readable
+@one_line()
 def export(project: str, since: int, out: IO[bytes]) -> None:
     """Writes a project's feed, one sealed record a line."""
     from ecluse.cli import feeds
@@ -76,7 +57,7 @@ def export(project: str, since: int, out: IO[bytes]) -> None:
 
 
 @hub.command()
-@_readable
+@one_line()
 def projects() -> None:
     """The projects and what stands in their feeds."""
     from ecluse.cli import feeds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -21,12 +22,25 @@ def readable(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
+        with one_line():
             asyncio.run(command(*args, **kwargs))
-        except EcluseError as error:
-            raise click.ClickException("\n".join(issue.text for issue in error.issues)) from error
 
     return run
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Makes errors of ours, and those of files, a line without a traceback; around a command, or in it.
+
+    Raises: click.ClickException
+    """
+    try:
+        yield
+    except EcluseError as error:
+        raise click.ClickException("\n".join(issue.text for issue in error.issues)) from error
+    except OSError as error:
+        told = (error.filename, error.strerror or type(error).__name__)
+        raise click.ClickException(": ".join(str(part) for part in told if part)) from error
 
 
 def settings_of(**given: Any) -> Settings:

@@ -25,6 +25,11 @@ from fhir_server.store import resources
 from mappers.search import patient
 
 SQL = queries.load(__package__, "compartment.sql")
+SIZED = {
+    name: SQL["sized"].format(chosen=SQL[name], bytes=f"${last}")
+    for name, last in (("members", 13), ("of_all", 10), ("referred_by_all", 8), ("bodies", 5))
+}
+"""Statements that choose resources, with their bodies until a page is full; the last argument says when."""
 PAGE_BYTES = 8 * 1024 * 1024
 SCAN_BYTES = 2 * 1024 * 1024
 SCAN_ROWS = 1000
@@ -103,7 +108,7 @@ async def members(
     columns = [list(column) for column in zip(*pairs, strict=True)]
     target = types.number_of[reach.name]
     rows = await conn.fetch(
-        SQL["members"], reach.site, *columns, target, list(reach.ids), *after, limit, since, *reach.dated, most_bytes
+        SIZED["members"], reach.site, *columns, target, list(reach.ids), *after, limit, since, *reach.dated, most_bytes
     )
     return [Row(*row) for row in rows]
 
@@ -112,7 +117,7 @@ async def members_of_all(conn: Any, reach: Reach, after: Place, limit: int) -> l
     """A page of the resources that have any patient, but for the Patients."""
     kinds = set(reach.types if reach.types is not None else types.number_of.values()) - {types.number_of["Patient"]}
     rows = await conn.fetch(
-        SQL["of_all"], reach.site, sorted(kinds), *after, limit, reach.since, *reach.dated, PAGE_BYTES
+        SIZED["of_all"], reach.site, sorted(kinds), *after, limit, reach.since, *reach.dated, PAGE_BYTES
     )
     return [Row(*row) for row in rows]
 
@@ -122,7 +127,9 @@ async def patients(conn: Any, reach: Reach, after: Place, limit: int) -> list[Ro
     kind = types.number_of["Patient"]
     if reach.types is not None and kind not in reach.types:
         return []
-    rows = await conn.fetch(SQL["of_all"], reach.site, [kind], *after, limit, reach.since, None, None, None, PAGE_BYTES)
+    rows = await conn.fetch(
+        SIZED["of_all"], reach.site, [kind], *after, limit, reach.since, None, None, None, PAGE_BYTES
+    )
     return [Row(*row) for row in rows]
 
 
@@ -130,7 +137,7 @@ async def referred_by_all(conn: Any, reach: Reach, after: Place, limit: int) -> 
     """A page of the resources of no patient that others refer to."""
     kinds = sorted(reach.types if reach.types is not None else types.number_of.values())
     rows = await conn.fetch(
-        SQL["referred_by_all"], reach.site, kinds, *after, limit, reach.since, PAGE_BYTES, list(_reference_paths())
+        SIZED["referred_by_all"], reach.site, kinds, *after, limit, reach.since, list(_reference_paths()), PAGE_BYTES
     )
     return [Row(*row) for row in rows]
 
@@ -153,7 +160,7 @@ async def referred(conn: Any, reach: Reach, after: Place, limit: int) -> list[Ro
 async def bodies(conn: Any, columns: Sequence[Sequence[Any]]) -> list[Row]:
     """Some resources with their bodies, in the order of type and key, until a page is full. columns: types, keys, ids,
     versions"""
-    return [Row(*row) for row in await conn.fetch(SQL["bodies"], *columns, PAGE_BYTES)]
+    return [Row(*row) for row in await conn.fetch(SIZED["bodies"], *columns, PAGE_BYTES)]
 
 
 async def _closure(conn: Any, reach: Reach) -> list[Referred]:

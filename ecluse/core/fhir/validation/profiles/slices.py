@@ -18,6 +18,7 @@ from ecluse.core.fhir.validation.profiles.element import Discriminator, Node, Sl
 from ecluse.core.fhir.validation.profiles.library import BASE
 from ecluse.core.fhir.validation.profiles.paths import Step, at_end, steps
 from ecluse.core.fhir.validation.profiles.run import Item, Run
+from ecluse.core.fhir.validation.profiles.three_valued import every, some
 from ecluse.core.fhir.validation.profiles.values import equal, includes, told
 
 if TYPE_CHECKING:
@@ -33,25 +34,6 @@ def matcher(profiles: Profiles, slicing: Slicing, node: Node) -> Match | None:
     if not known or len(known) < len(parts):
         return None
     return known[0] if len(known) == 1 else lambda run, item: every(part(run, item) for part in known)
-
-
-def every(answers: Iterator[bool | None]) -> bool | None:
-    """False when one is false, else None when one is not known."""
-    unknown = False
-    for answer in answers:
-        if answer is False:
-            return False
-        unknown = unknown or answer is None
-    return None if unknown else True
-
-
-def _some(answers: Iterator[bool | None]) -> bool | None:
-    unknown = False
-    for answer in answers:
-        if answer:
-            return True
-        unknown = unknown or answer is None
-    return None if unknown else False
 
 
 def _part(profiles: Profiles, discriminator: Discriminator, node: Node) -> Match | None:
@@ -98,7 +80,7 @@ def _any_at_end(path: tuple[Step, ...], test: Match, *, leads_away: bool) -> Mat
         ends = at_end(run, item, path)
         if not ends and leads_away:
             return None
-        return _some(test(run, end) for end in ends)
+        return some(test(run, end) for end in ends)
 
     return match
 
@@ -119,7 +101,7 @@ def _test(profiles: Profiles, node: Node) -> Match | None:
     binding = node.binding
     if binding is not None and binding.strength == "required" and not tests:
         value_set = binding.value_set
-        return lambda run, item: _some(run.is_member(profiles.value_sets, value_set, one) for one in codes_of(item))
+        return lambda run, item: some(run.is_member(profiles.value_sets, value_set, one) for one in codes_of(item))
     return (lambda run, item: every(test(run, item) for test in tests)) if tests else None
 
 
@@ -160,7 +142,7 @@ def _by_target_type(profiles: Profiles, path: tuple[Step, ...], node: Node) -> M
 
     def match(run: Run, item: Item) -> bool | None:
         found = [run.target_type(end.value) for end in at_end(run, item, path)]
-        return _some(None if not one else one in types for one in found)
+        return some(None if not one else one in types for one in found)
 
     return match
 
@@ -174,7 +156,7 @@ def _by_profile(profiles: Profiles, path: tuple[Step, ...], node: Node) -> Match
     wanted = [one for kind in end.types for one in kind.profiles or (BASE + kind.code,)] if end is not None else []
     if not wanted:
         return None
-    return lambda run, item: _some(
+    return lambda run, item: some(
         profiles.conforms(run, one, profile) for one in at_end(run, item, path) for profile in wanted
     )
 
@@ -192,9 +174,9 @@ def _by_target_profile(profiles: Profiles, path: tuple[Step, ...], node: Node) -
         if found is None:
             return None
         item = Item(found, None, kind, kind)
-        return _some(profiles.conforms(run, item, profile) for profile in wanted)
+        return some(profiles.conforms(run, item, profile) for profile in wanted)
 
-    return lambda run, item: _some(one(run, end.value) for end in at_end(run, item, path))
+    return lambda run, item: some(one(run, end.value) for end in at_end(run, item, path))
 
 
 def _targets(profiles: Profiles, path: tuple[Step, ...], node: Node) -> list[str]:

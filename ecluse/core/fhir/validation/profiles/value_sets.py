@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ecluse.core.fhir.definitions.value_sets import is_member
 from ecluse.core.fhir.validation.profiles.library import Library
+from ecluse.core.fhir.validation.profiles.three_valued import every
 
 HIERARCHY = {"is-a": True, "descendent-of": False}
 """Filters that follow a hierarchy, and whether the concept itself is in."""
@@ -90,7 +91,7 @@ class ValueSets:
         parts = [self._of_set(canonical) for canonical in row.get("valueSet", ())]
         if row.get("system"):
             parts.append(self._of_system(row["system"], row))
-        return lambda coded: _all(part(coded) for part in parts)
+        return lambda coded: every(part(coded) for part in parts)
 
     def _of_set(self, canonical: str) -> Test:
         return lambda coded: self(canonical, coded)
@@ -163,15 +164,6 @@ def _any(answers: Iterator[bool | None]) -> bool | None:
             return True
         unknown = unknown or answer is None
     return None if unknown else False
-
-
-def _all(answers: Iterator[bool | None]) -> bool | None:
-    unknown = False
-    for answer in answers:
-        if answer is False:
-            return False
-        unknown = unknown or answer is None
-    return None if unknown else True
 
 
 def _codes(concepts: list[dict[str, Any]]) -> Iterator[str]:
