@@ -15,12 +15,13 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from ecluse.bus.position import Position
 from ecluse.core.errors import EcluseError
 from ecluse.core.fhir.bundle import BundleEntry
 from ecluse.core.log import Log
-from fhir_server.bundles.entry import READS, placed, request_of, told
+from fhir_server.bundles.entry import READS, placed, request_of, response, told
 from fhir_server.http.failures import failure, place
-from fhir_server.http.request import Request
+from fhir_server.http.request import Answer, Request
 from fhir_server.http.routes import dispatch
 from fhir_server.intake.issues import MOST_ISSUES, kept
 from fhir_server.server import Server
@@ -30,8 +31,8 @@ log = Log("server")
 Numbered = tuple[int, BundleEntry]
 
 
-async def batch(server: Server, request: Request, entries: Sequence[BundleEntry]) -> list[dict[str, Any]]:
-    """The answers, in the order of the entries."""
+async def batch(server: Server, request: Request, entries: Sequence[BundleEntry]) -> Answer:
+    """200 with the answers of all entries, in their order."""
     running = Batch(server, request, len(entries))
     for _, kind in groupby(enumerate(entries), key=lambda numbered: numbered[1].method in READS):
         rows = iter(_rows(kind))
@@ -43,7 +44,7 @@ async def batch(server: Server, request: Request, entries: Sequence[BundleEntry]
             await running.note()
         except EcluseError as error:  # what the entries wrote stands, and so do their answers
             log.error("the intake lacks a batch", error=place(error), request_id=request.request_id)
-    return running.answers
+    return Answer(200, response("batch", running.answers), event=running.event)
 
 
 def _rows(entries: Iterator[Numbered]) -> list[list[Numbered]]:
@@ -60,6 +61,7 @@ class Batch:
 
     def __init__(self, server: Server, request: Request, entries: int) -> None:
         self.answers: list[dict[str, Any]] = [{}] * entries
+        self.event: Position | None = None
         self._server = server
         self._request = request
         self._refused: dict[int, EcluseError] = {}
@@ -76,6 +78,7 @@ class Batch:
         try:
             own = request_of(self._request, entry, index)._replace(part=index)
             answer = await dispatch(self._server, own)
+            self.event = max(filter(None, (self.event, answer.event)), default=None)
         except Exception as error:
             answer = failure(placed(error, index), self._request.request_id)
             self._refused[index] = error if isinstance(error, EcluseError) else EcluseError()

@@ -13,7 +13,6 @@ from functools import partial
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir.bundle import BundleFrame, split_bundle
 from fhir_server.bundles.batch import batch
-from fhir_server.bundles.entry import response
 from fhir_server.bundles.transaction import transaction
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
@@ -48,7 +47,7 @@ async def post(server: Server, request: Request) -> Answer:
                         return await noted(conn, server, request, repeated)
             return await loading(server, request, partial(transaction, server, request, frame.entries))
         case "batch":
-            return Answer(200, response("batch", await batch(server, request, frame.entries)))
+            return await batch(server, request, frame.entries)
         case other:
             text = "Post a Bundle of type transaction or batch here; another one is a resource: POST it to /Bundle."
             raise BadRequest(issues=[Issue(text, "Bundle.type", f"type is {other!r}", code="value")])

@@ -14,6 +14,7 @@ Spec: http://hl7.org/fhir/R4/http.html#trules
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ecluse.core.errors import EcluseError, Unprocessable
@@ -32,6 +33,7 @@ from fhir_server.once import once
 from fhir_server.server import Server
 from fhir_server.slices import in_slices
 from fhir_server.store.write import Intent, Written, intent, write
+from fhir_server.store.written import last_event
 
 RANK = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 PLAN_FOR_VALUES = "SET LOCAL plan_cache_mode = auto"
@@ -49,7 +51,8 @@ async def transaction(server: Server, request: Request, entries: Sequence[Bundle
         # Resolving rewrites the steps: whoever comes again starts from what was sent.
         steps = planned.pop() if planned else await plan(request, entries)
         written = await _written(conn, server, request, steps)
-        return Answer(200, response("transaction", await _answers(conn, server, request, steps, written)))
+        answers = await _answers(conn, server, request, steps, written)
+        return Answer(200, response("transaction", answers), event=last_event(chain(*written.values())))
 
     return await once(server, request, work)
 

@@ -17,6 +17,7 @@ READABLE = (
     "Last-Modified",
     "Location",
     "Retry-After",
+    "X-Ecluse-Event",
     "X-Ecluse-Repeated",
     "X-Progress",
     "X-Request-Id",

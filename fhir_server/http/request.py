@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ecluse.bus.position import Position
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import types
 from fhir_server.profiles.validation import Validation
@@ -77,7 +78,8 @@ def target_of(segments: Sequence[str]) -> str:
 
 class Answer(NamedTuple):
     """status: HTTP; body: JSON; version and updated become ETag and Last-Modified; location: URL of the version
-    written; media: of a body that is no FHIR JSON; file: path of a body that is not held in memory."""
+    written; media: of a body that is no FHIR JSON; file: path of a body that is not held in memory; event: the last one
+    of what was written."""
 
     status: int
     body: bytes = b""
@@ -87,3 +89,4 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     media: str = ""
     file: str = ""
+    event: Position | None = None

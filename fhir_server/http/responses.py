@@ -58,6 +58,8 @@ def _entity_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
         headers.append((b"last-modified", format_datetime(answer.updated, usegmt=True).encode()))
     if answer.location:
         headers.append((b"location", answer.location.encode()))
+    if answer.event is not None:
+        headers.append((b"x-ecluse-event", str(answer.event).encode()))
     return headers
 
 

@@ -23,6 +23,7 @@ from fhir_server.server import Server
 from fhir_server.store.conditions import lock_conditions
 from fhir_server.store.resources import Site
 from fhir_server.store.write import Intent, Written, write
+from fhir_server.store.written import last_event
 
 
 async def delete(server: Server, request: Request) -> Answer:
@@ -54,7 +55,7 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
         written, more = await until_settled(attempt)
         if most is None:
             return conditional_answer(request, resource_type, written)
-        return _told(_counted(resource_type, written, more=more))
+        return _told(_counted(resource_type, written, more=more))._replace(event=last_event(written))
 
     return await once(server, request, work)
 
@@ -81,14 +82,14 @@ def _told(text: str) -> Answer:
 def conditional_answer(request: Request, resource_type: str, written: Sequence[Written]) -> Answer:
     """What came of a delete by condition, which found any number of resources."""
     if _wants_outcome(request):
-        return _told(_counted(resource_type, written, more=False))
-    return Answer(204, version=written[0].version if len(written) == 1 else None)
+        return _told(_counted(resource_type, written, more=False))._replace(event=last_event(written))
+    return Answer(204, version=written[0].version if len(written) == 1 else None, event=last_event(written))
 
 
 def delete_answer(request: Request, written: Written) -> Answer:
     """What came of a delete by id."""
     answer = _told(_deleted(written)) if _wants_outcome(request) else Answer(204)
-    return answer._replace(version=written.version or None)
+    return answer._replace(version=written.version or None, event=written.event)
 
 
 def _deleted(written: Written) -> str:

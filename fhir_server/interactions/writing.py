@@ -74,7 +74,9 @@ def written_answer(request: Request, written: Written) -> Answer:
     """201 or 200 with the version's address, and the body that Prefer asks for."""
     location = f"{request.base}/{written.type}/{written.id}/_history/{written.version}"
     status = 201 if written.created else 200
-    return Answer(status, answer_body(request, written), written.version, written.updated, location)
+    return Answer(
+        status, answer_body(request, written), written.version, written.updated, location, event=written.event
+    )
 
 
 def answer_body(request: Request, written: Written) -> bytes:

@@ -106,7 +106,7 @@ def _told(meta: Meta) -> bytes:
 
 def _written(request: Request, written: Written) -> Answer:
     found = json.decode(written.body or b"{}").get("meta", {})
-    return Answer(200, _told(found), written.version, written.updated)
+    return Answer(200, _told(found), written.version, written.updated, event=written.event)
 
 
 _BASE = "http://hl7.org/fhir/OperationDefinition/Resource-meta"

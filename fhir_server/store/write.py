@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
+from ecluse.bus.position import Position
 from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
@@ -139,7 +140,9 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
             changed.append(change)
         outcome.append(change.written)
     if new or changed:
-        await _store(conn, numbers[0], new, changed, len(intents), context)
+        event = await _store(conn, numbers[0], new, changed, len(intents), context)
+        last = (changed or new)[-1].entry
+        outcome[last] = outcome[last]._replace(event=event)
     else:
         status = 204 if context.method == "DELETE" else 200
         await intake.note(conn, keys, [intake.note_of(context, status, intake.UNCHANGED)])
@@ -248,7 +251,8 @@ def _after(held: Held, context: Context) -> datetime:
 
 async def _store(
     conn: Any, write_id: int, new: Sequence[Change], changed: Sequence[Change], entries: int, context: Context
-) -> None:
+) -> Position:
+    """The last event."""
     source = (
         write_id,
         context.received_at,
@@ -263,19 +267,19 @@ async def _store(
     effect = intake.effect(context, [change.written for change in chain(new, changed)])
     registries = context.registries or Registries()
     registry = registries.known(context.site)
-    generation = registry.generation
+    stored: Any = None
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
         given = (*source, *_first_columns(part), *effect, context.instant)
         rows = [(change.pk, _with_own(change, registry)) for change in part]
         if len(part) < MANY:
-            generation = await conn.fetchval(STORE_FEW, *given, *chain(*search_rows.columns(rows)))
+            stored = await conn.fetchrow(STORE_FEW, *given, *chain(*search_rows.columns(rows)))
         else:
-            generation = await conn.fetchval(STORE_MANY, *given)
+            stored = await conn.fetchrow(STORE_MANY, *given)
             await search_rows.copy(conn, context.site, rows)
     if changed:
-        generation = await conn.fetchval(SQL["store_next"], *source, *_next_columns(changed), *effect)
-    if generation != registry.generation:
+        stored = await conn.fetchrow(SQL["store_next"], *source, *_next_columns(changed), *effect)
+    if stored["generation"] != registry.generation:
         latest = await registries.current(conn, context.site)
         await _remake(conn, context.site, new, registry, latest)
         registry = latest
@@ -284,6 +288,7 @@ async def _store(
     every = [*new, *changed]
     if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
         await settle(conn, context.site, registry, [change.altered for change in every])
+    return Position(stored["epoch"] or 1, stored["seq"])
 
 
 def _with_own(change: Change, registry: Registry) -> IndexRows:

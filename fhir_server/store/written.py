@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from ecluse.bus.position import Position
 from ecluse.core import clock
 from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.flags import Findings
@@ -45,7 +47,8 @@ class Context(NamedTuple):
 
 
 class Written(NamedTuple):
-    """One write that took place. A delete has no body; `unchanged` made no version and no event."""
+    """One write that took place. A delete has no body; `unchanged` made no version and no event. event: the last of all
+    that were written together, told by one of them"""
 
     type: str
     id: str
@@ -54,3 +57,9 @@ class Written(NamedTuple):
     body: bytes | None
     created: bool = False
     unchanged: bool = False
+    event: Position | None = None
+
+
+def last_event(written: Iterable[Written]) -> Position | None:
+    """The last event of what was written, None when nothing was."""
+    return max((one.event for one in written if one.event is not None), default=None)

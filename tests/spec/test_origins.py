@@ -41,7 +41,15 @@ def test_a_named_origin_may_call_and_read_the_headers_of_fhir(opened: httpx.Clie
         answer = opened.get("/fhir/metadata", headers={"Origin": origin})
         assert answer.headers["access-control-allow-origin"] == origin
         readable = set(answer.headers["access-control-expose-headers"].split(", "))
-        assert {"ETag", "Location", "Content-Location", "X-Request-Id", "Retry-After", "Last-Modified"} <= readable
+        assert {
+            "ETag",
+            "Location",
+            "Content-Location",
+            "X-Request-Id",
+            "Retry-After",
+            "Last-Modified",
+            "X-Ecluse-Event",
+        } <= readable
         assert "access-control-allow-credentials" not in answer.headers
 
 
