@@ -59,11 +59,7 @@ def count(site: int, query: SearchQuery) -> Compiled:
         return f"SELECT count(*)\n{statement.walked()}", statement.arguments.values
     if len(statement.groups) > 1:
         return f"SELECT count(*)\n{statement.collected()}", statement.arguments.values
-    found = statement.tree.sources(group, query.type, "m")
-    if len(found) == 1:
-        return f"SELECT count(DISTINCT m.pk)\n{found[0]}", statement.arguments.values
-    rows = "\nUNION ALL\n".join(f"SELECT m.pk\n{source}" for source in found)
-    return f"SELECT count(DISTINCT u.pk) FROM (\n{rows}\n) u", statement.arguments.values
+    return f"SELECT count(DISTINCT m.pk)\n{statement.source(group)}", statement.arguments.values
 
 
 def keys(site: int, query: SearchQuery) -> Compiled:
@@ -173,15 +169,15 @@ class _Statement:
     def collected(self) -> str:
         """FROM and WHERE over the resources of the lead, each once."""
         assert self.lead is not None
-        source = self._source(self.lead)
+        source = self.source(self.lead)
         for place in self.plan.joined:
             keys = f"SELECT m.pk\n{source}"
-            source = f"{self._source(self.groups[place])} AND m.pk = ANY(ARRAY(\n{keys}\n))"
+            source = f"{self.source(self.groups[place])} AND m.pk = ANY(ARRAY(\n{keys}\n))"
         rows = f"SELECT DISTINCT m.pk\n{source}"
         probes = self.probes(Place(self.query.type, "f.pk"))
         return f"FROM (\n{rows}\n) f" + (f"\nWHERE {_all(probes)}" if probes else "")
 
-    def _source(self, group: Sequence[Condition]) -> str:
+    def source(self, group: Sequence[Condition]) -> str:
         """FROM and WHERE of the resources of a group, whose keys are in m.pk."""
         found = self.tree.sources(group, self.query.type, "m")
         if len(found) == 1:

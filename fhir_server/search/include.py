@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.asked import NotServed
+from fhir_server.search.asked import NotServed, nearest
 from fhir_server.search.query import Include
 from mappers.search.registry import Parameter, Registry
 
@@ -62,7 +62,7 @@ def _check_type(name: str, text: str, kind: str) -> None:
 def _check_parameter(asked: Include, name: str, text: str, registry: Registry) -> None:
     known = {one.code: one for one in references(asked.type, registry)}
     if asked.code != EVERY and asked.code not in known:
-        near = [*get_close_matches(asked.code[:80], known, len(known), 0)]
+        near = nearest(asked.code, known)
         raise NotServed(
             f"{name}={text[:80]}: {asked.type} has no reference parameter {asked.code[:80]};"
             f" valid, nearest first: {', '.join(near) or 'none'}."
