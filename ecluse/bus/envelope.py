@@ -53,6 +53,21 @@ def encode(event: Event, topics: Topics, url: str) -> Outgoing:
     return Outgoing(topics.events(event.type), partition, event.key.encode(), value, _headers(event) + marks)
 
 
+def structured(event: Event) -> dict[str, Any]:
+    """The event as one JSON object, in CloudEvents' structured mode: the headers without hyphens, which names may not
+    have there, and the body as `data`, however large.
+
+    Spec: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md"""
+    told: dict[str, Any] = {_attribute(name): text.decode() for name, text in _headers(event)}
+    if event.body is not None and not event.gone:
+        told["data"] = msgspec.Raw(event.body)
+    return told
+
+
+def _attribute(header: str) -> str:
+    return "datacontenttype" if header == "content-type" else header.removeprefix("ce_").replace("-", "")
+
+
 def state(outgoing: Outgoing, event: Event, topics: Topics) -> Outgoing:
     """The same record for the topic of last states. event: about the store's present version, as the caller knows."""
     return outgoing._replace(topic=topics.state(event.type), partition=topics.partition_of_key(outgoing.key))

@@ -41,7 +41,7 @@ class Sent(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Events of one lane in order, and the number up to which that lane is read."""
+    """Events in order, and the number up to which the outbox is read."""
 
     sent: list[Sent]
     position: int
@@ -50,9 +50,12 @@ class Slice(NamedTuple):
 class Outbox:
     """The outbox as one reader sees it; keeps nothing but the last settled number."""
 
-    def __init__(self, pool: Any, resource_types: Sequence[str] | None = None) -> None:
-        """resource_types: the types to read, None for all."""
+    def __init__(
+        self, pool: Any, resource_types: Sequence[str] | None = None, sites: Sequence[int] | None = None
+    ) -> None:
+        """resource_types: the types to read, None for all; sites: the numbers of those to read, None for all"""
         self._pool = pool
+        self._sites = sites
         self._types = None if resource_types is None else sorted(types.number_of[name] for name in resource_types)
         self._settled = -1
 
@@ -79,12 +82,12 @@ class Outbox:
             delay_s = min(delay_s * 2, LONGEST_WRITER_POLL_S)
             waited_for &= {row[0] for row in await self._pool.fetch(SQL["writers"])}
 
-    async def read(self, after: int, until: int, lane: int, max_events: int, max_bytes: int) -> Slice:
-        """Events of `lane` with after < seq <= until, at most max_events, cut after the one that reaches max_bytes.
+    async def read(self, after: int, until: int, lane: int | None, max_events: int, max_bytes: int) -> Slice:
+        """Events with after < seq <= until, at most max_events, cut after the one that reaches max_bytes.
 
-        until: a number that `settle` returned
+        until: a number that `settle` returned; lane: None for all
         """
-        rows = await self._pool.fetch(SQL["read"], after, until, lane, self._types, max_events, max_bytes)
+        rows = await self._pool.fetch(SQL["read"], after, until, lane, self._types, max_events, max_bytes, self._sites)
         if rows and (rows[0]["found"] == max_events or len(rows) < rows[0]["found"]):
             until = rows[-1]["seq"]
         return Slice([_sent(row) for row in rows if _readable(row)], max(after, until))

@@ -16,8 +16,9 @@ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
 SELECT max(seq) FROM bus.outbox WHERE seq <= $1
 
 -- name: read
--- Events of one lane in order, with their bodies, until the bytes are reached; always at least one.
--- $1 after this number  $2 up to this number  $3 lane  $4 type numbers or NULL for all  $5 most rows  $6 most bytes
+-- Events in order, with their bodies, until the bytes are reached; always at least one.
+-- $1 after this number  $2 up to this number  $3 lane or NULL for all  $4 type numbers or NULL for all  $5 most rows
+-- $6 most bytes  $7 site numbers or NULL for all
 SELECT seq, site, type, id, version, op, lane, patient, former_patient, epoch, current_version, updated, body,
        write_id, entry, entries, sender, request_id, traceparent, reason, survivor, merge, found
 FROM (
@@ -32,7 +33,8 @@ FROM (
            count(*) OVER () AS found
     FROM (
         SELECT seq, pk, version, site, type, op, lane, patient, reason FROM bus.outbox
-        WHERE seq > $1 AND seq <= $2 AND lane = $3 AND ($4::smallint[] IS NULL OR type = ANY ($4))
+        WHERE seq > $1 AND seq <= $2 AND ($3::smallint IS NULL OR lane = $3)
+          AND ($4::smallint[] IS NULL OR type = ANY ($4)) AND ($7::smallint[] IS NULL OR site = ANY ($7))
         ORDER BY seq LIMIT $5
     ) o
     JOIN fhir.site s ON s.site = o.site

@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ecluse.cli import intake, status
+from ecluse.cli import events, intake, status
 from ecluse.cli.openapi import document
+from ecluse.core.db.pool import translated
 from ecluse.core.errors import EcluseError
+from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.http.address import check
@@ -32,6 +34,7 @@ def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
         Route("/issues", issues_of(lambda: fhir.server)),
         Route("/issues/counts", counts_of(lambda: fhir.server)),
         Route("/intake.json", endpoints.intake_json),
+        Route("/events", endpoints.events),
         Route("/openapi.json", endpoints.openapi_json),
         *portal_routes(settings, endpoints.present, document()),
     ]
@@ -71,8 +74,22 @@ class _Endpoints:
             async with self._fhir.server.connection() as conn:
                 return JSONResponse(await intake.listed(conn, request.query_params))
         except EcluseError as error:
-            return JSONResponse({"error": "; ".join(issue.text for issue in error.issues)}, error.status)
+            return _refused(error)
+
+    async def events(self, request: Request) -> Response:
+        """What happened since a position."""
+        try:
+            check(request.scope["query_string"], "query")
+            with translated():
+                found = await events.listed(self._fhir.server, request.query_params)
+        except EcluseError as error:
+            return _refused(error)
+        return Response(json.encode(found), media_type="application/json")
 
     async def openapi_json(self, _: Request) -> Response:
         """What is served over HTTP."""
         return JSONResponse(document())
+
+
+def _refused(error: EcluseError) -> Response:
+    return JSONResponse({"error": "; ".join(issue.text for issue in error.issues)}, error.status)

@@ -1,4 +1,4 @@
-"""Every write tells its last event: X-Ecluse-Event, epoch and number in the order of the store."""
+"""Every write tells its last event by X-Ecluse-Event; /events reads on from there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
 HEADER = "X-Ecluse-Event"
 LAST = """
@@ -70,3 +71,52 @@ def test_what_writes_nothing_has_no_event_and_what_is_repeated_has_the_first(fhi
 def test_later_writes_have_greater_numbers(fhir: httpx.Client) -> None:
     found = [tuple(map(int, told(fhir.post("/Basic", json=basic())).split("."))) for _ in range(5)]
     assert found == sorted(set(found))
+
+
+def replayed(base: httpx.URL, **query: Any) -> dict[str, Any]:
+    answer = httpx.get(base.join("/events"), params=query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_events_are_read_again_from_a_position_on(fhir: httpx.Client, other_site: httpx.Client) -> None:
+    since = replayed(fhir.base_url)["next"]
+    decimal = [{"url": "urn:e", "valueDecimal": 1.10}]
+    made = fhir.post("/Basic", json=basic(extension=decimal), headers={"X-Ecluse-Sender": "ward"})
+    own = made.json()["id"]
+    elsewhere = other_site.post("/Basic", json=basic()).json()["id"]
+    fhir.delete(f"/Basic/{own}")
+    found = replayed(fhir.base_url, since=since, type="Basic")
+    assert [event["subject"] for event in found["events"]] == [f"Basic/{own}", f"Basic/{elsewhere}", f"Basic/{own}"]
+    assert [event["type"].rpartition(".")[2] for event in found["events"]] == ["created", "created", "deleted"]
+    first, *_, last = found["events"]
+    assert first["data"] == made.json()
+    assert "data" not in last
+    assert first["id"] == f"default/Basic/{own}/_history/1"
+    assert (first["specversion"], first["source"], first["eclusesender"]) == ("1.0", "/sites/default", "ward")
+    assert f"{first['ecluseepoch']}.{first['ecluseseq']}" == told(made)
+    assert replayed(fhir.base_url, since=told(made), site="default")["events"][0] == last
+    assert replayed(fhir.base_url, since=found["next"]) == {"events": [], "next": found["next"], "more": False}
+    pages, at = [], {"next": since, "more": True}
+    while at["more"]:
+        at = replayed(fhir.base_url, since=at["next"], count=1)
+        pages += at["events"]
+    assert [event for event in pages if event["subject"].startswith("Basic/")] == found["events"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("since=7", 400, "like 1.4711"),
+        ("since=9.1", 400, "present epoch is 1"),
+        ("since=1.0&count=0", 400, "from 1 to 1000"),
+        ("since=1.0&type=Nothing", 400, "resource types"),
+        ("since=1.0&site=nowhere", 404, "nowhere"),
+        ("from=1.0", 400, "since, site, type, count"),
+    ],
+)
+def test_a_wrong_question_is_told(fhir: httpx.Client, query: str, status: int, said: str) -> None:
+    answer = httpx.get(f"{fhir.base_url.join('/events')}?{query}")
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
