@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -131,20 +130,18 @@ def _terms(served: Served) -> int:
 def _states(kafka: tuple[str, str], kinds: list[str]) -> dict[str, bytes | None]:
     """The last record of each key of the state topics, read to their ends."""
     bootstrap, prefix = kafka
-    consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": secrets.token_hex(4)})
+    # The end is told by an event: behind the last record there is the mark of its transaction, which nobody is given.
+    own = {"group.id": secrets.token_hex(4), "enable.partition.eof": True}
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, **own})
     last: dict[str, bytes | None] = {}
     try:
         for kind in kinds:
-            topic = f"{prefix}fhir.{kind.lower()}.state.v1"
             for number in (0, 1):
-                partition = confluent_kafka.TopicPartition(topic, number, 0)
-                _, end = consumer.get_watermark_offsets(partition, timeout=20)
-                consumer.assign([partition])
-                deadline = time.monotonic() + 120
-                while consumer.position([partition])[0].offset < end and time.monotonic() < deadline:
-                    message = consumer.poll(1)
-                    if message is not None and message.error() is None:
-                        last[message.key().decode()] = message.value()
+                topic = f"{prefix}fhir.{kind.lower()}.state.v1"
+                consumer.assign([confluent_kafka.TopicPartition(topic, number, 0)])
+                while (message := consumer.poll(20)) is not None and message.error() is None:
+                    last[message.key().decode()] = message.value()
+                assert message is not None and message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF
     finally:
         consumer.close()
     return last
