@@ -81,11 +81,12 @@ class Server:
         """Resident memory of our processes, and what the database's hold apart from its shared buffers."""
         held = {"ours": 0.0, "database_private": 0.0}
         for process in self._processes():
-            full = process.memory_full_info()
-            if _part(process) == "database":
-                held["database_private"] += full.uss / 1e6
-            else:
-                held["ours"] += full.rss / 1e6
+            with suppress(psutil.NoSuchProcess):
+                full = process.memory_full_info()
+                if _part(process) == "database":
+                    held["database_private"] += full.uss / 1e6
+                else:
+                    held["ours"] += full.rss / 1e6
         return {name: round(value, 1) for name, value in held.items()}
 
     def serving(self) -> list[psutil.Process]:
@@ -106,7 +107,8 @@ class Server:
         for process in (parent, *parent.children(recursive=True)):
             found[process.pid] = process
         for process in list(found.values()):
-            found.update({child.pid: child for child in process.children(recursive=True)})
+            with suppress(psutil.NoSuchProcess):
+                found.update({child.pid: child for child in process.children(recursive=True)})
         return list(found.values())
 
     def _is_database(self, process: psutil.Process) -> bool:
