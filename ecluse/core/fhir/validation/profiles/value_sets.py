@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ecluse.core.fhir.definitions.value_sets import is_member
 from ecluse.core.fhir.validation.profiles.library import Library
-from ecluse.core.fhir.validation.profiles.three_valued import every
+from ecluse.core.fhir.validation.profiles.three_valued import every, some
 
 HIERARCHY = {"is-a": True, "descendent-of": False}
 """Filters that follow a hierarchy, and whether the concept itself is in."""
@@ -148,22 +148,13 @@ def _listed(listed: frozenset[tuple[str, str]], *, complete: bool) -> Test:
 
 def _composed(included: list[Test], excluded: list[Test]) -> Test:
     def test(coded: Coded) -> bool | None:
-        inside = _any(one(coded) for one in included)
+        inside = some(one(coded) for one in included)
         if not excluded or inside is False:
             return inside
-        outside = _any(one(coded) for one in excluded)
+        outside = some(one(coded) for one in excluded)
         return False if outside else inside if outside is False else None
 
     return test
-
-
-def _any(answers: Iterator[bool | None]) -> bool | None:
-    unknown = False
-    for answer in answers:
-        if answer:
-            return True
-        unknown = unknown or answer is None
-    return None if unknown else False
 
 
 def _codes(concepts: list[dict[str, Any]]) -> Iterator[str]:
