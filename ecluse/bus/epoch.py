@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ecluse.bus.event import Event
+from ecluse.bus.position import Position
 from ecluse.core.db import queries
 from ecluse.core.log import Log
 
@@ -46,6 +47,20 @@ class Lives(NamedTuple):
     def undone(self, event: Event) -> bool:
         """True when a restore took this event back: its number was given in an earlier life, behind where that ends."""
         return any(event.epoch < epoch and event.seq >= first for epoch, first in self.beginnings)
+
+    @property
+    def present(self) -> int:
+        """The present epoch."""
+        return max((epoch for epoch, _ in self.beginnings), default=1)
+
+    def position(self, seq: int) -> Position:
+        """The position of the event with this number."""
+        return Position(max((epoch for epoch, first in self.beginnings if first <= seq), default=1), seq)
+
+    def kept(self, position: Position) -> int:
+        """The number of this position, or that of the last event before a restore that undid it."""
+        ends = (first - 1 for epoch, first in self.beginnings if epoch > position.epoch)
+        return min([position.seq, *ends])
 
 
 async def lives(conn: Any) -> Lives:

@@ -7,6 +7,7 @@ restore takes numbers back, which are then given again.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ecluse.core.errors import BadRequest
@@ -22,6 +23,11 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.epoch}.{self.seq}"
+
+
+def latest(positions: Iterable[Position | None]) -> Position | None:
+    """The last of those that there are, None when there are none."""
+    return max((one for one in positions if one is not None), default=None)
 
 
 def position(text: str) -> Position:

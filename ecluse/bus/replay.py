@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ecluse.bus import epoch
-from ecluse.bus.epoch import Lives
 from ecluse.bus.event import Event
 from ecluse.bus.outbox import SQL, Outbox
 from ecluse.bus.position import Position
@@ -47,16 +46,18 @@ async def page(
     until = await _settled(outbox)
     lives = await epoch.lives(pool)
     if since is None:
-        return Page([], _position(lives, until), more=False)
-    after = _kept(lives, since)
+        return Page([], lives.position(until), more=False)
+    if since.epoch > lives.present:
+        raise BadRequest(f"The present epoch is {lives.present}.", diagnostics=f"found {since}")
+    after = lives.kept(since)
     lowest = (await pool.fetch(SQL["partitions"]))[0]["low"]
     if after + 1 < lowest:
         text = (
             "Events after this position are no longer kept. Ask for the present position, export, and go on from there."
         )
-        raise Gone(text, diagnostics=f"since {since}; the first that is kept is {_position(lives, lowest)}")
+        raise Gone(text, diagnostics=f"since {since}; the first that is kept is {lives.position(lowest)}")
     read = await outbox.read(after, until, None, count, MOST_BYTES)
-    return Page([sent.event for sent in read.sent], _position(lives, read.position), more=read.position < until)
+    return Page([sent.event for sent in read.sent], lives.position(read.position), more=read.position < until)
 
 
 async def _settled(outbox: Outbox) -> int:
@@ -65,15 +66,3 @@ async def _settled(outbox: Outbox) -> int:
             return await outbox.settle() or 0
     except TimeoutError:
         raise Unavailable("A long write holds the readers of events back; ask again.") from None
-
-
-def _kept(lives: Lives, since: Position) -> int:
-    """The number after which to read: that of the position, or of the last event before a restore that undid it."""
-    present = max((number for number, _ in lives.beginnings), default=1)
-    if since.epoch > present:
-        raise BadRequest(f"The present epoch is {present}.", diagnostics=f"found {since}")
-    return min([since.seq, *(first - 1 for number, first in lives.beginnings if number > since.epoch)])
-
-
-def _position(lives: Lives, seq: int) -> Position:
-    return Position(max((number for number, first in lives.beginnings if first <= seq), default=1), seq)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from ecluse.bus.position import Position
+from ecluse.bus.position import Position, latest
 from ecluse.core.errors import EcluseError
 from ecluse.core.fhir.bundle import BundleEntry
 from ecluse.core.log import Log
@@ -78,7 +78,7 @@ class Batch:
         try:
             own = request_of(self._request, entry, index)._replace(part=index)
             answer = await dispatch(self._server, own)
-            self.event = max(filter(None, (self.event, answer.event)), default=None)
+            self.event = latest((self.event, answer.event))
         except Exception as error:
             answer = failure(placed(error, index), self._request.request_id)
             self._refused[index] = error if isinstance(error, EcluseError) else EcluseError()

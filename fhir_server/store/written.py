@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from ecluse.bus.position import Position
+from ecluse.bus.position import Position, latest
 from ecluse.core import clock
 from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.flags import Findings
@@ -62,4 +62,4 @@ class Written(NamedTuple):
 
 def last_event(written: Iterable[Written]) -> Position | None:
     """The last event of what was written, None when nothing was."""
-    return max((one.event for one in written if one.event is not None), default=None)
+    return latest(one.event for one in written)
