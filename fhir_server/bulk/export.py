@@ -135,23 +135,26 @@ async def _side_by_side(export: Export, settings: Settings, names: Sequence[str]
 async def _snapshot(settings: Settings) -> AsyncIterator[tuple[Any, datetime]]:
     """A connection of its own whose statements all see the same, and up to when that is complete."""
     with translated():
-        conn = await asyncpg.connect(await url_of(settings, "store"), server_settings=SESSION)
-        try:
+        async with _connection(settings) as conn:
             moment = await settled(conn)
             async with conn.transaction(**READING):
                 yield conn, moment
-        finally:
-            conn.terminate()
 
 
 @asynccontextmanager
 async def _same_snapshot(settings: Settings, snapshot: str) -> AsyncIterator[Any]:
     """Another connection that sees what the one of this snapshot sees, while that is in its transaction."""
+    async with _connection(settings) as conn, conn.transaction(**READING):
+        await conn.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        yield conn
+
+
+@asynccontextmanager
+async def _connection(settings: Settings) -> AsyncIterator[Any]:
+    """A connection of the export's own; a COPY that was given up ends with it."""
     conn = await asyncpg.connect(await url_of(settings, "store"), server_settings=SESSION)
     try:
-        async with conn.transaction(**READING):
-            await conn.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            yield conn
+        yield conn
     finally:
         conn.terminate()
 
