@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from ecluse.bus.position import Position
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
@@ -55,7 +56,7 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
         written, more = await until_settled(attempt)
         if most is None:
             return conditional_answer(request, resource_type, written)
-        return _told(_counted(resource_type, written, more=more))._replace(event=last_event(written))
+        return _told(_counted(resource_type, written, more=more), last_event(written))
 
     return await once(server, request, work)
 
@@ -74,22 +75,23 @@ def _wants_outcome(request: Request) -> bool:
     return negotiation.preferred_return(request.headers) == "OperationOutcome"
 
 
-def _told(text: str) -> Answer:
+def _told(text: str, event: Position | None) -> Answer:
     issue = Issue(text, code="informational", severity="information")
-    return Answer(200, json.encode(operation_outcome([issue])))
+    return Answer(200, json.encode(operation_outcome([issue])), event=event)
 
 
 def conditional_answer(request: Request, resource_type: str, written: Sequence[Written]) -> Answer:
     """What came of a delete by condition, which found any number of resources."""
     if _wants_outcome(request):
-        return _told(_counted(resource_type, written, more=False))._replace(event=last_event(written))
+        return _told(_counted(resource_type, written, more=False), last_event(written))
     return Answer(204, version=written[0].version if len(written) == 1 else None, event=last_event(written))
 
 
 def delete_answer(request: Request, written: Written) -> Answer:
     """What came of a delete by id."""
-    answer = _told(_deleted(written)) if _wants_outcome(request) else Answer(204)
-    return answer._replace(version=written.version or None, event=written.event)
+    event = written.event
+    answer = _told(_deleted(written), event) if _wants_outcome(request) else Answer(204, event=event)
+    return answer._replace(version=written.version or None)
 
 
 def _deleted(written: Written) -> str:
