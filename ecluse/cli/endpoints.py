@@ -14,12 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from ecluse.cli import events, intake, status
 from ecluse.cli.openapi import document
-from ecluse.core.db.pool import translated
 from ecluse.core.errors import EcluseError
-from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
-from fhir_server.http.address import check
+from fhir_server.http.listing import listing
 from fhir_server.profiles.answers import counts_of, issues_of
 from portal.pages import routes as portal_routes
 
@@ -69,27 +67,17 @@ class _Endpoints:
 
     async def intake_json(self, request: Request) -> Response:
         """What arrived, what was refused, and why."""
-        try:
-            check(request.scope["query_string"], "query")
+
+        async def find() -> Any:
             async with self._fhir.server.connection() as conn:
-                return JSONResponse(await intake.listed(conn, request.query_params))
-        except EcluseError as error:
-            return _refused(error)
+                return await intake.listed(conn, request.query_params)
+
+        return await listing(request, find)
 
     async def events(self, request: Request) -> Response:
         """What happened since a position."""
-        try:
-            check(request.scope["query_string"], "query")
-            with translated():
-                found = await events.listed(self._fhir.server, request.query_params)
-        except EcluseError as error:
-            return _refused(error)
-        return Response(json.encode(found), media_type="application/json")
+        return await listing(request, lambda: events.listed(self._fhir.server, request.query_params))
 
     async def openapi_json(self, _: Request) -> Response:
         """What is served over HTTP."""
         return JSONResponse(document())
-
-
-def _refused(error: EcluseError) -> Response:
-    return JSONResponse({"error": "; ".join(issue.text for issue in error.issues)}, error.status)

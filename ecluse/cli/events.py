@@ -12,6 +12,7 @@ from ecluse.bus import envelope, replay
 from ecluse.bus.position import position
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import types
+from fhir_server.http.listing import number
 from fhir_server.server import Server
 
 NAMES = ("since", "site", "type", "count")
@@ -45,6 +46,6 @@ def _types(given: Mapping[str, str]) -> list[str] | None:
 def _count(text: str | None) -> int:
     if text is None:
         return COUNT
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 0 < int(text) <= MOST):
+    if (found := number(text, MOST)) is None:
         raise BadRequest(f"Write count as a number from 1 to {MOST}.")
-    return int(text)
+    return found

@@ -18,6 +18,7 @@ from ecluse.core.db.pool import translated
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
+from fhir_server.http.listing import number
 from fhir_server.store import intake
 from fhir_server.store.intake import Arrival, Wanted
 
@@ -75,9 +76,9 @@ def _status(text: str | None) -> tuple[int, int]:
 def _count(text: str | None) -> int:
     if text is None:
         return COUNT
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
+    if (found := number(text, MOST)) is None:
         raise BadRequest(f"Write count as a number from 1 to {MOST}.")
-    return int(text)
+    return found
 
 
 async def listed(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from ecluse.core.clock import instant_text
-from ecluse.core.errors import BadRequest, EcluseError
+from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import types
-from fhir_server.http.address import check
+from fhir_server.http.listing import listing, number
 from fhir_server.server import Server
 from fhir_server.store import flags
 from fhir_server.store.flags import Filter, Flag
@@ -36,13 +36,12 @@ def counts_of(server: Callable[[], Server]) -> Endpoint:
 
 def _endpoint(server: Callable[[], Server], rows: Callable[..., Awaitable[Any]], extra: tuple[str, ...]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        try:
-            check(request.scope["query_string"], "query")
+        async def find() -> Any:
             wanted = read_filter(request.query_params, extra)
             async with server().connection() as conn:
-                return JSONResponse(await rows(conn, wanted, request.query_params))
-        except EcluseError as error:
-            return JSONResponse({"error": str(error)}, error.status)
+                return await rows(conn, wanted, request.query_params)
+
+        return await listing(request, find)
 
     return endpoint
 
@@ -87,10 +86,10 @@ def read_filter(query: Mapping[str, str], extra: tuple[str, ...] = ()) -> Filter
 
 
 def _number(query: Mapping[str, str], name: str, usual: int) -> int:
-    text = query.get(name, str(usual))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST):
+    found = number(query.get(name, str(usual)), MOST)
+    if found is None:
         raise BadRequest(f"{name} is a whole number from 1 to {MOST}.")
-    return int(text)
+    return found
 
 
 def _after(text: str) -> tuple[int, int]:

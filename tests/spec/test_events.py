@@ -111,6 +111,7 @@ def test_events_are_read_again_from_a_position_on(fhir: httpx.Client, other_site
         ("since=7", 400, "like 1.4711"),
         ("since=9.1", 400, "present epoch is 1"),
         ("since=1.0&count=0", 400, "from 1 to 1000"),
+        ("since=1.0&count=1001", 400, "from 1 to 1000"),
         ("since=1.0&type=Nothing", 400, "resource types"),
         ("since=1.0&site=nowhere", 404, "nowhere"),
         ("from=1.0", 400, "since, site, type, count"),

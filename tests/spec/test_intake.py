@@ -155,7 +155,9 @@ def test_the_command_shows_what_the_address_shows(served: Served, fhir: httpx.Cl
     assert "structure" in served.ecluse("intake", "list", "--since", "10m", "--status", "4xx")
 
 
-@pytest.mark.parametrize("filters", [{"nothing": "x"}, {"since": "yesterday"}, {"status": "bad"}, {"count": "0"}])
+@pytest.mark.parametrize(
+    "filters", [{"nothing": "x"}, {"since": "yesterday"}, {"status": "bad"}, {"count": "0"}, {"count": "9" * 5000}]
+)
 def test_a_filter_that_cannot_be_read_answers_400(served: Served, filters: dict[str, str]) -> None:
     answer = httpx.get(f"{served.url}/intake.json", params=filters)
     assert answer.status_code == 400

@@ -206,6 +206,7 @@ def test_issues_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
         ("type=Patients", "no resource type Patients"),
         ("severity=fatal", "error or warning"),
         ("_count=0", "whole number"),
+        ("_count=" + "9" * 5000, "whole number"),
         ("after=x", "`next`"),
     ],
 )

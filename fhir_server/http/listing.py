@@ -1,0 +1,37 @@
+"""Lists beside FHIR, as JSON: how their queries are read, and how they are answered.
+
+Enters: a request, and what finds the rows. Leaves: the rows, or in a sentence why there are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ecluse.core.db.pool import translated
+from ecluse.core.errors import EcluseError
+from ecluse.core.fhir import json
+from fhir_server.http.address import check
+
+_NUMBER = re.compile(r"0{0,9}[1-9][0-9]{0,8}")
+
+
+async def listing(request: Request, find: Callable[[], Awaitable[Any]]) -> Response:
+    """200 with what is found, or the status of the error with `error`. find: called when the query is text"""
+    try:
+        check(request.scope["query_string"], "query")
+        with translated():
+            found = await find()
+    except EcluseError as error:
+        return JSONResponse({"error": str(error)}, error.status)
+    return Response(json.encode(found), media_type="application/json")
+
+
+def number(text: str, most: int) -> int | None:
+    """The whole number from 1 to `most` that a text is, None when it is none."""
+    found = int(text) if _NUMBER.fullmatch(text) else 0
+    return found if 0 < found <= most else None
