@@ -41,6 +41,7 @@ async def measure(options: argparse.Namespace, data: Path) -> list[Figure]:
         alone.start()
         figures = await ingest.beside_the_limit(alone, files)
         figures += await writes.figures(alone)
+        figures += await requests.figures(alone, options.seconds)
         alone.stop()
         figures += await validation.figures(data / "flagged", files)
         server.start()
@@ -66,8 +67,6 @@ async def _under_load(server: Server, files: list[Path], seconds: float) -> list
     server.ecluse("wait", "--timeout", "900")
     figures.append(Figure("consumers caught up after the load", round(time.monotonic() - began, 1), "s"))
     figures += await ingest.sizes(server.ecluse("dsn"))
-    figures += await requests.figures(server, seconds)
-    server.ecluse("wait", "--timeout", "900")
     figures += await freshness.figures(server, max(seconds, 10))
     return figures + await bulk.figures(server)
 

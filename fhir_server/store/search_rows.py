@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
@@ -58,15 +60,27 @@ TABLES: dict[str, Table] = {
 """The table of each kind, in the order of IndexRows."""
 
 
-def additions(site: str, first: int) -> str:
-    """What a WITH holds, before its next part, to add rows of every kind.
+def alongside(
+    statement: str, first: int, gone: Sequence[tuple[int, IndexRows]], added: Sequence[tuple[int, IndexRows]]
+) -> tuple[str, list[list[Any]]]:
+    """A statement that drops and adds rows beside what it does by itself, and the further arguments for that.
 
-    first: number of the first argument that `columns` gives"""
+    statement: has `{search_rows}` where a WITH may hold more parts, and the site as $4; first: number of the first of
+    the further arguments; gone, added: rows by key of their resource"""
+    drops, adds = columns(gone), columns(added)
+    kinds = tuple(bool(arrays[0]) for arrays in (*drops, *adds))
+    return _alongside(statement, first, kinds), [column for arrays in (*drops, *adds) if arrays[0] for column in arrays]
+
+
+@cache
+def _alongside(statement: str, first: int, kinds: tuple[bool, ...]) -> str:
+    """Only with the parts that have work to do: one that has none costs as much as a quarter of a round trip."""
     parts: list[str] = []
-    for table in TABLES.values():
-        parts.append(f"{table.name} AS (\n{table.statement('add', site, first)}\n)")
-        first += 1 + len(table.columns)
-    return ", ".join(parts) + ", "
+    for (verb, table), some in zip(product(("drop", "add"), TABLES.values()), kinds, strict=True):
+        if some:
+            parts.append(f"{verb}_{table.name} AS (\n{table.statement(verb, '$4', first)}\n), ")
+            first += 1 + len(table.columns)
+    return statement.format(search_rows="".join(parts))
 
 
 ADD, DROP, HELD = ([table.statement(verb) for table in TABLES.values()] for verb in ("add", "drop", "held"))

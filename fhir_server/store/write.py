@@ -29,15 +29,15 @@ from fhir_server.store import flags, intake, search_rows
 from fhir_server.store.body import same_content, stored_body
 from fhir_server.store.flags import Findings, Flagged
 from fhir_server.store.keys import Keys
-from fhir_server.store.search_rows import NO_ROWS
+from fhir_server.store.search_rows import NO_ROWS, alongside, together, without
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
 from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
 from mappers.search.registry import Registry
 
 SQL = queries.load(__package__, "write.sql")
-STORE_FEW = SQL["store_new"].format(search_rows=search_rows.additions("$4", 26))
-STORE_MANY = SQL["store_new"].format(search_rows="")
+STORE_NEW, STORE_NEXT = SQL["store_new"], SQL["store_next"]
+STORE_MANY = STORE_NEW.format(search_rows="")
 CREATED, UPDATED, DELETED = 1, 2, 3
 NO_VERSION, ANY_VERSION = 0, -1
 """What if_match may say beside a version: nothing may stand, anything must."""
@@ -75,6 +75,16 @@ class Held(NamedTuple):
     updated: datetime
     patient: str | None
     body: bytes | None
+
+
+class Difference(NamedTuple):
+    """Search rows that a change drops, and those that it adds."""
+
+    gone: IndexRows
+    added: IndexRows
+
+
+NO_DIFFERENCE = Difference(NO_ROWS, NO_ROWS)
 
 
 class Change(NamedTuple):
@@ -209,7 +219,7 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     written = Written(item.type, item.id, held.version + 1, updated, body, created=held.deleted)
     before = index_rows(item.type, standing) if standing is not None else NO_ROWS
     op = CREATED if held.deleted else UPDATED
-    gone, added = search_rows.without(before, item.rows), search_rows.without(item.rows, before)
+    gone, added = without(before, item.rows), without(item.rows, before)
     return Change(held.pk, entry, op, item, written, item.patient, gone, added, held.updated, standing)
 
 
@@ -271,58 +281,57 @@ async def _store(
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
         given = (*source, *_first_columns(part), *effect, context.instant)
-        rows = [(change.pk, _with_own(change, registry)) for change in part]
+        rows = [(change.pk, _difference(change, registry).added) for change in part]
         if len(part) < MANY:
-            stored = await conn.fetchrow(STORE_FEW, *given, *chain(*search_rows.columns(rows)))
+            statement, arrays = alongside(STORE_NEW, 26, [], rows)
+            stored = await conn.fetchrow(statement, *given, *arrays)
         else:
             stored = await conn.fetchrow(STORE_MANY, *given)
             await search_rows.copy(conn, context.site, rows)
     if changed:
-        stored = await conn.fetchrow(SQL["store_next"], *source, *_next_columns(changed), *effect)
+        if deleted := [change.pk for change in changed if change.op == DELETED]:
+            await search_rows.drop_all(conn, deleted)
+        differences = [(change.pk, _difference(change, registry)) for change in changed]
+        gone = [(pk, rows.gone) for pk, rows in differences]
+        added = [(pk, rows.added) for pk, rows in differences]
+        statement, arrays = alongside(STORE_NEXT, 28, gone, added)
+        stored = await conn.fetchrow(statement, *source, *_next_columns(changed), *effect, *arrays)
+    every = [*new, *changed]
     if stored["generation"] != registry.generation:
         latest = await registries.current(conn, context.site)
-        await _remake(conn, context.site, new, registry, latest)
+        await _remake(conn, context.site, every, registry, latest)
         registry = latest
-    if changed:
-        await _store_rows(conn, context.site, changed, registry)
-    every = [*new, *changed]
     if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
         await settle(conn, context.site, registry, [change.altered for change in every])
     return Position(stored["epoch"] or 1, stored["seq"])
 
 
-def _with_own(change: Change, registry: Registry) -> IndexRows:
-    """The rows of a first version, of all parameters of the site."""
-    return search_rows.together(change.rows, _own(change, registry)) if registry.paths else change.rows
+def _difference(change: Change, registry: Registry) -> Difference:
+    """What a change drops and adds of all rows."""
+    own = _own(change, registry)
+    if own is NO_DIFFERENCE:
+        return Difference(change.gone, change.rows)
+    return Difference(together(change.gone, own.gone), together(change.rows, own.added))
 
 
-def _own(change: Change, registry: Registry) -> IndexRows:
-    """The rows of paths made at run time, of what stands after the write."""
-    resource = change.intent.resource
-    return NO_ROWS if resource is None else own_rows(change.intent.type, resource, registry)
+def _own(change: Change, registry: Registry) -> Difference:
+    """What a change drops and adds of the rows of paths made at run time."""
+    if not registry.paths or change.op == DELETED:
+        return NO_DIFFERENCE
+    before = NO_ROWS if change.before is None else own_rows(change.intent.type, change.before, registry)
+    assert change.intent.resource is not None
+    after = own_rows(change.intent.type, change.intent.resource, registry)
+    return Difference(without(before, after), without(after, before))
 
 
-async def _remake(conn: Any, site: int, new: Sequence[Change], known: Registry, latest: Registry) -> None:
+async def _remake(conn: Any, site: int, changes: Sequence[Change], known: Registry, latest: Registry) -> None:
     """Puts right what was stored by a registry that had changed meanwhile."""
-    rows = [(change.pk, _own(change, known), _own(change, latest)) for change in new]
-    await search_rows.drop(conn, site, [(pk, search_rows.without(stored, wanted)) for pk, stored, wanted in rows])
-    await search_rows.add(conn, site, [(pk, search_rows.without(wanted, stored)) for pk, stored, wanted in rows])
-
-
-async def _store_rows(conn: Any, site: int, changed: Sequence[Change], registry: Registry) -> None:
-    """Drops and adds what next versions change."""
-    if deleted := [change.pk for change in changed if change.op == DELETED]:
-        await search_rows.drop_all(conn, deleted)
-    gone = [(change.pk, change.gone) for change in changed]
-    added = [(change.pk, change.rows) for change in changed]
-    if registry.paths:
-        for change in changed:
-            if change.op == DELETED:
-                continue
-            before = NO_ROWS if change.before is None else own_rows(change.intent.type, change.before, registry)
-            after = _own(change, registry)
-            gone.append((change.pk, search_rows.without(before, after)))
-            added.append((change.pk, search_rows.without(after, before)))
+    gone: list[tuple[int, IndexRows]] = []
+    added: list[tuple[int, IndexRows]] = []
+    for change in changes:
+        made, wanted = _own(change, known), _own(change, latest)
+        gone += [(change.pk, without(wanted.gone, made.gone)), (change.pk, without(made.added, wanted.added))]
+        added.append((change.pk, without(wanted.added, made.added)))
     await search_rows.drop(conn, site, gone)
     await search_rows.add(conn, site, added)
 

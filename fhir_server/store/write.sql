@@ -26,13 +26,13 @@ FROM unnest($1::bigint[]) AS wanted (pk)
 CROSS JOIN LATERAL (SELECT pk, body FROM fhir.version WHERE pk = wanted.pk ORDER BY version DESC LIMIT 1) v;
 
 -- name: store_new
--- First versions under ids that the server gave and their events; where search_rows.py puts in what adds the rows of each
--- kind, their search rows too. Tells the generation of the parameters made at run time, which the same snapshot reads, and
--- the last of the events.
+-- First versions under ids that the server gave and their events; where search_rows.py puts in what adds them, their
+-- search rows too. Tells the generation of the parameters made at run time, which the same snapshot reads, and the last of
+-- the events.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 ids, $13 patients, $14 bodies, $15 entries,
 -- $16 method, $17 target, $18 status, $19 bytes, $20 ms, $21 created, $22 updated, $23 deleted,
--- $24 entry of a batch, $25 instant of the versions; from $26 on the columns of the search rows, kind after kind
+-- $24 entry of a batch, $25 instant of the versions; from $26 on the columns of search rows
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
         method, target, status, bytes, took_ms, created, updated, deleted, part)
@@ -58,11 +58,12 @@ SELECT generation, (SELECT max(seq) FROM event) AS seq, (SELECT max(epoch) FROM 
 FROM fhir.parameter_state;
 
 -- name: store_next
--- Next versions of locked rows, and their events; tells generation and last event as `store_new` does.
+-- Next versions of locked rows, their events, and what search_rows.py puts in: the search rows that go and come. Tells
+-- generation and last event as `store_new` does.
 -- $1 write, $2 received, $3 entries, $4 site, $5 lane, $6 sender, $7 request, $8 source format, $9 traceparent,
 -- $10 keys, $11 types, $12 patients, $13 bodies, $14 entries, $15 versions, $16 instants, $17 operations, $18 instants of the versions before,
 -- $19 method, $20 target, $21 status, $22 bytes, $23 ms, $24 created, $25 updated, $26 deleted,
--- $27 entry of a batch
+-- $27 entry of a batch; from $28 on the columns of search rows
 WITH source AS (
     INSERT INTO fhir.write (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent,
         method, target, status, bytes, took_ms, created, updated, deleted, part)
@@ -86,7 +87,7 @@ WITH source AS (
     SELECT pk, former, updated, version - 1, $4, type FROM next WHERE version > 1
 ), unflagged AS (
     DELETE FROM fhir.flag f USING next WHERE f.pk = next.pk
-), event AS (
+), {search_rows}event AS (
     INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
     SELECT pk, version, $4, type, op, $5, patient FROM next ORDER BY entry
     RETURNING seq
