@@ -12,7 +12,7 @@ FILTERS = (
     click.option("--site", help="Of this site."),
     click.option("--profile", help="Against this profile, its URL with or without |version."),
     click.option("--type", help="Of resources of this type."),
-    click.option("--severity", type=click.Choice(["error", "warning"])),
+    click.option("--severity", type=click.Choice(["error", "warning", "information"])),
     click.option("--code", help="FHIR's issue code: required, value, code-invalid, …"),
     click.option("--path", help="At this element, Patient.name.given."),
     click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True),

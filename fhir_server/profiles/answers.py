@@ -21,6 +21,7 @@ from fhir_server.store.flags import Filter, Flag
 
 MOST = 1000
 USUAL = 100
+SEVERITIES = ("error", "warning", "information")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -80,8 +81,8 @@ def read_filter(query: Mapping[str, str], extra: tuple[str, ...] = ()) -> Filter
     wanted = Filter(**{name: query[name] for name in Filter._fields if query.get(name)})
     if wanted.type is not None and wanted.type not in types.number_of:
         raise BadRequest(f"FHIR R4 has no resource type {wanted.type}.")
-    if wanted.severity not in (None, "error", "warning"):
-        raise BadRequest("severity is error or warning.")
+    if wanted.severity not in (None, *SEVERITIES):
+        raise BadRequest(f"severity is {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}.")
     return wanted
 
 

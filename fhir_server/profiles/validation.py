@@ -51,7 +51,7 @@ class Validation:
         if rule.depth is Depth.STRUCTURE:
             return
         try:
-            issues = self.found(resource, rule.depth, extensions)
+            issues = self.found(resource, rule.depth, extensions, warnings=rule.flag)
         except NotAnswered:
             if self.collecting:
                 return
@@ -61,15 +61,20 @@ class Validation:
         elif any(issue.severity == "error" for issue in issues):
             raise Unprocessable(issues=[placed(issue, place) for issue in issues])
 
-    def found(self, resource: dict[str, Any], depth: Depth, extensions: bool = True) -> list[Issue]:
+    def found(
+        self, resource: dict[str, Any], depth: Depth, extensions: bool = True, *, warnings: bool = True
+    ) -> list[Issue]:
         """The errors and warnings of a resource down to a depth, BASE or PROFILES. extensions: False when it surely
-        holds none
+        holds none; warnings: False to leave out those of R4 itself
 
         Raises: NotLoaded, NotAnswered"""
         told = self.issues(resource) if depth is Depth.PROFILES else []  # first: it may have to begin again
+        sound = is_sound(resource, self.addresses, extensions=extensions)
         issues: list[Issue] = []
-        if not is_sound(resource, self.addresses, extensions=extensions):
-            issues = base.problems(resource, warnings=False, extensions=extensions, addresses=self.addresses)
+        if warnings or not sound:
+            issues = base.problems(
+                resource, warnings=warnings, sound=sound, extensions=extensions, addresses=self.addresses
+            )
         return issues + [issue for issue in told if issue.severity != "information"]
 
     def within(self, addresses: Mapping[str, str]) -> Validation:

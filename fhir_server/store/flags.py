@@ -133,6 +133,6 @@ async def found(conn: Any, wanted: Filter, *, after: tuple[int, int] = (0, -1), 
 
 
 async def counts(conn: Any, wanted: Filter, *, limit: int) -> list[Count]:
-    """Issues by site, profile and kind, the most frequent first."""
+    """Issues by site, profile and kind, errors before warnings, the most frequent first."""
     rows = await conn.fetch(SQL["counts"], *wanted.arguments, limit)
     return [Count(*row)._replace(type=types.name_of[row["type"]]) for row in rows]

@@ -33,7 +33,7 @@ ORDER BY f.pk, f.position
 LIMIT $9;
 
 -- name: counts
--- How many resources have which issue, by site and profile, the most frequent first.
+-- How many resources have which issue, by site and profile: errors, warnings, information, the most frequent first.
 -- $1 site or null, $2 profile or null, $3 type or null, $4 severity or null, $5 code or null, $6 path or null, $7 limit
 SELECT s.name AS site, f.profile, f.type, f.severity, f.code, f.path, f.text, count(DISTINCT f.pk) AS resources,
     count(*) AS issues
@@ -46,7 +46,7 @@ WHERE ($1::text IS NULL OR s.name = $1)
     AND ($5::text IS NULL OR f.code = $5)
     AND ($6::text IS NULL OR f.path = $6)
 GROUP BY s.name, f.profile, f.type, f.severity, f.code, f.path, f.text
-ORDER BY resources DESC, s.name, f.profile, f.path, f.text
+ORDER BY f.severity = 'information', f.severity, resources DESC, s.name, f.profile, f.path, f.text
 LIMIT $7;
 
 -- name: standing

@@ -17,9 +17,12 @@ from tests.integration.guides.test_install import URL, WARDS, observed, package,
 from tests.services.server import Served, serving
 
 REFUSE, FLAG = {"X-Ecluse-Validation": "profiles"}, {"X-Ecluse-Validation": "profiles+flag"}
-GOOD = {"resourceType": "Patient", "meta": {"profile": [URL]}, "birthDate": "1956-03-02"}
-BAD = {"resourceType": "Patient", "meta": {"profile": [URL]}, "gender": "female"}
-UNKNOWN = {"resourceType": "Patient", "meta": {"profile": ["http://hospital.example/fhir/StructureDefinition/none"]}}
+TOLD = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">Martin</div>'}
+PATIENT = {"resourceType": "Patient", "text": TOLD}
+"""With a narrative: without one R4 itself warns."""
+GOOD = {**PATIENT, "meta": {"profile": [URL]}, "birthDate": "1956-03-02"}
+BAD = {**PATIENT, "meta": {"profile": [URL]}, "gender": "female"}
+UNKNOWN = {**PATIENT, "meta": {"profile": ["http://hospital.example/fhir/StructureDefinition/none"]}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -204,7 +207,7 @@ def test_issues_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
     [
         ("colour=red", "no parameter colour"),
         ("type=Patients", "no resource type Patients"),
-        ("severity=fatal", "error or warning"),
+        ("severity=fatal", "error, warning or information"),
         ("_count=0", "whole number"),
         ("_count=" + "9" * 5000, "whole number"),
         ("after=x", "`next`"),
@@ -250,7 +253,7 @@ def test_settings_say_what_is_checked_and_two_processes_agree(
         after = {httpx.post(f"{own.url}/fhir/Patient", json=named).status_code for _ in range(8)}
         assert (before, after) == ({201}, {422})
         assert httpx.post(f"{own.url}/sites/north/fhir/Patient", json=named).status_code == 422
-        observation = {"resourceType": "Observation", "status": "final", "code": {"text": "a"}, "meta": UNKNOWN["meta"]}
+        observation = {**UNKNOWN, "resourceType": "Observation", "status": "final", "code": {"text": "a"}}
         assert httpx.post(f"{own.url}/sites/north/fhir/Observation", json=observation).status_code == 201
         (row,) = httpx.get(f"{own.url}/issues").json()["issues"]
         assert (row["site"], row["severity"]) == ("north", "warning")
@@ -329,6 +332,46 @@ def test_rules_of_r4_itself_are_flagged_too(fhir: httpx.Client, issues: httpx.Cl
     assert (row["code"], row["expression"], row["profile"]) == ("invariant", "Patient.contact[0]", "")
     assert fhir.post("/Patient", json=wrong, headers={"X-Ecluse-Validation": "base"}).status_code == 422
     assert fhir.post("/Patient", json=wrong, headers={"X-Ecluse-Validation": "structure"}).status_code == 201
+
+
+def test_warnings_of_r4_itself_are_flagged_and_counted_after_errors(fhir: httpx.Client, issues: httpx.Client) -> None:
+    category = {"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "problem-list-item"}
+    active = {
+        **{"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "code": {"text": "fever"}},
+        "category": [{"coding": [category]}],
+    }
+    written = [fhir.post("/Condition", json=active, headers=FLAG) for _ in range(2)]
+    flagged = [
+        (row["severity"], row["code"], row["profile"], row["expression"], row["text"].rpartition("(")[2])
+        for row in of(issues, address_of(written[0]))
+    ]
+    assert [answer.status_code for answer in written] == [201, 201]
+    assert flagged == [
+        ("warning", "invariant", "", "Condition", "con-3)."),
+        ("warning", "invariant", "", "Condition", "dom-6)."),
+    ]
+    wrong = {**active, "abatementString": "over", "clinicalStatus": {"text": "x"}}
+    assert fhir.post("/Condition", json=wrong, headers={"X-Ecluse-Validation": "base+flag"}).status_code == 201
+    counts = issues.get("/issues/counts", params={"type": "Condition"}).json()["counts"]
+    assert [row["severity"] for row in counts] == sorted(row["severity"] for row in counts)
+    assert {row["severity"] for row in counts} == {"error", "warning"}
+    for severity in ("error", "warning", "information"):
+        own = [row for row in counts if row["severity"] == severity]
+        only = issues.get("/issues/counts", params={"type": "Condition", "severity": severity}).json()["counts"]
+        assert only == own
+    assert fhir.post("/Condition", json=active).status_code == 201, "a warning refuses nothing"
+
+
+def test_many_warnings_hide_no_error(fhir: httpx.Client, issues: httpx.Client) -> None:
+    entries = [{"resource": {"resourceType": "Patient"}} for _ in range(250)]
+    entries[249]["resource"]["contact"] = [{"gender": "male"}]  # type: ignore[assignment]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    told_at_once = told(fhir.post("/Bundle/$validate", json=bundle))
+    assert told_at_once[0] == ("error", "invariant", "Bundle.entry[249].resource.contact[0]")
+    assert [one for one in told_at_once if one[0] == "information"] == [("information", "informational", "Bundle")]
+    answer = fhir.post("/Bundle", json=bundle, headers={"X-Ecluse-Validation": "base+flag"})
+    flagged = of(issues, address_of(answer), type="Bundle")
+    assert [row["severity"] for row in flagged] == ["error"] + ["warning"] * 200 + ["information"]
 
 
 def test_the_profiles_of_installed_guides_are_declared(fhir: httpx.Client) -> None:

@@ -30,26 +30,30 @@ def problems(
     place: str = "",
     *,
     warnings: bool = True,
+    sound: bool = False,
     extensions: bool = True,
     addresses: Mapping[str, str] | None = None,
 ) -> list[Issue]:
-    """Every broken rule of a resource and of the resources inside it.
+    """Every broken rule of a resource and of the resources inside it, errors first.
 
-    place: where it stands, "Bundle.entry[3].resource"; empty: its type; warnings: False to look for errors only;
-    extensions: False when it surely holds none; addresses: what else references may name, fullUrl → resource type"""
+    place: where it stands, "Bundle.entry[3].resource"; empty: its type; warnings: False to look for errors only; sound:
+    True to look for warnings only, since sound.py found no error; extensions: False when it surely holds none;
+    addresses: what else references may name, fullUrl → resource type"""
     node = root(resource, place)
-    walk = _Walk(node, warnings, extensions, addresses or {})
+    walk = _Walk(node, warnings, sound, extensions, addresses or {})
     walk.object(node)
     del walk.given  # it knows the walk: together they would keep the resource until the collector of cycles comes
-    return walk.issues[:MOST_ISSUES]
+    return walk.told()
 
 
 class _Walk:
-    def __init__(self, top: Node, warnings: bool, extensions: bool, addresses: Mapping[str, str]) -> None:
+    def __init__(self, top: Node, warnings: bool, sound: bool, extensions: bool, addresses: Mapping[str, str]) -> None:
         self.extensions = extensions
         self.addresses = addresses
-        self.issues: list[Issue] = []
+        self.errors: list[Issue] = []
+        self.warned: list[Issue] = []
         self.warnings = warnings
+        self.sound = sound
         self.top = top
         self.holder: Node | None = None
         self.contained: dict[str, Node] = {}
@@ -75,12 +79,14 @@ class _Walk:
     def object(self, node: Node) -> None:
         """A resource or complex element; of a primitive its id and extensions."""
         holder = node.sibling if node.member.primitive else node.value
-        if type(holder) is not dict or len(self.issues) > MOST_ISSUES:
+        if type(holder) is not dict or len(self.errors) > MOST_ISSUES:
             return
-        rules, checks, bare = plan(node.type)
+        rules, checks, bare, warned = plan(node.type)
         if rules:
             self.rules(rules, node)
-        if not self.extensions:
+        if self.sound:
+            checks = warned
+        elif not self.extensions:
             checks = bare
         for name in holder:
             check = checks.get(name)
@@ -109,13 +115,12 @@ class _Walk:
             reference = node.value.get("reference") or kind
             text = f"Refer to {_either(allowed)}: this element takes no {kind}."
             severity = "warning" if (path, kind) in IN_OFFICIAL_FILES else "error"
-            if severity == "error" or self.warnings:
-                self.issues.append(Issue(text, node.location, f"found {shown(reference)}", "value", severity))
+            self.note(Issue(text, node.location, f"found {shown(reference)}", "value", severity))
 
     def rules(self, rules: Iterable[Rule], node: Node) -> None:
         """The invariants of an element. An outcome that is empty meets no rule: only true does."""
         for rule in rules:
-            if rule.severity != "error" and not self.warnings:
+            if self.sound if rule.severity == "error" else not self.warnings:
                 continue
             if type(node.value) is dict and rule.told(node.value):
                 continue
@@ -134,14 +139,27 @@ class _Walk:
         self.add(node, f"{text} ({rule.key}).", "invariant", rule.severity)
 
     def unknown(self, rule: Rule, node: Node, error: FhirPathError) -> None:
-        if not self.warnings:
-            return
         text = f"{rule.key} could not be checked: {error}"
-        self.issues.append(Issue(text, node.location, rule.condition.text, "incomplete", "warning"))
+        self.note(Issue(text, node.location, rule.condition.text, "incomplete", "warning"))
 
     def add(self, node: Node, text: str, code: str, severity: str = "error") -> None:
         value = node.sibling if node.value is None else node.value
-        self.issues.append(Issue(text, node.location, f"found {shown(value)}", code, severity))
+        self.note(Issue(text, node.location, f"found {shown(value)}", code, severity))
+
+    def note(self, issue: Issue) -> None:
+        """Keeps an issue, of each severity one more than is told; so many warnings never hide an error."""
+        kept = self.errors if issue.severity == "error" else self.warned
+        if len(kept) <= MOST_ISSUES and (self.warnings or kept is self.errors):
+            kept.append(issue)
+
+    def told(self) -> list[Issue]:
+        """What was found, and whether there is more."""
+        found = self.errors[:MOST_ISSUES] + self.warned[:MOST_ISSUES]
+        for kept, name in ((self.errors, "errors"), (self.warned, "warnings")):
+            if len(kept) > MOST_ISSUES:
+                text = f"Only the first {MOST_ISSUES} {name} are listed: mend these and validate again."
+                found.append(Issue(text, self.top.location, "", "informational", "information"))
+        return found
 
 
 def _either(types: tuple[str, ...]) -> str:

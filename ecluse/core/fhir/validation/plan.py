@@ -6,7 +6,7 @@ primitives without binding and rule are not in it, so that the walk passes over 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import NamedTuple
 
@@ -30,11 +30,13 @@ class Check(NamedTuple):
 class Plan(NamedTuple):
     """The rules of a type, and its members by JSON name.
 
-    bare: of these the ones in which something can be wrong when the resource has no extension; checks are all"""
+    bare: of these the ones in which something can be wrong when the resource has no extension; warned: those in which
+    a rule can be broken that is a warning; checks are all"""
 
     rules: tuple[Rule, ...]
     checks: dict[str, Check]
     bare: dict[str, Check]
+    warned: dict[str, Check]
 
 
 @cache
@@ -51,7 +53,9 @@ def plan(type_name: str) -> Plan:
             if member.sibling:
                 checks[member.sibling] = check._replace(beside=True)
     bare = {name: check for name, check in checks.items() if not check.beside and not _is_plain(check, _plain_types())}
-    return Plan(_rules(holder), checks, bare)
+    mild = _types_without(_is_mild, _warnings)
+    warned = {name: check for name, check in checks.items() if not check.beside and not _is_mild(check, mild)}
+    return Plan(_rules(holder), checks, bare, warned)
 
 
 def _is_plain(check: Check, plain: Collection[str]) -> bool:
@@ -61,18 +65,34 @@ def _is_plain(check: Check, plain: Collection[str]) -> bool:
     return check.member.primitive or check.member.type == "Extension" or check.member.type in plain
 
 
-@cache
+def _is_mild(check: Check, mild: Collection[str]) -> bool:
+    """Whether no rule can be broken in a member that is a warning. mild: types of which that is known"""
+    return not _warnings(check.rules) and (check.member.primitive or check.member.type in mild)
+
+
+def _warnings(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.severity != "error")
+
+
 def _plain_types() -> frozenset[str]:
     """The types in which nothing but an extension can be wrong, at any depth: Coding, CodeableConcept, Meta."""
+    return _types_without(_is_plain, tuple)
+
+
+@cache
+def _types_without(
+    is_without: Callable[[Check, Collection[str]], bool], wrong_by: Callable[[tuple[Rule, ...]], tuple[Rule, ...]]
+) -> frozenset[str]:
+    """The types without such a member, at any depth, and without such a rule of their own."""
     checks = {
         kind: [check for element in elements for check in _checks(kind, element)]
         for kind, elements in structures().types.items()
-        if not _rules(kind)
+        if not wrong_by(_rules(kind))
     }
-    plain = set(checks)
-    while wrong := {kind for kind in plain if not all(_is_plain(check, plain) for check in checks[kind])}:
-        plain -= wrong
-    return frozenset(plain)
+    found = set(checks)
+    while wrong := {kind for kind in found if not all(is_without(check, found) for check in checks[kind])}:
+        found -= wrong
+    return frozenset(found)
 
 
 def _rules(type_name: str) -> tuple[Rule, ...]:

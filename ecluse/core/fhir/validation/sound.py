@@ -78,7 +78,7 @@ def _object(type_name: str, extensions: bool, made: dict[_Key, Sound]) -> Sound:
     key = (type_name, extensions)
     if key in made:
         return made[key]
-    rules, checks, bare = plan(type_name)
+    rules, checks, bare, _ = plan(type_name)
     told = _told(rules)
     members: dict[str, Sound] = {}
     find = members.get
