@@ -17,6 +17,7 @@ import uvloop
 from ecluse.cli.workers import Workers
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import Unavailable
+from ecluse.core.log import configure
 from ecluse.core.settings import Settings
 
 BACKLOG = 2048
@@ -62,4 +63,5 @@ def _config(settings: Settings) -> uvicorn.Config:
     """Imported by the processes that serve, not by the one that only holds them: half of its memory."""
     from ecluse.cli.application import config
 
+    configure(settings.log_level)
     return config(settings)
