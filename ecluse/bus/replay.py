@@ -20,6 +20,7 @@ from ecluse.core.errors import BadRequest, Gone, Unavailable
 MOST_BYTES = 8 << 20
 PATIENCE_S = 10.0
 """How long a page waits for a transaction that has drawn numbers and not ended."""
+NOT_KEPT = "Events after this position are no longer kept. Ask for the present position, export, and go on from there."
 
 
 class Page(NamedTuple):
@@ -30,39 +31,59 @@ class Page(NamedTuple):
     more: bool
 
 
-async def page(
-    pool: Any,
-    since: Position | None,
-    count: int,
-    resource_types: Sequence[str] | None = None,
-    sites: Sequence[int] | None = None,
-) -> Page:
-    """The events after a position, so many at most; without one no event, and the position of the last.
+class Replay:
+    """The events of these types and sites, read again by one reader."""
 
-    resource_types: names, None for all; sites: numbers, None for all
-    Raises: BadRequest (400) for a position of an epoch to come, Gone (410) when events after it are no longer kept,
-    Unavailable (503) when a long write holds the readers back"""
-    outbox = Outbox(pool, resource_types, sites)
-    until = await _settled(outbox)
-    lives = await epoch.lives(pool)
-    if since is None:
-        return Page([], lives.position(until), more=False)
-    if since.epoch > lives.present:
-        raise BadRequest(f"The present epoch is {lives.present}.", diagnostics=f"found {since}")
-    after = lives.kept(since)
-    lowest = (await pool.fetch(SQL["partitions"]))[0]["low"]
-    if after + 1 < lowest:
-        text = (
-            "Events after this position are no longer kept. Ask for the present position, export, and go on from there."
-        )
-        raise Gone(text, diagnostics=f"since {since}; the first that is kept is {lives.position(lowest)}")
-    read = await outbox.read(after, until, None, count, MOST_BYTES)
-    return Page([sent.event for sent in read.sent], lives.position(read.position), more=read.position < until)
+    def __init__(
+        self, pool: Any, resource_types: Sequence[str] | None = None, sites: Sequence[int] | None = None
+    ) -> None:
+        """resource_types: names, None for all; sites: numbers, None for all"""
+        self._pool = pool
+        self._outbox = Outbox(pool, resource_types, sites)
 
+    async def end(self) -> int:
+        """The number up to which events can be read now.
 
-async def _settled(outbox: Outbox) -> int:
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            return await outbox.settle() or 0
-    except TimeoutError:
-        raise Unavailable("A long write holds the readers of events back; ask again.") from None
+        Raises: Unavailable (503) when a long write holds the readers back"""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await Outbox(self._pool).settle() or 0
+        except TimeoutError:
+            raise Unavailable("A long write holds the readers of events back; ask again.") from None
+
+    async def present(self) -> Position:
+        """The position of the last event.
+
+        Raises: what `end` raises"""
+        until = await self.end()
+        return (await epoch.lives(self._pool)).position(until)
+
+    async def page(self, since: Position | None, count: int) -> Page:
+        """The events after a position, so many at most; without one no event, and the position of the last.
+
+        Raises: what `after` and `end` raise"""
+        if since is None:
+            return Page([], await self.present(), more=False)
+        return await self.after(since, await self.end(), count)
+
+    async def check(self, since: Position) -> None:
+        """Nothing, when the events after a position can be read.
+
+        Raises: what `after` raises"""
+        await self.after(since, since.seq, 1)
+
+    async def after(self, since: Position, until: int, count: int, max_bytes: int = MOST_BYTES) -> Page:
+        """The events after a position, so many at most. until: a number that `end` or `Feed.beyond` returned
+
+        Raises: BadRequest (400) for a position of an epoch to come, Gone (410) when events after it are no longer kept
+        """
+        lives = await epoch.lives(self._pool)
+        if since.epoch > lives.present:
+            raise BadRequest(f"The present epoch is {lives.present}.", diagnostics=f"found {since}")
+        after = lives.kept(since)
+        read = await self._outbox.read(after, until, None, count, max_bytes)
+        # Asked after the reading: what is dropped beside it would be missing from the page.
+        lowest = (await self._pool.fetch(SQL["partitions"]))[0]["low"]
+        if after + 1 < lowest:
+            raise Gone(NOT_KEPT, diagnostics=f"since {since}; the first that is kept is {lives.position(lowest)}")
+        return Page([sent.event for sent in read.sent], lives.position(read.position), more=read.position < until)

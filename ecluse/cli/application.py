@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecluse.bus import epoch, partitions
+from ecluse.bus.feed import Feed
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli.endpoints import routes
 from ecluse.core.collector import settle_collector
@@ -23,7 +25,7 @@ from fhir_server.app import FhirApp
 from fhir_server.bulk import runner
 from fhir_server.http.address import ROOTS
 from fhir_server.http.origins import allowing_origins
-from fhir_server.http.protocol import Protocol
+from fhir_server.http.protocol import STOPPING, Protocol
 from fhir_server.search_parameters import building
 from fhir_server.server import Server
 from fhir_server.store import merges, reindex, retention, statistics
@@ -41,7 +43,7 @@ def application(settings: Settings) -> ASGIApp:
     fhir = FhirApp()
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with open_databases(settings, migrate=True) as databases, _notifier(databases) as notifier:
             async with databases.store.acquire() as conn:
                 await epoch.settle(conn)
@@ -56,7 +58,7 @@ def application(settings: Settings) -> ASGIApp:
                 asyncio.create_task(runner.keep(fhir.server)),
             }
             settle_collector()
-            yield
+            yield {STOPPING: asyncio.Event(), "feed": Feed(databases.store)}
             for task in upkeep:
                 task.cancel()
             await asyncio.wait(upkeep)

@@ -13,11 +13,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ecluse.cli import events, intake, status
+from ecluse.cli.event_stream import MEDIA
 from ecluse.cli.openapi import document
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
-from fhir_server.http.listing import listing
+from fhir_server.http.formats import accepts
+from fhir_server.http.listing import answering, listing
 from fhir_server.profiles.answers import counts_of, issues_of
 from portal.pages import routes as portal_routes
 
@@ -75,8 +77,11 @@ class _Endpoints:
         return await listing(request, find)
 
     async def events(self, request: Request) -> Response:
-        """What happened since a position."""
-        return await listing(request, lambda: events.listed(self._fhir.server, request.query_params))
+        """What happened since a position, or what happens."""
+        server, feed = self._fhir.server, request.state.feed
+        if accepts(request.headers, MEDIA):
+            return await answering(request, lambda: events.streamed(server, feed, request))
+        return await listing(request, lambda: events.listed(server, request.query_params))
 
     async def openapi_json(self, _: Request) -> Response:
         """What is served over HTTP."""

@@ -1,35 +1,69 @@
-"""`/events`: what happened since a position, as JSON, for programs that read no Kafka.
+"""`/events`: what happened since a position, for programs that read no Kafka; as JSON, or as a stream that goes on.
 
-Enters: the query of a request. Leaves: a page of CloudEvents, and the position to ask for next.
+Enters: the query of a request. Leaves: a page of CloudEvents and the position to ask for next, or a stream of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from ecluse.bus import envelope, replay
-from ecluse.bus.position import position
-from ecluse.core.errors import BadRequest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ecluse.bus import envelope
+from ecluse.bus.feed import Feed
+from ecluse.bus.position import Position, position
+from ecluse.bus.replay import Replay
+from ecluse.cli.event_stream import EventStream
+from ecluse.core.errors import BadRequest, Busy
 from ecluse.core.fhir import types
 from fhir_server.http.listing import number
 from fhir_server.server import Server
 
-NAMES = ("since", "site", "type", "count")
+STREAMED = ("since", "site", "type")
+PAGED = (*STREAMED, "count")
 MOST, COUNT = 1000, 100
+
+
+class Asked(NamedTuple):
+    """What a reader asks for."""
+
+    since: Position | None
+    replay: Replay
 
 
 async def listed(server: Server, given: Mapping[str, str]) -> dict[str, Any]:
     """The events after `since`; without it none, and the present position.
 
     Raises: BadRequest (400) for a name or value that cannot be read, NotFound (404) for a site that there is not, and
-    what a page raises"""
-    if unknown := given.keys() - set(NAMES):
-        raise BadRequest(f"Events are asked for by {', '.join(NAMES)}; not by {', '.join(sorted(unknown))}.")
+    what reading raises"""
+    asked = await _asked(server, given, PAGED)
+    found = await asked.replay.page(asked.since, _count(given.get("count")))
+    return {"events": list(map(envelope.structured, found.events)), "next": str(found.next), "more": found.more}
+
+
+async def streamed(server: Server, feed: Feed, request: Request) -> Response:
+    """The events after `Last-Event-ID`, else after `since`, else from now on, as they come.
+
+    Raises: Busy (429) when there are as many streams as may be, and what `listed` raises"""
+    given = dict(request.query_params)
+    if last := request.headers.get("last-event-id"):
+        given["since"] = last
+    asked = await _asked(server, given, STREAMED)
+    if feed.followers >= server.settings.events_streams:
+        raise Busy("This server sends events to as many readers as it may; ask for pages, or come back.")
+    since = asked.since or await asked.replay.present()
+    await asked.replay.check(since)
+    return EventStream(server.settings, feed, asked.replay, since)
+
+
+async def _asked(server: Server, given: Mapping[str, str], names: tuple[str, ...]) -> Asked:
+    if unknown := given.keys() - set(names):
+        raise BadRequest(f"Events are asked for by {', '.join(names)}; not by {', '.join(sorted(unknown))}.")
     since = position(given["since"]) if "since" in given else None
     sites = [(await server.site(name)).number for name in given["site"].split(",")] if "site" in given else None
-    found = await replay.page(server.databases.store, since, _count(given.get("count")), _types(given), sites)
-    return {"events": list(map(envelope.structured, found.events)), "next": str(found.next), "more": found.more}
+    return Asked(since, Replay(server.databases.store, _types(given), sites))
 
 
 def _types(given: Mapping[str, str]) -> list[str] | None:

@@ -119,6 +119,13 @@ class Settings:
         "Whether those hosts may have private or local addresses: refused or allowed.",
         choices=("refused", "allowed"),
     )
+    events_streams: int = _setting(
+        100, "Readers whom one server process sends events as they come; a further one gets 429."
+    )
+    events_heartbeat_s: int = _setting(15, "How often a reader of a quiet stream of events hears from it.", "s")
+    events_slow_s: int = _setting(
+        30, "How long a reader of a stream of events may take nothing of what is sent, before the stream ends.", "s"
+    )
     cors_origins: str = _setting(
         "",
         "Web pages that may call the FHIR API: https://app.example,https://other.example, or *; empty: none.",

@@ -85,6 +85,12 @@ def wanted(headers: Mapping[str, str], query: str) -> Format:
     return found._replace(pretty=asked.get("_pretty") == "true")
 
 
+def accepts(headers: Mapping[str, str], media: str) -> bool:
+    """Whether Accept names this media type itself."""
+    ranges = (_range(part, 0) for part in headers.get("accept", "").split(","))
+    return any(each.media == media and each.weight > 0 for each in ranges)
+
+
 @lru_cache(maxsize=512)
 def _format(text: str) -> Format:
     ranges = [_range(part, position) for position, part in enumerate(text.split(","))]

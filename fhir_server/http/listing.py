@@ -22,13 +22,21 @@ _NUMBER = re.compile(r"0{0,9}[1-9][0-9]{0,8}")
 
 async def listing(request: Request, find: Callable[[], Awaitable[Any]]) -> Response:
     """200 with what is found, or the status of the error with `error`. find: called when the query is text"""
+
+    async def answer() -> Response:
+        return Response(json.encode(await find()), media_type="application/json")
+
+    return await answering(request, answer)
+
+
+async def answering(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
+    """The answer, or the status of the error with `error`. answer: called when the query is text"""
     try:
         check(request.scope["query_string"], "query")
         with translated():
-            found = await find()
+            return await answer()
     except EcluseError as error:
         return JSONResponse({"error": str(error)}, error.status)
-    return Response(json.encode(found), media_type="application/json")
 
 
 def number(text: str, most: int) -> int | None:

@@ -17,8 +17,24 @@ _NO_HTTP = outcome_body(
 )
 
 
+STOPPING, CUT = "stopping", "ecluse.cut"
+"""Where the application finds, in the state it shares with all connections, the event that the server's stop sets, and
+in the scope's extensions, how to end a connection whose client takes nothing any more."""
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
+
+    def on_message_begin(self) -> None:
+        """The first bytes of a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
+
+    def shutdown(self) -> None:
+        """The server stops: a stream would keep it from that for ever."""
+        if STOPPING in self.app_state:
+            self.app_state[STOPPING].set()
+        super().shutdown()
 
     def on_url(self, url: bytes) -> None:
         """Part of the URL."""

@@ -11,7 +11,7 @@ import pytest
 from ecluse.bus import epoch, replay
 from ecluse.bus.event import Event
 from ecluse.bus.position import Position
-from ecluse.bus.replay import Page, page
+from ecluse.bus.replay import Page, Replay
 from ecluse.core.errors import BadRequest, Gone, Unavailable
 from tests.integration.bus.store import Put, put
 
@@ -24,7 +24,7 @@ async def _all(pool: asyncpg.Pool, since: Position, count: int) -> tuple[list[Ev
     events: list[Event] = []
     found = Page([], since, more=True)
     while found.more:
-        found = await page(pool, found.next, count)
+        found = await Replay(pool).page(found.next, count)
         events += found.events
     return events, found.next
 
@@ -52,7 +52,7 @@ async def test_pages_beside_writers_hold_every_event_once_in_order(pool: asyncpg
     written = sorted(seq for seqs in await writing for seq in seqs)
     assert [event.seq for event in read] == written
     assert {event.lane for event in read} == {"live", "bulk"}
-    assert (await page(pool, None, count)) == Page([], Position(1, written[-1]), more=False)
+    assert (await Replay(pool).page(None, count)) == Page([], Position(1, written[-1]), more=False)
 
 
 async def test_types_and_sites_narrow_the_events_and_not_the_position(pool: asyncpg.Pool) -> None:
@@ -61,15 +61,15 @@ async def test_types_and_sites_narrow_the_events_and_not_the_position(pool: asyn
         await put(conn, [Put("Patient", "a", {}), Put("Basic", "b", {})])
         await put(conn, [Put("Patient", "c", {}), Put("Basic", "d", {})], site=other)
         await put(conn, [Put("Patient", "a")])
-    patients = await page(pool, START, 10, ["Patient"])
+    patients = await Replay(pool, ["Patient"]).page(START, 10)
     assert [(event.site, event.id, event.op) for event in patients.events] == [
         ("default", "a", "created"),
         ("north", "c", "created"),
         ("default", "a", "deleted"),
     ]
     assert patients.events[-1].body is None
-    assert [event.id for event in (await page(pool, START, 10, sites=[other])).events] == ["d", "c"]
-    none = await page(pool, START, 10, ["Group"])
+    assert [event.id for event in (await Replay(pool, sites=[other]).page(START, 10)).events] == ["d", "c"]
+    none = await Replay(pool, ["Group"]).page(START, 10)
     assert none == Page([], Position(1, 5), more=False)
 
 
@@ -81,20 +81,20 @@ async def test_after_a_restore_what_it_undid_stands_for_what_it_kept(pool: async
         await epoch.settle(conn)
         await put(conn, [Put("Basic", "instead", {})])
     for undone in (Position(1, 1), Position(1, 900)):
-        found = await page(pool, undone, 10)
+        found = await Replay(pool).page(undone, 10)
         assert [(event.id, event.epoch) for event in found.events] == [("instead", 2)]
         assert found.next == Position(2, 2)
-    assert (await page(pool, found.next, 10)).events == []
+    assert (await Replay(pool).page(found.next, 10)).events == []
     with pytest.raises(BadRequest, match="present epoch is 2"):
-        await page(pool, Position(3, 1), 10)
+        await Replay(pool).page(Position(3, 1), 10)
 
 
 async def test_events_that_are_no_longer_kept_are_gone(pool: asyncpg.Pool) -> None:
     await pool.execute("DROP TABLE bus.outbox_0")
     with pytest.raises(Gone) as refused:
-        await page(pool, Position(1, 7), 10)
+        await Replay(pool).page(Position(1, 7), 10)
     assert "first that is kept is 1.1048576" in refused.value.issues[0].diagnostics
-    assert (await page(pool, Position(1, 1048575), 10)).events == []
+    assert (await Replay(pool).page(Position(1, 1048575), 10)).events == []
 
 
 async def test_a_long_write_is_waited_for_and_then_named(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,5 +102,5 @@ async def test_a_long_write_is_waited_for_and_then_named(pool: asyncpg.Pool, mon
     async with pool.acquire() as conn, conn.transaction():
         await put(conn, [Put("Basic", "b", {})])
         with pytest.raises(Unavailable, match="long write"):
-            await page(pool, START, 10)
-    assert [event.id for event in (await page(pool, START, 10)).events] == ["b"]
+            await Replay(pool).page(START, 10)
+    assert [event.id for event in (await Replay(pool).page(START, 10)).events] == ["b"]
