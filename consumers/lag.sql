@@ -10,6 +10,13 @@ SELECT (SELECT count(*) FROM unread) AS events,
        (SELECT min(v.updated) FROM (SELECT pk, version FROM unread ORDER BY seq LIMIT 1) first
         JOIN fhir.version v ON v.pk = first.pk AND v.version = first.version) AS oldest
 
+-- name: lacking
+-- How many events up to a number a reader of the outbox has not read.
+-- $1 type numbers  $2 next live number  $3 next bulk number  $4 up to this number
+SELECT count(*) FROM bus.outbox
+WHERE seq >= least($2::bigint, $3::bigint) AND seq <= $4 AND type = ANY ($1::smallint[])
+  AND seq >= CASE WHEN lane = 0 THEN $2 ELSE $3 END
+
 -- name: walking
 -- Whether the consumer still walks through a snapshot.
 -- $1 consumer

@@ -21,6 +21,7 @@ from fhir_server.http.negotiation import NDJSON_TYPES, media_type
 from fhir_server.http.presentation import locate, presented, received
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import respond, takes_gzip
+from fhir_server.http.routes import READS
 from fhir_server.intake.refusals import Refusals, refusal
 from fhir_server.profiles.validation import HEADER
 from fhir_server.server import Server
@@ -29,6 +30,7 @@ from fhir_server.store.resources import Site
 LONGEST_REQUEST_ID = 200
 UNPRINTABLE = re.compile(r"[^ -~]")
 WRITES = frozenset({"POST", "PUT", "PATCH"})
+WAIT = "x-ecluse-wait"
 JOB, IMPORT = ("$job",), ("$import",)
 """Paths that answer in a format of their own, or take a body that is not held."""
 
@@ -68,6 +70,8 @@ class FhirApp:
         """What the interaction answers. came: the request in its own format"""
         if not binary.has_content(request) and request.segments[:1] != JOB:
             formats.check_served(wanted)
+        if WAIT in came.headers:
+            await self._awaited(came)
         try:
             answer = await post.answer(self.server, request)
         except (BadRequest, Unprocessable) as error:
@@ -75,6 +79,14 @@ class FhirApp:
                 locate(error, came.body)
             raise
         return binary.as_content(request, answer, wanted)
+
+    async def _awaited(self, came: Request) -> None:
+        """Returns when the consumers that are to be waited for have caught up.
+
+        Raises: BadRequest (400) when it is no read or search, and what waiting raises"""
+        if came.method not in READS and came.segments[-1:] != ("_search",):
+            raise BadRequest("X-Ecluse-Wait goes with a read or a search, and the X-Ecluse-Event of a write.")
+        await self.server.awaited(came.headers)
 
     async def _request(self, scope: Any, receive: Any, headers: Mapping[str, str], request_id: str) -> Request:
         site, segments = address.place(scope)

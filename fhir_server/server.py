@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -33,17 +33,24 @@ much as running it."""
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
+async def _nobody_to_wait_for(_: Mapping[str, str]) -> None:
+    """Raises: BadRequest (400)"""
+    raise BadRequest("This server knows no consumers to wait for; leave X-Ecluse-Wait out.")
+
+
 @dataclass(slots=True)
 class Server:
     """The state of one server process. A server `within` a transaction reads what that transaction wrote.
 
-    committed: called after each commit, to wake the readers of the outbox; kicked_off: set when this process has added
+    committed: called after each commit, to wake the readers of the outbox; awaited: returns when the consumers that a
+    request's headers name have caught up; kicked_off: set when this process has added
     a bulk job
     """
 
     settings: Settings
     databases: Databases
     committed: Callable[[], None]
+    awaited: Callable[[Mapping[str, str]], Awaitable[None]] = _nobody_to_wait_for
     keys: Keys = field(default_factory=Keys)
     guides: Guides = field(default_factory=Guides)
     registries: Registries = field(default_factory=Registries)

@@ -40,6 +40,19 @@ async def unread(
     return await asyncio.to_thread(_unread, settings, names, positions)
 
 
+async def unread_ends(
+    settings: Settings, store: Any, resource_types: Sequence[str], positions: Mapping[Partition, int]
+) -> dict[Partition, int]:
+    """Where the partitions end now that are not read to their ends.
+
+    Raises: Unavailable (503) when the broker is away
+    """
+    topics = await layout(settings, store)
+    names = {topics.events(kind) for kind in resource_types}
+    behind = await asyncio.to_thread(_settled, settings, names, positions)
+    return {place: at + count for place, (at, count) in behind.items()}
+
+
 def _unread(settings: Settings, names: set[str], positions: Mapping[Partition, int]) -> tuple[int, datetime | None]:
     behind = _settled(settings, names, positions)
     moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else []

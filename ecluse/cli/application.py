@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ecluse.bus import epoch, partitions
 from ecluse.bus.feed import Feed
 from ecluse.bus.wakeup import Notifier
+from ecluse.cli import waiting
 from ecluse.cli.endpoints import routes
 from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
@@ -47,7 +49,7 @@ def application(settings: Settings) -> ASGIApp:
         async with open_databases(settings, migrate=True) as databases, _notifier(databases) as notifier:
             async with databases.store.acquire() as conn:
                 await epoch.settle(conn)
-            fhir.server = Server(settings, databases, notifier.touch)
+            fhir.server = Server(settings, databases, notifier.touch, partial(waiting.awaited, settings, databases))
             upkeep = {
                 asyncio.create_task(statistics.keep(databases.store)),
                 asyncio.create_task(merges.keep(databases.store)),
@@ -67,9 +69,11 @@ def application(settings: Settings) -> ASGIApp:
     others = Starlette(lifespan=lifespan, routes=routes(settings, fhir))
     answering = allowing_origins(fhir, settings.cors_origins)
 
+    patient = waiting.waiting(others, fhir)
+
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
         is_fhir = scope["type"] == "http" and f"{scope['path']}/".startswith(ROOTS)
-        await (answering if is_fhir else others)(scope, receive, send)
+        await (answering if is_fhir else patient)(scope, receive, send)
 
     return asked
 

@@ -149,13 +149,15 @@ async def status(as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--event", help="As X-Ecluse-Event told it, like 1.4711; default: what is stored now.")
+@click.option("--consumer", "consumers", multiple=True, help="May be repeated; default: every consumer.")
 @click.option("--timeout", type=float, default=60, show_default=True, help="Seconds.")
 @readable
-async def wait(timeout: float) -> None:
-    """Returns when every consumer has caught up with what is stored now."""
+async def wait(event: str | None, consumers: tuple[str, ...], timeout: float) -> None:
+    """Returns when the consumers have caught up with what is stored now, or with one event."""
     from ecluse.cli import status
 
-    await status.wait(settings_of(), timeout)
+    await status.wait(settings_of(), event, consumers, timeout)
 
 
 @main.command()

@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
         await _register(settings)
         reports = {site: await _load(settings, folder / site, site) for site in SITES}
         with console.status("the consumers catch up"):
-            await status.wait(settings, WAITS_S)
+            await status.wait(settings, None, (), WAITS_S)
         _show_sent(reports)
         await status.show(settings, as_json=False)
         console.print(

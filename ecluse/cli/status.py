@@ -12,8 +12,7 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -21,18 +20,17 @@ from rich.table import Table
 
 from consumers import ledger, registry
 from consumers.lag import lag
+from consumers.reach import reach
 from consumers.sink import Sink
-from ecluse.core import clock
+from ecluse.bus.position import position
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
-from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
 from ecluse.core.settings import Settings
 from fhir_server.search_parameters import registries
 from fhir_server.store import reindex, resources
 
 Present = dict[str, Any]
-LOOK_EVERY_S = 0.2
 
 
 async def present(settings: Settings, databases: Databases) -> Present:
@@ -137,22 +135,15 @@ def _parameters_table(made: list[Present]) -> Table:
     return table
 
 
-async def wait(settings: Settings, timeout_s: float) -> None:
-    """Returns when every consumer has written what is stored now.
+async def wait(settings: Settings, event: str | None, consumers: Sequence[str], timeout_s: float) -> None:
+    """Returns when these consumers, all by default, have written what is stored now, or what is up to an event.
 
-    Raises: Unavailable when one has not in time
+    Raises: what reach raises
     """
-    deadline = clock.monotonic() + timeout_s
+    since = position(event) if event else None
     async with open_databases(settings, migrate=True) as databases:
-        while True:
-            behind = [await lag(settings, databases, sink) for sink in registry.sinks(settings, databases).values()]
-            late = [item for item in behind if not item.caught_up]
-            if not late:
-                return
-            if clock.monotonic() > deadline:
-                text = ", ".join(f"{item.consumer} lacks {item.events} events" for item in late)
-                raise Unavailable(f"Not caught up after {timeout_s:g} s: {text}.")
-            await asyncio.sleep(LOOK_EVERY_S)
+        with translated():
+            await reach(settings, databases, consumers, since, timeout_s)
 
 
 def prometheus(state: Present) -> str:

@@ -119,6 +119,7 @@ class Settings:
         "Whether those hosts may have private or local addresses: refused or allowed.",
         choices=("refused", "allowed"),
     )
+    wait_s: int = _setting(10, "How long a read or search with X-Ecluse-Wait waits for consumers.", "s")
     events_streams: int = _setting(
         100, "Readers whom one server process sends events as they come; a further one gets 429."
     )
