@@ -16,10 +16,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from ecluse.bus import epoch
+from ecluse.bus.outbox import Outbox
+from ecluse.bus.position import Position
 from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Fenced, NotFound, Unavailable
@@ -243,7 +246,15 @@ async def _manifest(server: Server, job: Job, wanted: Import, place: Path) -> Ma
     for at in await _inputs(server, job):
         manifest.output.append(File(at.type or "Resource", "", at.written, at.url))
         manifest.error += await _refusals(server, job, at, place)
+    if any(file.count for file in manifest.output):
+        manifest.event = await _present(server.databases.store)
     return manifest
+
+
+async def _present(store: Any) -> Position:
+    """The last event that readers get now; waits for transactions that have begun to write."""
+    seq = await Outbox(store).settle()
+    return (await epoch.lives(store)).position(seq or 0)
 
 
 async def _refusals(server: Server, job: Job, at: Input, place: Path) -> list[File]:

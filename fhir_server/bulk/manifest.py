@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ecluse.bus.position import Position
 from ecluse.core import clock
 
 
@@ -24,13 +25,14 @@ class File(msgspec.Struct, omit_defaults=True):
 
 
 class Manifest(msgspec.Struct):
-    """What came of a job that has ended well."""
+    """What came of a job that has ended well. event: of an import, one behind all that it wrote"""
 
     transaction_time: datetime
     request: str
     output: list[File] = []
     deleted: list[File] = []
     error: list[File] = []
+    event: Position | None = None
 
 
 def told(manifest: Manifest, address: str) -> dict[str, Any]:

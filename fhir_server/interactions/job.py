@@ -34,7 +34,7 @@ async def status(server: Server, request: Request) -> Answer:
         case "done":
             manifest = msgspec.json.decode(job.result or b"", type=Manifest)
             body = json.encode(told(manifest, f"{request.base}/$job/{job.id}"))
-            return Answer(200, body, headers=_expires(job), media="application/json")
+            return Answer(200, body, headers=_expires(job), media="application/json", event=manifest.event)
         case "failed":
             return Answer(500, job.result or b"", headers=_expires(job))
     progress = job.progress or ("waits for its turn" if job.state == "waiting" else "begins")

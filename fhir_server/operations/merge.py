@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from ecluse.bus.position import Position, latest
 from ecluse.core.errors import Gone, Issue, NotFound, Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
@@ -26,6 +27,7 @@ from fhir_server.server import Server
 from fhir_server.store import merges, resources
 from fhir_server.store.merges import Merged
 from fhir_server.store.write import Intent, Written, intent, write
+from fhir_server.store.written import last_event
 
 Change = Callable[[Resource], Resource]
 
@@ -49,8 +51,9 @@ async def merge(server: Server, request: Request, parameters: Parameters) -> Ans
         if parameters.boolean("preview"):
             text = f"Patient/{pair.source} can be merged into Patient/{pair.target}; nothing was written."
             return _answer(request, text, await _preview(conn, request, pair, result))
-        target = await _merge(conn, server, request, pair, result)
-        return _answer(request, f"Patient/{pair.source} is merged into Patient/{pair.target}.", target)
+        made = await _merge(conn, server, request, pair, result)
+        text = f"Patient/{pair.source} is merged into Patient/{pair.target}."
+        return _answer(request, text, made.body or b"", made.event)
 
     return await _told(server, request, await once(server, request, work))
 
@@ -70,29 +73,32 @@ async def unmerge(server: Server, request: Request, parameters: Parameters) -> A
             into = f"into Patient/{target}" if target else "into any other"
             raise Unprocessable(f"Patient/{source} is not merged {into}; there is nothing to undo.")
         restored = await _unmerge(conn, server, request, Pair(source, known.target), known)
-        return _answer(request, f"Patient/{source} is no longer merged into Patient/{known.target}.", restored)
+        text = f"Patient/{source} is no longer merged into Patient/{known.target}."
+        return _answer(request, text, restored.body or b"", restored.event)
 
     return await _told(server, request, await once(server, request, work))
 
 
-async def _merge(conn: Any, server: Server, request: Request, pair: Pair, result: Resource | None) -> bytes:
+async def _merge(conn: Any, server: Server, request: Request, pair: Pair, result: Resource | None) -> Written:
+    """The target, with the last event of both."""
     source, target = await _write(conn, server, request, pair, _replaced(pair), _replacing(pair, result))
     versions = (source.version, target.version)
     now = request.received_at
     await conn.execute(merges.SQL["merge"], request.site.number, pair.source, pair.target, *versions, now)
-    return target.body or b""
+    return target._replace(event=last_event((source, target)))
 
 
-async def _unmerge(conn: Any, server: Server, request: Request, pair: Pair, known: Merged) -> bytes:
+async def _unmerge(conn: Any, server: Server, request: Request, pair: Pair, known: Merged) -> Written:
+    """The source, with the last event of both."""
     before = [
         await _version(conn, request, own, version - 1)
         for own, version in ((pair.source, known.source_version), (pair.target, known.target_version))
     ]
     source = _restored(before[0], known.source_version, pair.target, "replaced-by")
     target = _restored(before[1], known.target_version, pair.source, "replaces")
-    written, _ = await _write(conn, server, request, pair, source, target)
+    first, second = await _write(conn, server, request, pair, source, target)
     await conn.execute(merges.SQL["unmerge"], request.site.number, pair.source)
-    return written.body or b""
+    return first._replace(event=last_event((first, second)))
 
 
 async def _write(
@@ -154,8 +160,8 @@ async def _told(server: Server, request: Request, answer: Answer) -> Answer:
     """The same answer, after what moved was sent again. In a transaction of its own: what others store from the first
     one on brings the merge with it. When this process ends in between, another one does it (`merges.keep`)."""
     async with server.transaction() as conn:
-        await merges.tell(conn, request.site.number, request.context.lane)
-    return answer
+        told = await merges.tell(conn, request.site.number, request.context.lane)
+    return answer._replace(event=latest((answer.event, told)))
 
 
 async def _check(conn: Any, request: Request, pair: Pair, known: Merged | None) -> None:
@@ -187,7 +193,7 @@ async def _version(conn: Any, request: Request, own: str, version: int) -> Resou
     return resource
 
 
-def _answer(request: Request, text: str, result: bytes) -> Answer:
+def _answer(request: Request, text: str, result: bytes, event: Position | None = None) -> Answer:
     issue = Issue(text, code="informational", severity="information")
     told: list[dict[str, Any]] = [
         {"name": "outcome", "resource": operation_outcome([issue])},
@@ -195,7 +201,7 @@ def _answer(request: Request, text: str, result: bytes) -> Answer:
     ]
     if request.body:
         told.insert(0, {"name": "input", "resource": msgspec.Raw(request.body)})
-    return Answer(200, json.encode({"resourceType": "Parameters", "parameter": told}))
+    return Answer(200, json.encode({"resourceType": "Parameters", "parameter": told}), event=event)
 
 
 _SOURCE = ("source-patient", "source-patient-identifier")

@@ -38,7 +38,7 @@ async def purge(server: Server, request: Request, parameters: Parameters) -> Ans
             raise NotFound(f"There is no {kind}/{own} here.")
         await erasure.take_attachments(request.base)
         await erasure.take_answers()
-        return Answer(200, json.encode(operation_outcome(_issues(erasure))))
+        return Answer(200, json.encode(operation_outcome(_issues(erasure))), event=erasure.event)
 
     return await once(server, request, work)
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ecluse.bus.position import Position
 from ecluse.core.db import queries
 from ecluse.core.errors import Gone
 from ecluse.core.fhir import json, types
@@ -62,7 +63,8 @@ class Standing(NamedTuple):
 
 
 class Erasure:
-    """One erasure, in one transaction. erased, kept: what went, and what stayed because it is others' too."""
+    """One erasure, in one transaction. erased, kept: what went, and what stayed because it is others' too; event: the
+    last one so far."""
 
     def __init__(self, conn: Any, keys: Keys, context: Context) -> None:
         self._conn = conn
@@ -72,6 +74,7 @@ class Erasure:
         self._since = LATEST
         self.erased: set[Address] = set()
         self.kept: set[Address] = set()
+        self.event: Position | None = None
 
     async def take(self, addresses: Collection[Address], patients: Collection[str] | None = None) -> int:
         """How many of these were ever stored; they are erased now.
@@ -137,7 +140,7 @@ class Erasure:
     async def _erase_versions(self, doomed: Sequence[Standing]) -> None:
         context = self._context.now()
         (write_id,) = await self._keys.take(self._conn, 1)
-        await self._conn.execute(
+        told = await self._conn.fetchrow(
             SQL["erase"],
             *(write_id, context.received_at, len(doomed), context.site, context.lane, context.sender),
             *(context.request_id, context.source_format, context.traceparent),
@@ -148,6 +151,7 @@ class Erasure:
             [one.patient for one in doomed],
             *(context.method, context.target),
         )
+        self.event = Position(told["epoch"] or 1, told["seq"])
         self.erased |= {(one.type, one.id) for one in doomed}
         gone = [Stored(0, one.pk, one.id, None) for one in doomed if one.type == PARAMETER]
         if gone:

@@ -56,9 +56,12 @@ WITH source AS (
 ), version AS (
     INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op)
     SELECT pk, $1, updated, version, entry, $4, type, 5 FROM erased
+), event AS (
+    INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
+    SELECT pk, version, $4, type, 5, $5, patient FROM erased ORDER BY entry
+    RETURNING seq
 )
-INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
-SELECT pk, version, $4, type, 5, $5, patient FROM erased ORDER BY entry;
+SELECT (SELECT max(epoch) FROM bus.epoch) AS epoch, max(seq) AS seq FROM event;
 
 -- name: deleted
 -- Resources that were deleted while they were of some patients.

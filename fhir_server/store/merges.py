@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ecluse.bus.position import Position, latest
 from ecluse.core.db import queries
 from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
@@ -58,20 +59,24 @@ async def with_sources(conn: Any, site: int, patients: Sequence[str]) -> list[st
     return list(dict.fromkeys([*patients, *(row["source"] for row in rows)]))
 
 
-async def tell(conn: Any, site: int, lane: int) -> None:
-    """Sends again what moved with the merges of a site and has not been sent yet."""
+async def tell(conn: Any, site: int, lane: int) -> Position | None:
+    """Sends again what moved with the merges of a site and has not been sent yet; the last event, None without any."""
     await lock(conn, site)
-    for row in await conn.fetch(SQL["untold"], site):
-        await _tell(conn, site, row["source"], row["survivor"], lane)
+    rows = await conn.fetch(SQL["untold"], site)
+    return latest([await _tell(conn, site, row["source"], row["survivor"], lane) for row in rows])
 
 
-async def _tell(conn: Any, site: int, source: str, survivor: str, lane: int) -> None:
+async def _tell(conn: Any, site: int, source: str, survivor: str, lane: int) -> Position | None:
     reason = "unmerged" if source == survivor else "merged"
     reach = Reach(site, "Patient", (source,), (source,))
+    last: Position | None = None
     async for rows in compartment.all_members(conn, reach):
         columns = [row.type for row in rows], [row.pk for row in rows]
-        await conn.execute(SQL["tell"], site, *columns, source, lane, reason)
+        event = await conn.fetchrow(SQL["tell"], site, *columns, source, lane, reason)
+        if event["seq"] is not None:
+            last = Position(event["epoch"] or 1, event["seq"])
     await conn.execute(SQL["told"], site, source)
+    return last
 
 
 async def keep(pool: Any) -> None:

@@ -55,14 +55,18 @@ SELECT source, survivor FROM fhir.merged WHERE site = $1 AND NOT told ORDER BY n
 SELECT DISTINCT site FROM fhir.merged WHERE NOT told;
 
 -- name: tell
--- Sends some resources again, those that are of this Patient. Whoever has a newer version keeps it.
+-- Sends some resources again, those that are of this Patient; the last event. Whoever has a newer version keeps it.
 -- $1 site, $2 types, $3 keys, $4 the Patient, $5 lane, $6 reason
-INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient, reason)
-SELECT r.pk, r.version, r.site, r.type, 2, $5::smallint, r.patient, $6
-FROM unnest($2::smallint[], $3::bigint[]) AS wanted (type, pk)
-JOIN fhir.resource r ON r.site = $1 AND r.type = wanted.type AND r.pk = wanted.pk
-WHERE NOT r.deleted AND r.patient = $4
-ORDER BY r.type, r.pk;
+WITH event AS (
+    INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient, reason)
+    SELECT r.pk, r.version, r.site, r.type, 2, $5::smallint, r.patient, $6
+    FROM unnest($2::smallint[], $3::bigint[]) AS wanted (type, pk)
+    JOIN fhir.resource r ON r.site = $1 AND r.type = wanted.type AND r.pk = wanted.pk
+    WHERE NOT r.deleted AND r.patient = $4
+    ORDER BY r.type, r.pk
+    RETURNING seq
+)
+SELECT (SELECT max(epoch) FROM bus.epoch) AS epoch, max(seq) AS seq FROM event;
 
 -- name: told
 -- All that moved is on the bus.

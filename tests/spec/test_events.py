@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+
+from ecluse.bus.position import position
+from tests.spec.bulk import ended
 
 HEADER = "X-Ecluse-Event"
 LAST = """
@@ -55,6 +59,55 @@ async def test_each_kind_of_write_tells_its_event(fhir: httpx.Client, store: asy
         assert not told(fhir.post("/", json=bundle(kind, *both)))
         for prefer, own in zip(("return=minimal", "return=OperationOutcome"), ids, strict=True):
             assert told(fhir.delete(f"/Basic?_id={own}", headers={"Prefer": prefer})) == await last(own)
+
+
+async def test_operations_tell_the_last_event_of_all_that_they_did(
+    fhir: httpx.Client, store: asyncpg.Connection
+) -> None:
+    async def last(*ids: str) -> str:
+        found: str = await store.fetchval(LAST, ids)
+        return found
+
+    def create(**resource: Any) -> str:
+        answer = fhir.post(f"/{resource['resourceType']}", json=resource)
+        assert answer.status_code == 201, answer.text
+        own: str = answer.json()["id"]
+        return own
+
+    source, target = create(resourceType="Patient"), create(resourceType="Patient")
+    subject = {"reference": f"Patient/{source}"}
+    seen = create(resourceType="Observation", status="final", code={"text": "x"}, subject=subject)
+    both = [
+        {"name": f"{name}-patient", "valueReference": {"reference": f"Patient/{own}"}}
+        for name, own in (("source", source), ("target", target))
+    ]
+    pair, key = {"resourceType": "Parameters", "parameter": both}, {"Idempotency-Key": str(uuid.uuid4())}
+    for operation in ("merge", "unmerge"):
+        done = told(fhir.post(f"/Patient/${operation}", json=pair))
+        assert done == await last(source, target, seen) == await last(seen)
+    merged = told(fhir.post("/Patient/$merge", json=pair, headers=key))
+    assert not told(fhir.post("/Patient/$merge", json=pair))
+    assert position(told(fhir.post("/Patient/$merge", json=pair, headers=key))) <= position(merged)
+    purged = told(fhir.post(f"/Patient/{source}/$purge"))
+    assert purged == await last(source, target, seen) != merged
+    assert not told(fhir.post(f"/Patient/{source}/$purge"))
+
+
+async def test_an_import_that_ended_tells_an_event_behind_all_that_it_wrote(
+    fhir: httpx.Client, store: asyncpg.Connection
+) -> None:
+    def imported(*resources: dict[str, Any]) -> str:
+        lines = b"".join(json.dumps(one).encode() + b"\n" for one in resources)
+        headers = {"Content-Type": "application/fhir+ndjson", "Prefer": "respond-async"}
+        begun = fhir.post("/$import", content=lines, headers=headers)
+        assert begun.status_code == 202, begun.text
+        return told(ended(fhir, begun.headers["content-location"]))
+
+    some = [basic() for _ in range(3)]
+    first = imported(*some)
+    assert position(first) >= position(await store.fetchval(LAST, [one["id"] for one in some]))
+    assert position(first) <= position(replayed(fhir.base_url)["next"])
+    assert not imported({"resourceType": "Nothing"})
 
 
 def test_what_writes_nothing_has_no_event_and_what_is_repeated_has_the_first(fhir: httpx.Client) -> None:
