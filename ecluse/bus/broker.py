@@ -44,7 +44,7 @@ async def layout(settings: Settings, store: Any) -> Topics:
     recorded = await store.fetchval(SQL["partitions"])
     if recorded and recorded != settings.kafka_partitions:
         log.warning("number of partitions stays as recorded", count=recorded)
-    return Topics(settings.kafka_prefix, recorded or settings.kafka_partitions)
+    return Topics(settings.kafka_prefix, recorded or settings.kafka_partitions, settings.kafka_retention_days)
 
 
 class Broker:
@@ -103,10 +103,15 @@ class Broker:
             )
 
     def _new(self, topic: Topic) -> NewTopic:
-        config = dict(topic.config)
-        if self._settings.kafka_replication > 2:
-            config["min.insync.replicas"] = "2"
+        config = config_of(self._settings, topic)
         return NewTopic(topic.name, self._topics.partitions, self._settings.kafka_replication, config=config)
+
+
+def config_of(settings: Settings, topic: Topic) -> dict[str, str]:
+    """The configuration that a topic has to have in these brokers."""
+    # With two replicas, one broker that is away would stop every write.
+    safe = {"min.insync.replicas": "2"} if settings.kafka_replication > 2 else {}
+    return {**dict(topic.config), **safe}
 
 
 def _await(admin: AdminClient, names: set[str]) -> None:

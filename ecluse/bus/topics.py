@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 DAY_MS = 24 * 60 * 60 * 1000
-RETENTION_MS = 14 * DAY_MS
 # A consumer that was down for a long week-end still finds the tombstones.
 TOMBSTONES_MS = 14 * DAY_MS
 
@@ -31,10 +30,11 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names under one prefix, with one number of partitions."""
+    """The names under one prefix, with one number of partitions, and how long events are kept."""
 
     prefix: str = ""
     partitions: int = 8
+    retention_days: int = 14
 
     def events(self, resource_type: str) -> str:
         """Topic of a type's events: `fhir.observation.v1`."""
@@ -54,7 +54,7 @@ class Topics:
 
     def of_type(self, resource_type: str) -> tuple[Topic, Topic]:
         """Both topics of a type."""
-        return _kept(self.events(resource_type)), _compacted(self.state(resource_type))
+        return _kept(self.events(resource_type), self.retention_days), _compacted(self.state(resource_type))
 
     def registry(self, resource_types: Iterable[str]) -> list[Topic]:
         """All topics of these types, by name."""
@@ -70,8 +70,8 @@ class Topics:
         return zlib.crc32(key) % self.partitions
 
 
-def _kept(name: str) -> Topic:
-    return Topic(name, (("cleanup.policy", "delete"), ("retention.ms", str(RETENTION_MS))))
+def _kept(name: str, days: int) -> Topic:
+    return Topic(name, (("cleanup.policy", "delete"), ("retention.ms", str(days * DAY_MS))))
 
 
 def _compacted(name: str) -> Topic:

@@ -21,6 +21,7 @@ from ecluse.cli.issues import issues
 from ecluse.cli.readable import readable, settings_of
 from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
+from ecluse.cli.topics import topics
 from ecluse.core.collector import settle_collector
 
 
@@ -287,3 +288,4 @@ main.add_command(ig)
 main.add_command(issues)
 main.add_command(synth)
 main.add_command(terminology)
+main.add_command(topics)

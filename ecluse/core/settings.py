@@ -90,6 +90,7 @@ class Settings:
     kafka_prefix: str = _setting("", "Put before every topic name.")
     kafka_partitions: int = _setting(8, "Partitions of each topic when it is created.")
     kafka_replication: int = _setting(1, "Replicas of each topic when it is created.")
+    kafka_retention_days: int = _setting(14, "How long topics of events keep them.", "days")
     omop_note_text: str = _setting(
         "empty", "What note.note_text holds: empty or identified.", choices=("empty", "identified")
     )

@@ -1,0 +1,74 @@
+"""The topics that this installation is to have, held against the brokers.
+
+Enters: settings, and resource types or none. Leaves: lines for a person, and whether something is not as it is to be.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import click
+
+from consumers import registry
+from consumers.hub.project import projects
+from ecluse.bus import reconcile
+from ecluse.bus.broker import layout
+from ecluse.bus.topics import Topic, Topics
+from ecluse.core.db.databases import Databases, open_databases
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir import types
+from ecluse.core.settings import Settings
+from fhir_server.store import resources
+
+
+async def diff(settings: Settings, kinds: Sequence[str]) -> bool:
+    """Prints where the topics are not as the registry has them.
+
+    Raises: BadRequest (400) for a type that there is not or without brokers, Unavailable (503) when those are away"""
+    _check_brokers(settings)
+    async with open_databases(settings, migrate=True) as databases:
+        topics, wanted = await _registry(settings, databases, kinds)
+        return _told(await reconcile.differences(settings, topics, wanted), wanted)
+
+
+async def apply(settings: Settings, kinds: Sequence[str]) -> bool:
+    """Makes them so, and prints what could not be made so.
+
+    Raises: what `diff` raises"""
+    _check_brokers(settings)
+    async with open_databases(settings, migrate=True) as databases:
+        topics, wanted = await _registry(settings, databases, kinds)
+        return _told(await reconcile.apply(settings, databases.store, topics, wanted), wanted)
+
+
+def _check_brokers(settings: Settings) -> None:
+    if not settings.kafka_bootstrap:
+        raise BadRequest("Set ECLUSE_KAFKA_BOOTSTRAP to the brokers, host:port,host:port.")
+
+
+async def _registry(settings: Settings, databases: Databases, kinds: Sequence[str]) -> tuple[Topics, list[Topic]]:
+    """The topics of these types, or of all that somebody writes or reads, with the feeds of the hub's projects."""
+    topics = await layout(settings, databases.store)
+    if kinds:
+        return topics, topics.registry([_checked(kind) for kind in dict.fromkeys(kinds)])
+    async with databases.store.acquire() as conn:
+        stored = {types.name_of[number] for _, number, _, _ in await resources.stored_counts(conn)}
+    read = {kind for sink in registry.sinks(settings, databases).values() for kind in sink.types}
+    feeds = [topics.of_project(project.name) for project in projects(settings.hub_projects)]
+    return topics, [*topics.registry(stored | read), *feeds]
+
+
+def _checked(kind: str) -> str:
+    if kind not in types.number_of:
+        near = difflib.get_close_matches(kind, types.number_of, 1)
+        raise BadRequest(f"FHIR R4 has no resource type {kind!r}" + (f"; did you mean {near[0]}?" if near else "."))
+    return kind
+
+
+def _told(found: Sequence[reconcile.Difference], wanted: Sequence[Topic]) -> bool:
+    for each in found:
+        click.echo(each)
+    if not found:
+        click.echo(f"{len(wanted)} topics are as the registry has them.")
+    return bool(found)
