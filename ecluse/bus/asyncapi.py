@@ -1,7 +1,8 @@
 """The AsyncAPI document of the topics, for those who build on them.
 
-Enters: the topic registry. Leaves: docs/asyncapi.yaml, written by `python -m ecluse.bus.asyncapi`; a test holds it
-against the code and against a live broker. Spec: https://www.asyncapi.com/docs/reference/specification/v3.0.0
+Enters: the topic registry. Leaves: what `/asyncapi` answers with the names of this installation, and
+docs/asyncapi.yaml, written by `python -m ecluse.bus.asyncapi`; tests hold it against the code, a live broker and the
+schema of AsyncAPI. Spec: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ REQUIRED = ("ce_id", "ce_source", "ce_specversion", "ce_subject", "ce_time", "ce
 def document(topics: Topics) -> Schema:
     """The AsyncAPI document: one channel for the events and one for the last states of each resource type."""
     events, state = topics.of_type(TYPE)
-    channels = {"events": _channel(events, topics.partitions), "state": _channel(state, topics.partitions)}
+    channels = {
+        "events": _channel(events, EVENTS, topics.partitions),
+        "state": _channel(state, STATE, topics.partitions),
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Écluse event bus", "version": "1", "description": DESCRIPTION},
@@ -73,12 +77,24 @@ DESCRIPTION = (
     "own key, modulo the number of partitions. Delivery is at least once: keep the greatest (epoch, version) of a key, "
     "deletes included, and drop what is older. Read committed."
 )
+EVENTS = (
+    "Every event of a resource type, in the order of each resource and of each patient. Null with ce_type deleted or "
+    "erased is the end of the resource; after erased, what was kept of it goes too. A resource that leaves a patient "
+    "is told twice: updated in the partition of the new patient, and moved, with its content, in that of the former, "
+    "for those who keep what is a patient's by partition. With ce_bundle 4711 2/5 the event is the second of the five "
+    "of transaction 4711; the others may be on other topics. traceparent is that of the request, to be passed on."
+)
+STATE = (
+    "The last event of each resource, by key, for those who begin or begin anew: read it to its end, then follow the "
+    "events. Null is a tombstone, which goes when delete.retention.ms has passed. There is no moved."
+)
 
 
-def _channel(topic: Topic, partitions: int) -> Schema:
+def _channel(topic: Topic, description: str, partitions: int) -> Schema:
     policy: Schema = {name: int(value) if value.isdigit() else [value] for name, value in topic.config}
     return {
         "address": topic.name,
+        "description": description,
         "parameters": {"type": {"enum": [name.lower() for name in types.name_of if name]}},
         "messages": {"resource": {"$ref": "#/components/messages/resource"}},
         "bindings": {

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from ecluse.cli import events, intake, status
 from ecluse.cli.event_stream import MEDIA
 from ecluse.cli.openapi import document
+from ecluse.cli.published import published
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
@@ -36,6 +37,7 @@ def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
         Route("/intake.json", endpoints.intake_json),
         Route("/events", endpoints.events),
         Route("/openapi.json", endpoints.openapi_json),
+        *(Route(path, endpoints.asyncapi) for path in ("/asyncapi", "/asyncapi.json", "/asyncapi.yaml")),
         *portal_routes(settings, endpoints.present, document()),
     ]
 
@@ -82,6 +84,10 @@ class _Endpoints:
         if accepts(request.headers, MEDIA):
             return await answering(request, lambda: events.streamed(server, feed, request))
         return await listing(request, lambda: events.listed(server, request.query_params))
+
+    async def asyncapi(self, request: Request) -> Response:
+        """What stands on the topics."""
+        return await answering(request, lambda: published(self._settings, self._fhir.server.databases.store, request))
 
     async def openapi_json(self, _: Request) -> Response:
         """What is served over HTTP."""
