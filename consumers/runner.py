@@ -250,7 +250,7 @@ async def _run(settings: Settings, databases: Databases, sink: Sink, present: in
         async def take(batch: Batch) -> bool:
             return await runner.take(batch, stop)
 
-        upkeep = asyncio.create_task(partitions.keep(databases.store, stop))
+        upkeep = asyncio.create_task(partitions.keep(databases.store, stop, partitions.limits_of(settings)))
         stack.callback(upkeep.cancel)
         await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
         await runner.run(stop)

@@ -66,6 +66,21 @@ FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'bus.outbox'::regclass
 ORDER BY low
 
+-- name: written_before
+-- When the last event below a number was written, or its resource erased since; NULL without any.
+-- $1 number
+SELECT coalesce(v.updated, r.updated)
+FROM (SELECT pk, version, site, type FROM bus.outbox WHERE seq < $1 ORDER BY seq DESC LIMIT 1) o
+JOIN fhir.resource r ON r.site = o.site AND r.type = o.type AND r.pk = o.pk
+LEFT JOIN fhir.version v ON v.pk = o.pk AND v.version = o.version
+
+-- name: size
+-- What the outbox takes on the disk, and the reader who is farthest behind; NULL when there is none.
+SELECT (SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint FROM pg_inherits
+        WHERE inhparent = 'bus.outbox'::regclass) AS bytes,
+       (SELECT name FROM bus.cursor ORDER BY seq, name LIMIT 1) AS slowest,
+       (SELECT min(seq) FROM bus.cursor) AS seq
+
 -- name: lowest_cursor
 -- The number that every reader has passed; NULL when there is no reader.
 SELECT min(seq) FROM bus.cursor

@@ -129,7 +129,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             async with open_databases(settings) as databases:
-                upkeep = asyncio.create_task(partitions.keep(databases.store, stop))
+                upkeep = asyncio.create_task(partitions.keep(databases.store, stop, partitions.limits_of(settings)))
                 try:
                     await Relay(settings, databases.store).run(stop)
                 finally:

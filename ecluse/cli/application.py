@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecluse.bus import epoch, partitions
 from ecluse.bus.feed import Feed
+from ecluse.bus.partitions import Limits
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import waiting
 from ecluse.cli.endpoints import routes
@@ -42,11 +43,11 @@ def config(settings: Settings) -> uvicorn.Config:
 
 def application(settings: Settings) -> ASGIApp:
     """The application; its databases are open while it runs. All below the FHIR bases is FHIR's to answer."""
-    fhir = FhirApp()
+    fhir, limits = FhirApp(), partitions.limits_of(settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with open_databases(settings, migrate=True) as databases, _notifier(databases) as notifier:
+        async with open_databases(settings, migrate=True) as databases, _notifier(databases, limits) as notifier:
             async with databases.store.acquire() as conn:
                 await epoch.settle(conn)
             fhir.server = Server(settings, databases, notifier.touch, partial(waiting.awaited, settings, databases))
@@ -79,10 +80,10 @@ def application(settings: Settings) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _notifier(databases: Databases) -> AsyncIterator[Notifier]:
+async def _notifier(databases: Databases, limits: Limits) -> AsyncIterator[Notifier]:
     """Wakes the readers of the outbox from a connection of its own, and keeps partitions ahead of its writers."""
     stop, notifier = asyncio.Event(), Notifier(databases.store)
-    running = asyncio.gather(notifier.run(stop), partitions.keep(databases.store, stop))
+    running = asyncio.gather(notifier.run(stop), partitions.keep(databases.store, stop, limits))
     try:
         yield notifier
     finally:

@@ -7,6 +7,7 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
      "balanced",
                     "lag_events", "lag_s"}],
      "search_rows": {"behind": false, "compared": n, "of": n},
+     "outbox": {"bytes": n, "budget_bytes": n, "slowest": reader or null, "seq": its number or null},
      "search_parameters": [{"site", "code", "state", "reason", "done", "total", "source", "base": [type]}]}
 """
 
@@ -22,6 +23,7 @@ from consumers import ledger, registry
 from consumers.lag import lag
 from consumers.reach import reach
 from consumers.sink import Sink
+from ecluse.bus import partitions
 from ecluse.bus.position import position
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
@@ -43,12 +45,14 @@ async def present(settings: Settings, databases: Databases) -> Present:
             counts = await resources.stored_counts(conn)
             rows = await reindex.present(conn)
             made = await registries.standing(conn)
+            outbox = await partitions.size(conn)
         sinks = registry.sinks(settings, databases).values()
         return {
             "stored": _stored(counts),
             "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
             "search_parameters": made,
+            "outbox": {"budget_bytes": settings.events_budget_bytes, **outbox._asdict()},
         }
 
 
@@ -81,6 +85,12 @@ async def show(settings: Settings, as_json: bool) -> None:
     ):
         if table.row_count:
             console.print(table)
+    outbox = state["outbox"]
+    if outbox["bytes"] > outbox["budget_bytes"]:
+        console.print(
+            f"The outbox takes {outbox['bytes']} bytes, more than its budget of {outbox['budget_bytes']}; "
+            f"farthest behind is {outbox['slowest'] or 'nobody: no reader is registered'}."
+        )
     rows = state["search_rows"]
     if rows["behind"]:
         console.print(
@@ -156,6 +166,10 @@ def _metrics(state: Present) -> Iterator[str]:
     for site, counts in state["stored"].items():
         for name, count in counts.items():
             yield f'ecluse_resources{{site="{site}",type="{name}"}} {count["present"]}'
+    yield "# TYPE ecluse_outbox_bytes gauge"
+    yield f"ecluse_outbox_bytes {state['outbox']['bytes']}"
+    yield "# TYPE ecluse_outbox_budget_bytes gauge"
+    yield f"ecluse_outbox_budget_bytes {state['outbox']['budget_bytes']}"
     yield "# TYPE ecluse_search_rows_behind gauge"
     yield f"ecluse_search_rows_behind {int(state['search_rows']['behind'])}"
     for metric in ("received", "mapped", "withheld", "waiting", "dead", "removed", "lag_events", "lag_s"):

@@ -121,6 +121,12 @@ class Settings:
         choices=("refused", "allowed"),
     )
     wait_s: int = _setting(10, "How long a read or search with X-Ecluse-Wait waits for consumers.", "s")
+    events_days: int = _setting(7, "How long events are kept that every reader of the outbox has passed.", "days")
+    events_budget_bytes: int = _setting(
+        16 * 1024 * 1024 * 1024,
+        "What the outbox may take on the disk before events go earlier, and told.",
+        "bytes",
+    )
     events_streams: int = _setting(
         100, "Readers whom one server process sends events as they come; a further one gets 429."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from ecluse.bus.outbox import SQL
-from ecluse.bus.partitions import SIZE, upkeep
+from ecluse.bus.partitions import SIZE, Limits, upkeep
 from tests.integration.bus.store import Put, put
 
 
@@ -56,3 +56,34 @@ async def test_dropping_waits_for_the_next_time_when_a_writer_is_busy(pool: asyn
         await put(conn, [Put("Patient", "q", {})])
     await upkeep(pool)
     assert 0 not in await _lows(pool)
+
+
+async def _passed_and_unread(pool: asyncpg.Pool) -> None:
+    """One partition with an event that every reader has passed, one with an event that a reader has not read."""
+    async with pool.acquire() as conn:
+        await put(conn, [Put("Patient", "passed", {})])
+        await conn.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 5)
+        await put(conn, [Put("Patient", "unread", {})])
+        await conn.execute("SELECT setval('bus.outbox_seq', $1)", 2 * SIZE + 5)
+    await pool.execute(SQL["report_cursor"], "quick", 0, 2 * SIZE + 5)
+    await pool.execute(SQL["report_cursor"], "slow", 0, SIZE + 2)
+
+
+async def test_what_every_reader_has_passed_is_kept_for_its_time(pool: asyncpg.Pool) -> None:
+    await _passed_and_unread(pool)
+    await upkeep(pool, Limits(days=7))
+    assert (await _lows(pool))[0] == 0
+    await pool.execute("UPDATE fhir.version SET updated = updated - interval '10000 days'")
+    await upkeep(pool, Limits(days=7))
+    assert (await _lows(pool))[0] == 1
+
+
+async def test_over_the_budget_events_go_early_and_those_unread_stay_and_are_told(pool: asyncpg.Pool) -> None:
+    await _passed_and_unread(pool)
+    await pool.execute("UPDATE fhir.version SET updated = now()")
+    assert await upkeep(pool, Limits(days=7)) is None
+    over = await upkeep(pool, Limits(days=7, budget_bytes=1))
+    assert (await _lows(pool))[0] == 1
+    assert over is not None
+    assert (over.slowest, over.seq) == ("slow", SIZE + 2)
+    assert over.bytes > 1
