@@ -77,6 +77,12 @@ async def listed(pool: Any, consumer: str | None = None, reason: str | None = No
     return [DeadLetter(*row) for row in await pool.fetch(SQL["listed"], consumer, reason)]
 
 
+async def of_resource(pool: Any, consumer: str, key: Key) -> DeadLetter | None:
+    """The dead letter of a resource, None when the consumer has none of it."""
+    row = await pool.fetchrow(SQL["one"], consumer, *key)
+    return DeadLetter(*row) if row else None
+
+
 async def replay(pool: Any, consumer: str, reason: str | None = None) -> int:
     """How many dead letters the running consumer will try again, within seconds."""
     status: str = await pool.execute(SQL["request_replay"], consumer, reason)

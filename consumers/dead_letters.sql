@@ -26,6 +26,12 @@ FROM bus.dead_letter
 WHERE ($1::text IS NULL OR consumer = $1) AND ($2::text IS NULL OR reason = $2)
 ORDER BY failed_at, consumer, site, type, id
 
+-- name: one
+-- The dead letter of one resource.
+-- $1 consumer  $2 site  $3 type  $4 id
+SELECT consumer, site, type, id, version, epoch, reason, attempts, failed_at, event_time, topic, partition, position, replay
+FROM bus.dead_letter WHERE consumer = $1 AND site = $2 AND type = $3 AND id = $4
+
 -- name: request_replay
 -- The running consumer tries these again.
 -- $1 consumer  $2 reason or NULL

@@ -195,6 +195,17 @@ async def dead_letters_list(consumer: str | None, reason: str | None) -> None:
     await parked.show(settings_of(), consumer, reason)
 
 
+@dead_letters.command("show")
+@click.argument("consumer")
+@click.argument("resource")
+@readable
+async def dead_letters_show(consumer: str, resource: str) -> None:
+    """Why and where one was parked. RESOURCE: SITE/TYPE/ID, as `list` tells it."""
+    from ecluse.cli import parked
+
+    await parked.show_one(settings_of(), consumer, resource)
+
+
 @dead_letters.command("replay")
 @click.argument("consumer")
 @click.option("--reason", help="Only those parked for this reason.")

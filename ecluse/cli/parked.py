@@ -12,6 +12,7 @@ from rich.table import Table
 from consumers import dead_letters, registry
 from consumers.dead_letters import DeadLetter
 from ecluse.core.db.databases import open_databases
+from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.settings import Settings
 
 
@@ -33,6 +34,26 @@ async def show(settings: Settings, consumer: str | None, reason: str | None) -> 
     for letter in letters:
         table.add_row(*_cells(letter))
     Console().print(table)
+
+
+async def show_one(settings: Settings, consumer: str, resource: str) -> None:
+    """All that is known of one, but no content: that is read again where the resource is stored.
+
+    Raises: BadRequest (400) when it is no resource's address, NotFound (404) without a dead letter of it"""
+    match resource.split("/"):
+        case [site, kind, own] if site and own:
+            key = (site, kind, own)
+        case _:
+            raise BadRequest("Write the resource as `list` does: SITE/TYPE/ID, like default/Patient/17.")
+    async with _pools(settings, consumer) as pools:
+        found = [letter for pool in pools if (letter := await dead_letters.of_resource(pool, consumer, key))]
+    if not found:
+        raise NotFound(f"{consumer} has no dead letter of {resource}; it was taken since, given up, or never parked.")
+    table = Table(show_header=False)
+    for name, value in found[0]._asdict().items():
+        table.add_row(name, str(value))
+    table.add_row("read it at", f"{settings.url}/sites/{site}/fhir/{kind}/{own}/_history/{found[0].version}")
+    Console(soft_wrap=True).print(table)
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:
