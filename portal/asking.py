@@ -6,7 +6,7 @@ Enters: the parameters of a query string. Leaves: an Asked, and addresses of its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -76,15 +76,8 @@ def asked(parameters: Iterable[tuple[str, str]]) -> Asked:
 
     Raises: BadRequest (400) when one is unknown, stands twice or is not of its kind
     """
-    given: dict[str, str] = {}
-    for name, value in parameters:
-        if name in IGNORED:
-            continue
-        if name not in PARAMETERS:
-            raise BadRequest(f"There is no such parameter; there are {', '.join(PARAMETERS)}.", diagnostics=name)
-        if name in given:
-            raise BadRequest("Give each parameter once.", expression=name)
-        given[name] = value.strip() if name != "q" else value
+    found = given_once(parameters, PARAMETERS)
+    given = {name: value.strip() if name != "q" else value for name, value in found.items()}
     return Asked(
         q=given.get("q", ""),
         filters=Filters(
@@ -97,6 +90,23 @@ def asked(parameters: Iterable[tuple[str, str]]) -> Asked:
         count=_number(given, "count", 20, MOST_COUNT),
         page=_number(given, "page", 1, 1_000_000),
     )
+
+
+def given_once(parameters: Iterable[tuple[str, str]], names: Sequence[str]) -> dict[str, str]:
+    """The values of parameters.
+
+    Raises: BadRequest (400) when one is not among the names or stands twice
+    """
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name in IGNORED:
+            continue
+        if name not in names:
+            raise BadRequest(f"There is no such parameter; there are {', '.join(names)}.", diagnostics=name)
+        if name in given:
+            raise BadRequest("Give each parameter once.", expression=name)
+        given[name] = value
+    return given
 
 
 def _number(given: dict[str, str], name: str, usual: int, most: int) -> int:

@@ -1,12 +1,16 @@
 """The pages, and the same reads as JSON.
 
-Enters: settings, a call that tells what is stored and where each consumer stands, and the OpenAPI document. Leaves:
-routes.
+Enters: settings, a call that tells what is stored and where each consumer stands, the OpenAPI document, and the reads
+behind the lists. Leaves: routes.
 
     /                              what is stored and where it stands (as JSON: /status.json)
     /search                        search in the reports
     /search/choices.json           what the filters of a search may hold
     /reports/{site}/{type}/{id}    one report with its whole text
+    /intake                        what arrived, from whom, what was refused (as JSON: /intake.json)
+    /intake/request                one request, by its X-Request-Id
+    /quality                       what is stored although it breaks a rule (as JSON: /issues/counts)
+    /quality/resources             the resources behind it (as JSON: /issues)
     /docs                          what is served over HTTP (as JSON: /openapi.json)
 """
 
@@ -30,23 +34,31 @@ from ecluse.index.tantivy import Reader
 from portal.answers import HEADERS, answered, data, page, wants_page
 from portal.asking import Asked, asked
 from portal.french import failure as explained
+from portal.intake import IntakePages
+from portal.lists import Reads
+from portal.quality import QualityPages
 
 Status = Callable[[], Awaitable[Mapping[str, Any]]]
 
 STATIC = {"portal.css": "text/css; charset=utf-8", "ecluse.svg": "image/svg+xml"}
 
 
-def routes(settings: Settings, status: Status, document: Mapping[str, Any]) -> list[BaseRoute]:
+def routes(settings: Settings, status: Status, document: Mapping[str, Any], reads: Reads) -> list[BaseRoute]:
     """The routes of the portal.
 
-    status: what /status.json answers; document: what /openapi.json answers
+    status: what /status.json answers; document: what /openapi.json answers; reads: what lists answer
     """
     portal = Portal(Reader(settings.data / "index"), status, document)
+    intake, quality = IntakePages(reads), QualityPages(reads)
     return [
         Route("/", portal.home),
         Route("/search", portal.search),
         Route("/search/choices.json", portal.choices),
         Route("/reports/{site}/{type}/{id}", portal.report),
+        Route("/intake", intake.requests),
+        Route("/intake/request", intake.one),
+        Route("/quality", quality.kinds),
+        Route("/quality/resources", quality.resources),
         Route("/docs", portal.docs),
         Route("/static/{name}", portal.static),
     ]

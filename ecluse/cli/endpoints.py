@@ -6,6 +6,8 @@ place in openapi.yaml, by test.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -16,30 +18,43 @@ from ecluse.cli import events, intake, status
 from ecluse.cli.event_stream import MEDIA
 from ecluse.cli.openapi import document
 from ecluse.cli.published import published
+from ecluse.core.db.pool import translated
 from ecluse.core.errors import EcluseError
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.http.formats import accepts
 from fhir_server.http.listing import answering, listing
-from fhir_server.profiles.answers import counts_of, issues_of
+from fhir_server.profiles import answers
+from portal.lists import Read, Reads
 from portal.pages import routes as portal_routes
 
 
 def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
     """All of them."""
     endpoints = _Endpoints(settings, fhir)
+    reads = Reads(endpoints.arrivals, endpoints.tallies, endpoints.issues, endpoints.counts)
     return [
         Route("/health", endpoints.health),
         Route("/metrics", endpoints.metrics),
         Route("/status.json", endpoints.status_json),
-        Route("/issues", issues_of(lambda: fhir.server)),
-        Route("/issues/counts", counts_of(lambda: fhir.server)),
-        Route("/intake.json", endpoints.intake_json),
+        Route("/issues", _as_json(endpoints.issues)),
+        Route("/issues/counts", _as_json(endpoints.counts)),
+        Route("/intake.json", _as_json(endpoints.arrivals)),
+        Route("/intake/counts.json", _as_json(endpoints.tallies)),
         Route("/events", endpoints.events),
         Route("/openapi.json", endpoints.openapi_json),
         *(Route(path, endpoints.asyncapi) for path in ("/asyncapi", "/asyncapi.json", "/asyncapi.yaml")),
-        *portal_routes(settings, endpoints.present, document()),
+        *portal_routes(settings, endpoints.present, document(), reads),
     ]
+
+
+def _as_json(read: Read) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that answers what a read of its query finds."""
+
+    async def endpoint(request: Request) -> Response:
+        return await listing(request, partial(read, request.query_params))
+
+    return endpoint
 
 
 class _Endpoints:
@@ -69,14 +84,27 @@ class _Endpoints:
         """The same for Prometheus."""
         return PlainTextResponse(status.prometheus(await self.present()), media_type="text/plain; version=0.0.4")
 
-    async def intake_json(self, request: Request) -> Response:
+    async def arrivals(self, query: Mapping[str, str]) -> Any:
         """What arrived, what was refused, and why."""
-
-        async def find() -> Any:
+        with translated():
             async with self._fhir.server.connection() as conn:
-                return await intake.listed(conn, request.query_params)
+                return await intake.listed(conn, query)
 
-        return await listing(request, find)
+    async def tallies(self, query: Mapping[str, str]) -> Any:
+        """How many requests each sender sent, by answer and reason."""
+        with translated():
+            async with self._fhir.server.connection() as conn:
+                return await intake.counted(conn, query)
+
+    async def issues(self, query: Mapping[str, str]) -> Any:
+        """What was stored although it breaks a rule."""
+        with translated():
+            return await answers.issues(self._fhir.server, query)
+
+    async def counts(self, query: Mapping[str, str]) -> Any:
+        """How many resources have which issue."""
+        with translated():
+            return await answers.counts(self._fhir.server, query)
 
     async def events(self, request: Request) -> Response:
         """What happened since a position, or what happens."""

@@ -1,4 +1,4 @@
-"""`ecluse intake`: what arrived, what was refused, and why; the same as JSON under /intake.json.
+"""`ecluse intake`: what arrived, what was refused, and why; the same as JSON under /intake.json, /intake/counts.json.
 
 Enters: filters as words. Leaves: rows of the intake, the newest first.
 """
@@ -6,7 +6,7 @@ Enters: filters as words. Leaves: rows of the intake, the newest first.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,29 +20,33 @@ from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
 from fhir_server.http.listing import number
 from fhir_server.store import intake
-from fhir_server.store.intake import Arrival, Wanted
+from fhir_server.store.intake import WHOLE, Arrival, Cursor, Wanted
 
-FILTERS = ("site", "sender", "reason", "since", "status", "request-id", "parts", "count")
+FILTERS = ("site", "sender", "reason", "since", "status", "request-id", "parts", "count", "after")
+TALLIED = ("site", "sender", "reason", "since", "status", "count")
 SINCE, SINCE_OF_ONE = "24h", "30d"
 MOST, COUNT = 1000, 50
 COUNTS = ("created", "updated", "deleted", "refused")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _AGO = re.compile(r"(\d{1,5})([mhd])")
+_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,10})\.(\d{1,18})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)")
 
 
-def wanted(given: Mapping[str, str | None]) -> Wanted:
+def wanted(given: Mapping[str, str | None], filters: Sequence[str] = FILTERS) -> Wanted:
     """Which rows these filters mean.
 
     Raises: BadRequest (400) for a filter that there is not, or a value that cannot be read
     """
-    unknown = given.keys() - set(FILTERS)
+    unknown = given.keys() - set(filters)
     if unknown:
-        raise BadRequest(f"The intake is filtered by {', '.join(FILTERS)}; not by {', '.join(sorted(unknown))}.")
+        raise BadRequest(f"The intake is filtered by {', '.join(filters)}; not by {', '.join(sorted(unknown))}.")
     request_id = given.get("request-id")
     return Wanted(
         since=_since(given.get("since") or (SINCE_OF_ONE if request_id else SINCE)),
-        before=clock.now() + timedelta(minutes=1),
+        after=_after(given.get("after")),
         site=given.get("site"),
         sender=given.get("sender"),
         reason=given.get("reason"),
@@ -61,13 +65,14 @@ def _since(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise BadRequest("Write since as 30m, 24h, 7d, or as a date and time like 2026-11-24T10:00+01:00.") from None
+        text = "Write since as 30m, 24h, 7d, or as a date and time like 2026-11-24T10:00+01:00."
+        raise BadRequest(text, expression="since") from None
 
 
 def _status(text: str | None) -> tuple[int, int]:
     found = _STATUS.fullmatch(text or "")
     if text and not found:
-        raise BadRequest("Write status as 412 or 4xx.")
+        raise BadRequest("Write status as 412 or 4xx.", expression="status")
     if not found:
         return 0, 999
     return (int(found[1]) * 100, int(found[1]) * 100 + 99) if found[1] else (int(found[2]), int(found[2]))
@@ -77,8 +82,24 @@ def _count(text: str | None) -> int:
     if text is None:
         return COUNT
     if (found := number(text, MOST)) is None:
-        raise BadRequest(f"Write count as a number from 1 to {MOST}.")
+        raise BadRequest(f"Write count as a number from 1 to {MOST}.", expression="count")
     return found
+
+
+def _after(text: str | None) -> Cursor:
+    if not text:
+        return Cursor(clock.now() + timedelta(minutes=1))
+    found = _CURSOR.fullmatch(text)
+    try:
+        if found and int(found[2]) <= WHOLE:
+            return Cursor(_EPOCH + int(found[1]) * _MICROSECOND, int(found[2]), int(found[3]))
+    except OverflowError:
+        pass
+    raise BadRequest("after is the `cursor` of the last row before.", expression="after")
+
+
+def _cursor(row: Arrival) -> str:
+    return f"{(row.received_at - _EPOCH) // _MICROSECOND}.{WHOLE if row.part is None else row.part}.{row.write_id}"
 
 
 async def listed(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
@@ -89,8 +110,18 @@ async def listed(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, A
     return [_told(row) for row in await intake.arrivals(conn, wanted(given))]
 
 
+async def counted(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
+    """How many requests each sender sent, by answer and reason.
+
+    Raises: BadRequest (400) when a filter cannot be read
+    """
+    asked = wanted({"count": str(MOST), **given}, TALLIED)
+    return [row._asdict() for row in await intake.tallies(conn, asked)]
+
+
 def _told(row: Arrival) -> dict[str, Any]:
-    told = {**row._asdict(), "received_at": clock.instant_text(row.received_at)}
+    told = {**row._asdict(), "received_at": clock.instant_text(row.received_at), "cursor": _cursor(row)}
+    del told["write_id"]
     told["issues"] = json.decode(row.issues.encode()) if row.issues else []
     return told
 

@@ -5,16 +5,13 @@ Enters: GET /issues and /issues/counts with site, profile, type, severity, code,
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import Response
 
 from ecluse.core.clock import instant_text
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import types
-from fhir_server.http.listing import listing, number
+from fhir_server.http.listing import number
 from fhir_server.server import Server
 from fhir_server.store import flags
 from fhir_server.store.flags import Filter, Flag
@@ -22,41 +19,28 @@ from fhir_server.store.flags import Filter, Flag
 MOST = 1000
 USUAL = 100
 SEVERITIES = ("error", "warning", "information")
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def issues_of(server: Callable[[], Server]) -> Endpoint:
-    """GET /issues: one row an issue, with `_count` and `after`, the `next` of the answer before."""
-    return _endpoint(server, _issues, ("_count", "after"))
+async def issues(server: Server, query: Mapping[str, str]) -> dict[str, Any]:
+    """One row an issue, with `_count` and `after`, the `next` of the answer before.
 
-
-def counts_of(server: Callable[[], Server]) -> Endpoint:
-    """GET /issues/counts: how many resources have which issue, by site and profile."""
-    return _endpoint(server, _counts, ("_count",))
-
-
-def _endpoint(server: Callable[[], Server], rows: Callable[..., Awaitable[Any]], extra: tuple[str, ...]) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        async def find() -> Any:
-            wanted = read_filter(request.query_params, extra)
-            async with server().connection() as conn:
-                return await rows(conn, wanted, request.query_params)
-
-        return await listing(request, find)
-
-    return endpoint
-
-
-async def _issues(conn: Any, wanted: Filter, query: Mapping[str, str]) -> dict[str, Any]:
-    limit = _number(query, "_count", USUAL)
-    found = await flags.found(conn, wanted, after=_after(query.get("after", "")), limit=limit + 1)
+    Raises: BadRequest (400) for a query that cannot be read
+    """
+    wanted, limit = read_filter(query, ("_count", "after")), _number(query, "_count", USUAL)
+    async with server.connection() as conn:
+        found = await flags.found(conn, wanted, after=_after(query.get("after", "")), limit=limit + 1)
     told = {"issues": [as_json(flag) for flag in found[:limit]]}
     return {**told, "next": f"{found[limit - 1].pk}.{found[limit - 1].position}"} if len(found) > limit else told
 
 
-async def _counts(conn: Any, wanted: Filter, query: Mapping[str, str]) -> dict[str, Any]:
-    found = await flags.counts(conn, wanted, limit=_number(query, "_count", MOST))
-    return {"counts": [count._asdict() for count in found]}
+async def counts(server: Server, query: Mapping[str, str]) -> dict[str, Any]:
+    """How many resources have which issue, by site and profile, with `_count`.
+
+    Raises: BadRequest (400) for a query that cannot be read
+    """
+    wanted, limit = read_filter(query, ("_count",)), _number(query, "_count", MOST)
+    async with server.connection() as conn:
+        return {"counts": [count._asdict() for count in await flags.counts(conn, wanted, limit=limit)]}
 
 
 def as_json(flag: Flag) -> dict[str, Any]:
@@ -80,16 +64,16 @@ def read_filter(query: Mapping[str, str], extra: tuple[str, ...] = ()) -> Filter
         raise BadRequest(f"There is no parameter {unknown[0]}; there are {', '.join((*Filter._fields, *extra))}.")
     wanted = Filter(**{name: query[name] for name in Filter._fields if query.get(name)})
     if wanted.type is not None and wanted.type not in types.number_of:
-        raise BadRequest(f"FHIR R4 has no resource type {wanted.type}.")
+        raise BadRequest(f"FHIR R4 has no resource type {wanted.type}.", expression="type")
     if wanted.severity not in (None, *SEVERITIES):
-        raise BadRequest(f"severity is {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}.")
+        raise BadRequest(f"severity is {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}.", expression="severity")
     return wanted
 
 
 def _number(query: Mapping[str, str], name: str, usual: int) -> int:
     found = number(query.get(name, str(usual)), MOST)
     if found is None:
-        raise BadRequest(f"{name} is a whole number from 1 to {MOST}.")
+        raise BadRequest(f"{name} is a whole number from 1 to {MOST}.", expression=name)
     return found
 
 
@@ -98,5 +82,5 @@ def _after(text: str) -> tuple[int, int]:
         return 0, -1
     pk, _, position = text.partition(".")
     if not (text.isascii() and pk.isdigit() and position.isdigit() and len(pk) < 19 and len(position) < 5):
-        raise BadRequest("after is the `next` of the answer before.")
+        raise BadRequest("after is the `next` of the answer before.", expression="after")
     return int(pk), int(position)

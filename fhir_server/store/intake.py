@@ -72,13 +72,42 @@ class Arrival(NamedTuple):
     bytes: int
     took_ms: int
     issues: str | None
+    write_id: int
+
+
+class Tally(NamedTuple):
+    """How many requests of a sender were answered so, and what they did."""
+
+    site: str | None
+    sender: str
+    status: int
+    reason: str
+    requests: int
+    entries: int
+    created: int
+    updated: int
+    deleted: int
+    refused: int
+
+
+WHOLE = 2**31 - 1
+"""Stands for the entry of a request that is none: it comes before its entries, the newest first."""
+
+
+class Cursor(NamedTuple):
+    """The place of a row in the order of the list. part: WHOLE, or the entry of a batch"""
+
+    received_at: datetime
+    part: int = -1
+    write_id: int = 0
 
 
 class Wanted(NamedTuple):
-    """Which rows somebody wants to see; status: lowest and highest; parts: entries of batches too."""
+    """Which rows somebody wants to see; after: the row before the first one; status: lowest and highest; parts: entries
+    of batches too."""
 
     since: datetime
-    before: datetime
+    after: Cursor
     site: str | None = None
     sender: str | None = None
     reason: str | None = None
@@ -142,9 +171,17 @@ async def note(conn: Any, keys: Keys, notes: Sequence[Note]) -> None:
 
 async def arrivals(conn: Any, wanted: Wanted) -> list[Arrival]:
     """Rows, the newest first."""
-    since, before, site, sender, reason, request_id, (low, high), parts, most = wanted
-    rows = await conn.fetch(SQL["list"], since, before, site, sender, reason, request_id, low, high, parts, most)
+    rows = await conn.fetch(SQL["list"], *_filters(wanted), *wanted.after, wanted.parts, wanted.most)
     return [Arrival(*row) for row in rows]
+
+
+async def tallies(conn: Any, wanted: Wanted) -> list[Tally]:
+    """Requests by site, sender and answer, the most frequent first; those of entries of batches are not counted."""
+    return [Tally(*row) for row in await conn.fetch(SQL["tallies"], *_filters(wanted), wanted.most)]
+
+
+def _filters(wanted: Wanted) -> tuple[Any, ...]:
+    return (wanted.since, wanted.site, wanted.sender, wanted.reason, wanted.request_id, *wanted.status)
 
 
 async def stands(conn: Any, context: Context) -> bool:

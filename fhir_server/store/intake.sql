@@ -9,17 +9,33 @@ FROM jsonb_populate_recordset(NULL::fhir.write, $1::jsonb);
 
 -- name: list
 -- Requests, the newest first, without their content.
--- $1 since, $2 before, $3 site or NULL, $4 sender or NULL, $5 reason or NULL, $6 request id or NULL, $7 lowest and
--- $8 highest status, $9 entries of batches too, $10 most
+-- $1 since, $2 site or NULL, $3 sender or NULL, $4 reason or NULL, $5 request id or NULL, $6 lowest and $7 highest status,
+-- $8 received, $9 entry, $10 key: after this row, $11 entries of batches too, $12 most
 SELECT w.received_at, s.name AS site, w.sender, w.request_id, w.method, w.target, w.status, w.reason, w.entries, w.created,
-    w.updated, w.deleted, w.refused, w.part, w.bytes, w.took_ms, w.issues::text AS issues
+    w.updated, w.deleted, w.refused, w.part, w.bytes, w.took_ms, w.issues::text AS issues, w.write_id
 FROM fhir.write w
 LEFT JOIN fhir.site s ON s.site = w.site
-WHERE w.received_at >= $1 AND w.received_at < $2 AND ($3::text IS NULL OR s.name = $3)
-    AND ($4::text IS NULL OR w.sender = $4) AND ($5::text IS NULL OR w.reason = $5)
-    AND ($6::text IS NULL OR w.request_id = $6) AND w.status BETWEEN $7 AND $8 AND ($9 OR w.part IS NULL)
-ORDER BY w.received_at DESC, w.part DESC NULLS FIRST, w.write_id DESC
-LIMIT $10;
+WHERE w.received_at >= $1 AND w.received_at <= $8 AND ($2::text IS NULL OR s.name = $2)
+    AND ($3::text IS NULL OR w.sender = $3) AND ($4::text IS NULL OR w.reason = $4)
+    AND ($5::text IS NULL OR w.request_id = $5) AND w.status BETWEEN $6 AND $7 AND ($11 OR w.part IS NULL)
+    AND (w.received_at, coalesce(w.part, 2147483647), w.write_id) < ($8, $9::int, $10::bigint)
+ORDER BY w.received_at DESC, coalesce(w.part, 2147483647) DESC, w.write_id DESC
+LIMIT $12;
+
+-- name: tallies
+-- How many requests each sender sent, and how they were answered, the most frequent first.
+-- $1 since, $2 site or NULL, $3 sender or NULL, $4 reason or NULL, $5 request id or NULL, $6 lowest and $7 highest status,
+-- $8 most
+SELECT s.name AS site, w.sender, w.status, w.reason, count(*) AS requests, sum(w.entries) AS entries,
+    sum(w.created) AS created, sum(w.updated) AS updated, sum(w.deleted) AS deleted, sum(w.refused) AS refused
+FROM fhir.write w
+LEFT JOIN fhir.site s ON s.site = w.site
+WHERE w.received_at >= $1 AND ($2::text IS NULL OR s.name = $2)
+    AND ($3::text IS NULL OR w.sender = $3) AND ($4::text IS NULL OR w.reason = $4)
+    AND ($5::text IS NULL OR w.request_id = $5) AND w.status BETWEEN $6 AND $7 AND w.part IS NULL
+GROUP BY s.name, w.sender, w.status, w.reason
+ORDER BY requests DESC, s.name, w.sender, w.status, w.reason
+LIMIT $8;
 
 -- name: stands
 -- Whether a request's write was committed.

@@ -8,56 +8,22 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.reading import fits, page_of, readable
 from tests.services.server import Served
-
-WIDE, NARROW = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
-CONTRAST = """(selector) => {
-  const rgb = (text) => text.match(/[0-9.]+/g).map(Number);
-  const linear = (v) => v <= 10 ? v / 3294.6 : ((v / 255 + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
-  return [...document.querySelectorAll(selector)].map(found => {
-    let behind = found;
-    while (behind && (rgb(getComputedStyle(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
-    const a = light(rgb(getComputedStyle(found).color).slice(0, 3));
-    const b = light(rgb(getComputedStyle(behind ?? document.documentElement).backgroundColor).slice(0, 3));
-    return (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-  });
-}"""
 
 
 @pytest.fixture(params=["wide, light", "narrow, dark"])
 def page(request: pytest.FixtureRequest, browser: Browser, served: Served) -> Iterator[Page]:
     """A page of a reader, which must neither complain nor ask another server for anything."""
-    shape, scheme = request.param.split(", ")
-    context = browser.new_context(
-        base_url=served.url, viewport=WIDE if shape == "wide" else NARROW, color_scheme=scheme, locale="fr-FR"
-    )
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("request", lambda sent: sent.url.startswith(served.url) or complaints.append(sent.url))
-    yield page
-    assert not complaints
-    context.close()
-
-
-def _fits(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def _readable(page: Page) -> None:
-    ratios = page.evaluate(
-        CONTRAST, "main a, main p, main dt, main dd, main h1, main h2, main h3, mark, main button, td, th"
-    )
-    assert ratios
-    assert min(ratios) >= 4.5
+    with page_of(browser, served, request.param) as page:
+        yield page
 
 
 def test_from_the_home_page_to_a_report_and_back_by_keyboard(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="Où en sont les données")).to_be_visible()
-    _fits(page)
-    _readable(page)
+    fits(page)
+    readable(page)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Aller au contenu")).to_be_focused()
     page.get_by_label("Chercher dans les comptes rendus").focus()
@@ -65,14 +31,14 @@ def test_from_the_home_page_to_a_report_and_back_by_keyboard(page: Page) -> None
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("2 comptes rendus")
     expect(page.locator("mark")).to_have_text(["hypertension artérielle", "Hypertension artérielle"])
-    _fits(page)
-    _readable(page)
+    fits(page)
+    readable(page)
     page.get_by_role("link", name="Lettre de liaison").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Lettre de liaison")
     expect(page.locator("mark")).to_have_text("Hypertension artérielle")
     expect(page.locator(".text")).to_contain_text("amlodipine.\n\nŒdèmes", use_inner_text=True)
-    _fits(page)
-    _readable(page)
+    fits(page)
+    readable(page)
     page.get_by_role("link", name="Retour aux résultats").click()
     expect(page.get_by_label("Chercher dans les comptes rendus")).to_have_value('"hypertension arterielle"')
 
@@ -87,8 +53,8 @@ def test_filters_narrow_and_pages_turn(page: Page) -> None:
     page.get_by_role("button", name="Chercher").click()
     expect(page.get_by_role("status")).to_have_text("Aucun compte rendu ne correspond.")
     expect(page.get_by_label("Du", exact=True)).to_have_value("2026-03-02")
-    _fits(page)
-    _readable(page)
+    fits(page)
+    readable(page)
 
 
 def test_no_report_runs_in_the_browser(page: Page) -> None:

@@ -181,3 +181,37 @@ def test_an_operation_that_changes_something_leaves_a_row_and_others_leave_none(
     fhir.post("/Patient/nobody-has-this-id/$purge")
     told = [(row["target"], row["status"], row["deleted"]) for row in rows(served, 3, sender=sender)]
     assert told == [("Patient", 201, 0), ("Patient/$purge", 200, 1), ("Patient/$purge", 404, 0)]
+
+
+def test_pages_of_the_list_follow_each_other_and_counts_tell_its_sums(
+    served: Served, fhir: httpx.Client, sender: str
+) -> None:
+    parts = bundle(*(post({"resourceType": "Device"}) for _ in range(3)))
+    fhir.post("/", json={**parts, "type": "batch"})
+    fhir.post("/Device", json={"resourceType": "Device"})
+    fhir.post("/Device", json={"resourceType": "Device", "nosuch": 1})
+    every = rows(served, 6, sender=sender, parts="true")[::-1]
+    seen: list[dict[str, Any]] = []
+    while len(seen) < len(every):
+        given = {"sender": sender, "parts": "true", "count": "2", "after": seen[-1]["cursor"] if seen else ""}
+        page = httpx.get(f"{served.url}/intake.json", params=given, timeout=30).json()
+        assert len(page) == 2
+        seen += page
+    assert seen == every
+    assert rows(served, 0, sender=sender, parts="true", after=seen[-1]["cursor"]) == []
+    counts = httpx.get(f"{served.url}/intake/counts.json", params={"sender": sender}, timeout=30)
+    told = {(row["status"], row["reason"], row["requests"], row["created"], row["refused"]) for row in counts.json()}
+    assert counts.status_code == 200
+    assert told == {(200, "", 1, 3, 0), (201, "", 1, 1, 0), (400, "structure", 1, 0, 1)}
+
+
+def test_a_place_in_the_list_or_a_filter_that_is_none_is_a_400(served: Served) -> None:
+    for address, told in (
+        ("/intake.json?after=1.2", "`cursor`"),
+        ("/intake.json?after=999999999999999999.1.1", "`cursor`"),
+        ("/intake.json?after=1.9999999999.1", "`cursor`"),
+        ("/intake/counts.json?parts=true", "not by parts"),
+    ):
+        answer = httpx.get(f"{served.url}{address}", timeout=30)
+        assert answer.status_code == 400, address
+        assert told in answer.json()["error"], address

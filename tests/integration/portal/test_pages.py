@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ecluse.core.errors import Unavailable
 from ecluse.core.settings import Settings
 from ecluse.index.protocol import Entry
 from ecluse.index.tantivy import Writer
+from portal.lists import Reads
 from portal.pages import routes
 
 DOCUMENT: dict[str, Any] = {
@@ -75,6 +76,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+async def _nothing(query: Mapping[str, str]) -> Any:
+    return []
+
+
+READS = Reads(_nothing, _nothing, _nothing, _nothing)
+
+
 async def _present() -> dict[str, Any]:
     return PRESENT
 
@@ -87,7 +95,7 @@ async def portal(data: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def _client(data: Path, status: Any) -> httpx.AsyncClient:
-    app = Starlette(routes=routes(Settings(data=data), status, DOCUMENT))
+    app = Starlette(routes=routes(Settings(data=data), status, DOCUMENT, READS))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal")
 
 

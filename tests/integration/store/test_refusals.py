@@ -14,7 +14,7 @@ from fhir_server.intake import refusals as room
 from fhir_server.intake.refusals import Refusals, refusal
 from fhir_server.server import Server
 from fhir_server.store import intake
-from fhir_server.store.intake import Arrival, Wanted
+from fhir_server.store.intake import Arrival, Cursor, Wanted
 
 SCOPE = {"method": "POST", "path": "/sites/north/fhir/Patient/17/$purge"}
 
@@ -22,7 +22,7 @@ SCOPE = {"method": "POST", "path": "/sites/north/fhir/Patient/17/$purge"}
 async def _arrivals(databases: Databases) -> list[Arrival]:
     async with databases.store.acquire() as conn:
         since = clock.now() - timedelta(hours=1)
-        return await intake.arrivals(conn, Wanted(since, clock.now() + timedelta(hours=1)))
+        return await intake.arrivals(conn, Wanted(since, Cursor(clock.now() + timedelta(hours=1))))
 
 
 def _server(databases: Databases) -> Server:
