@@ -63,7 +63,7 @@ class _Walk:
         place = place or (name if isinstance(name, str) else wanted) or ""
         if name is None:
             text = f'Add "resourceType": "{wanted or "..."}": every resource names its type.'
-            return self.add(f"{place}.resourceType".removeprefix("."), text, code="required")
+            return self.add(f"{place}.resourceType".removeprefix("."), text, value, code="required")
         if not isinstance(name, str) or name not in structures().resources:
             text = f"No FHIR R4 resource type has this name.{nearest_type(name)}"
             return self.add(f"{place}.resourceType".removeprefix("."), text, name, "value")
@@ -78,7 +78,8 @@ class _Walk:
     def object(self, type_name: str, value: Any, place: str) -> None:
         """An object of a complex type or backbone element."""
         if not isinstance(value, dict):
-            return self.add(place, f"{type_name} is a JSON object, not {_kind(value)}.", value)
+            text = f"{type_name} is a JSON object with {_elements(type_name)}, not {_kind(value)}."
+            return self.add(place, text, value)
         if not value:
             return self.add(place, "An object must not be empty: leave it out or give it an element.", value)
         if value.keys() == {"id"}:
@@ -108,7 +109,7 @@ class _Walk:
         if element.required and not present:
             which = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
             text = f"Add {which}: it is required."
-            self.add(f"{place}.{element.name}", text, code="required")
+            self.add(f"{place}.{element.name}", text, value, code="required")
 
     def member(self, element: Element, kind: str, key: str, member: Any, value: dict[str, Any], place: str) -> None:
         """One member of an object, with its `_name` sibling when it is a primitive."""
@@ -121,7 +122,9 @@ class _Walk:
             return self.add(place, f"Leave out {key} when it has no value: null is not allowed here.", None)
         if kind == "Resource" and element.name == "resource" and not self.entries:
             return
-        if not element.many:
+        if not element.many and isinstance(member, list):
+            self.add(place, f"{key} does not repeat: write one value, without [ ].", member)
+        elif not element.many:
             self.one(kind, member, sibling, place)
         else:
             self.several(element, kind, key, member, sibling, place)
@@ -200,6 +203,10 @@ def _kind(value: Any) -> str:
     return _JSON_NAMES.get(type(value), "a number")
 
 
+def _elements(type_name: str) -> str:
+    return ", ".join(element.name + ("[x]" if element.choice else "") for element in structures().types[type_name])
+
+
 @cache
 def _names(type_name: str) -> tuple[str, ...]:
     return tuple(members(type_name))
@@ -214,8 +221,7 @@ def unknown_element(type_name: str, key: str) -> str:
     near = get_close_matches(key[:SHOWN].lstrip("_"), _names(type_name), 3, 0.6)
     if near:
         return f"{type_name} has no element {step(key)}: did you mean {' or '.join(near)}?"
-    names = ", ".join(element.name + ("[x]" if element.choice else "") for element in structures().types[type_name])
-    return f"{type_name} has no element {step(key)}. Its elements are {names}."
+    return f"{type_name} has no element {step(key)}. Its elements are {_elements(type_name)}."
 
 
 def nearest_type(name: Any) -> str:

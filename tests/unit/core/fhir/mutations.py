@@ -30,7 +30,7 @@ MUTATIONS: list[Mutation] = [
     (PATIENT, "resourceType", GONE, "resourceType", "required"),
     (REQUEST, "contained/0/resourceType", GONE, "MedicationRequest.contained[0].resourceType", "required"),
     # cardinality
-    (PATIENT, "gender", ["male"], "Patient.gender", "value"),
+    (PATIENT, "gender", ["male"], "Patient.gender", "structure"),
     (PATIENT, "name", {"family": "Chalmers"}, "Patient.name", "structure"),
     (PATIENT, "name/0/given", "Peter", "Patient.name[0].given", "structure"),
     (PATIENT, "managingOrganization", [{"reference": "Organization/1"}], "Patient.managingOrganization", "structure"),

@@ -237,3 +237,14 @@ def test_base64_of_20_megabytes_is_checked_as_one(content: bytes) -> None:
     short, long = (calls(accept, "Binary", data % (content * number)) for number in (2_000, 2_000_000))
     assert long < 2 * short
     assert places(data % (content * 2_000_000 + b"*")) == ["Binary.data"]
+
+
+def test_what_is_missing_or_stands_in_the_place_of_an_object_is_told_with_what_to_write() -> None:
+    data = (
+        b'{"resourceType":"Patient","gender":["male"],"maritalStatus":"M","link":[{"other":{"reference":"Patient/1"}}]}'
+    )
+    assert [(issue.text, issue.diagnostics) for issue in findings(data)] == [
+        ("gender does not repeat: write one value, without [ ].", "found an array of 1"),
+        ("CodeableConcept is a JSON object with id, extension, coding, text, not text.", 'found "M"'),
+        ("Add type: it is required.", "found an object with other"),
+    ]
