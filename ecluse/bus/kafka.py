@@ -31,6 +31,8 @@ CALL_S = 0.2
 LINGER_S = 0.02
 CLAIM_S = 60.0
 LONGEST_BATCH_S = 600
+SILENT_S = 10
+"""A member that says nothing for so long has left the group; until then nobody gets its partitions."""
 END = KafkaError._PARTITION_EOF  # noqa: SLF001 - the library's own name, as the next two
 AWAY = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001
 
@@ -134,6 +136,7 @@ class KafkaLog:
                 "enable.auto.offset.store": False,
                 "enable.partition.eof": True,
                 "allow.auto.create.topics": False,
+                "session.timeout.ms": SILENT_S * 1000,
                 "max.poll.interval.ms": LONGEST_BATCH_S * 1000,
                 "queued.max.messages.kbytes": 16 * 1024,
                 "fetch.wait.max.ms": 50,

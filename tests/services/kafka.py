@@ -1,4 +1,4 @@
-"""A real Kafka broker for tests: one KRaft node from its Maven jars, on ports of its own."""
+"""A real Kafka for tests: one KRaft node from its Maven jars, or three that form a cluster, on ports of their own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,21 +18,39 @@ STARTS_WITHIN_S = 240
 
 
 class Broker:
-    """A broker that can be killed and started again with what it has stored."""
+    """A broker that can be killed, held and started again with what it has stored."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, node: int = 1) -> None:
         self.folder = folder
-        self.port, self._controller = free_port(), free_port()
+        self.node = node
+        self.port, controller = free_port(), free_port()
+        self.voter = f"{node}@127.0.0.1:{controller}"
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self._voters = ""
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
+    def join(self, voters: Sequence[str]) -> None:
+        """Makes it one of a cluster. voters: of all its nodes"""
+        self._voters = ",".join(voters)
+
     def start(self) -> None:
         """Returns when the broker answers."""
-        command = [ROOT / "tools" / "kafka" / "start.sh", self.folder, str(self.port), str(self._controller)]
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Starts the broker; of a cluster, two must run before one answers."""
+        controller = self.voter.rpartition(":")[2]
+        cluster = [str(self.node), self._voters] if self._voters else []
+        command = [str(ROOT / "tools/kafka/start.sh"), str(self.folder), str(self.port), controller, *cluster]
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self._wait()
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal, SIGSTOP or SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """Ends the broker at once, as a power cut does."""
@@ -52,7 +70,8 @@ class Broker:
                 process.kill()
                 process.wait()
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Returns when the broker answers."""
         deadline = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < deadline:
             assert self._process is not None and self._process.poll() is None, (self.folder / "broker.log").read_text()
@@ -72,3 +91,19 @@ def broker(folder: Path) -> Iterator[Broker]:
         yield running
     finally:
         running.stop()
+
+
+@contextmanager
+def cluster(folder: Path, nodes: int = 3) -> Iterator[list[Broker]]:
+    """Running brokers that hold each record three times, ended with the block."""
+    brokers = [Broker(folder / f"broker-{node}", node) for node in range(1, nodes + 1)]
+    try:
+        for broker in brokers:
+            broker.join([other.voter for other in brokers])
+            broker.launch()
+        for broker in brokers:
+            broker.wait()
+        yield brokers
+    finally:
+        for broker in brokers:
+            broker.stop()
