@@ -5,7 +5,7 @@
 # make bench   limits, load and freshness of this machine
 # make bench-search [SYNTHEA=DIR]   searches, on 150,000 and on 1,500,000 resources
 # make lock    the lock files, from pyproject.toml
-.PHONY: demo test check up bench bench-search lock
+.PHONY: demo test check up chaos bench bench-search lock
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTEST := .venv/bin/pytest -n 2 --dist loadfile
@@ -16,6 +16,10 @@ demo: .venv/runtime.stamp
 
 up: .venv/runtime.stamp
 	.venv/bin/ecluse up
+
+chaos: .venv/development.stamp
+	tools/prerequisites.sh
+	.venv/bin/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 bench: .venv/development.stamp
 	.venv/bin/python -m bench

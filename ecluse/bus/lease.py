@@ -18,6 +18,7 @@ SQL = queries.load(__package__, "relay.sql")
 LEASE_S = 8.0
 RENEW_S = 2.0
 STANDBY_S = 0.5
+FENCED = "Another relay has taken over; this one stops."
 
 
 class Lease:
@@ -51,7 +52,7 @@ class Lease:
         Raises: Fenced (503) when another process has it
         """
         if await self._value(self._pool, "renew_lease", self.generation, LEASE_S) is None:
-            raise Fenced("Another relay has taken over; this one stops.")
+            raise Fenced(FENCED)
 
     async def keep(self) -> None:
         """Renews the lease until cancelled.

@@ -7,6 +7,9 @@ one before by the transactional id.
 
 State records are sent for the store's present version only. An older version's event is followed by that of the newer
 one, which carries the state; so the last state record of a resource is never an older version.
+
+A restore of the store leaves the topics ahead of it. The first relay after that puts them right before it sends what
+is new (undone.py).
 """
 
 from __future__ import annotations
@@ -19,12 +22,12 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from ecluse.bus import envelope, partitions
+from ecluse.bus import envelope, epoch, partitions, undone
 from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.broker import Broker, client, layout
 from ecluse.bus.envelope import Outgoing
 from ecluse.bus.event import LANES
-from ecluse.bus.lease import SQL, Lease
+from ecluse.bus.lease import FENCED, SQL, Lease
 from ecluse.bus.outbox import Sent, Tail
 from ecluse.bus.topics import Topics
 from ecluse.bus.wakeup import POLL_S, Wakeup
@@ -51,6 +54,7 @@ class Relay:
         self._tail = Tail(store)
         self._wakeup = Wakeup(store)
         self._stored: dict[int, int] = {}
+        self._epoch = 0
         self._backoff = Backoff()
         self._thread = ThreadPoolExecutor(1, "relay")
 
@@ -63,6 +67,7 @@ class Relay:
             if not await self._lease.take(conn, stop):
                 return
             log.info("relay begins", status=self._lease.generation)
+            self._epoch = await epoch.settle(conn)
             tasks = [asyncio.ensure_future(work) for work in (self._lease.keep(), self._ship(stop))]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -95,6 +100,7 @@ class Relay:
         producer = await self._blocking(_open, self._settings)
         try:
             rows = await self._store.fetch(SQL["cursor"])
+            await self._put_right(producer, topics)
             self._stored = {row["lane"]: row["seq"] for row in rows}
             self._tail.seek([self._stored.get(lane, 0) for lane in range(len(LANES))])
             while not stop.is_set():
@@ -109,11 +115,25 @@ class Relay:
         finally:
             await self._blocking(_close, producer)
 
+    async def _put_right(self, producer: Producer, topics: Topics) -> None:
+        """Sends again, as it stands, whatever the topics have of events that a restore undid."""
+        if await self._store.fetchval(SQL["epoch"]) == self._epoch:
+            return
+        async with self._store.acquire() as conn:
+            lives = await epoch.lives(conn)
+        ahead = await self._blocking(undone.told, self._settings, topics, lives)
+        for start in range(0, len(ahead), MAX_EVENTS):
+            sent = await undone.as_they_stand(self._store, ahead[start : start + MAX_EVENTS], self._epoch)
+            await self._blocking(_publish, producer, sent, topics, self._settings.url)
+        log.info("topics are put right after a restore", count=len(ahead))
+        if await self._store.fetchval(SQL["put_right"], self._lease.generation, self._epoch) is None:
+            raise Fenced(FENCED)
+
     async def _advance(self) -> None:
         moved = [(lane, seq) for lane, seq in enumerate(self._tail.at) if self._stored.get(lane) != seq]
         for lane, seq in moved:
             if await self._store.fetchval(SQL["advance"], self._lease.generation, lane, seq) is None:
-                raise Fenced("Another relay has taken over; this one stops.")
+                raise Fenced(FENCED)
             self._stored[lane] = seq
 
     async def _blocking(self, call: Any, *values: Any) -> Any:

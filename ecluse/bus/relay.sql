@@ -35,3 +35,12 @@ INSERT INTO bus.cursor AS c (name, lane, seq)
 SELECT 'relay', $2, $3 FROM bus.relay_lease WHERE generation = $1
 ON CONFLICT (name, lane) DO UPDATE SET seq = greatest(c.seq, excluded.seq), reported = now()
 RETURNING seq
+
+-- name: epoch
+-- The epoch in which the topics were last put right.
+SELECT epoch FROM bus.relay_lease
+
+-- name: put_right
+-- They are right in this epoch, if this is still the relay.
+-- $1 generation  $2 epoch
+UPDATE bus.relay_lease SET epoch = $2 WHERE generation = $1 RETURNING epoch

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,19 @@ def run(folder: Path, seed: int, writes: int, faults: int, say: Callable[[str], 
         for writer in writers:
             writer.start()
         injector = Injector(running, acknowledged)
-        for fault in planned(seed, faults):
+        for number, fault in enumerate(planned(seed, faults)):
+            if number == faults // 3:
+                with held(writers):
+                    running.save()
+                    for writer in writers:
+                        writer.remember()
+                report("the database is saved")
+            if number == faults // 2:
+                with held(writers):
+                    running.go_back()
+                    for writer in writers:
+                        writer.go_back()
+                report("the database is recovered as it was saved")
             outcomes.append(injector.inject(fault))
             report(f"{fault}, {_after(outcomes[-1])}")
         for writer in writers:
@@ -85,8 +98,19 @@ def run(folder: Path, seed: int, writes: int, faults: int, say: Callable[[str], 
         report("every consumer has caught up")
         told = [one for writer in writers for one in writer.acknowledged]
         seen = look(running, told, [one for writer in writers for one in writer.purged], key)
+        report("everything was looked at")
     gave_up = [f"a writer gave up: {writer.error}" for writer in writers if writer.error]
     return Told(seed, acknowledged(), outcomes, [*gave_up, *problems(seen)], time.monotonic() - began)
+
+
+@contextmanager
+def held(writers: Sequence[Writer]) -> Iterator[None]:
+    """All writers stand still, with nothing on its way, until the end of the block."""
+    for writer in writers:
+        writer.hold()
+    yield
+    for writer in writers:
+        writer.go_on()
 
 
 def _after(outcome: Outcome) -> str:

@@ -101,6 +101,9 @@ def _states(history: Sequence[Version], states: Sequence[Record]) -> Iterator[st
             yield f"resurrected: the last state of {key} is version {state.version}, and it was deleted"
         elif (state.version, state.mark) != (version.version, version.mark):
             yield f"order: the last state of {key} is version {state.version}, and version {version.version} stands"
+    for key in sorted(latest.keys() - last.keys()):
+        if latest[key].mark is not None:
+            yield f"resurrected: {key} has a last state, and was never written"
 
 
 def _warehouse(present: dict[str, Version], rows: Sequence[tuple[str, int | None]]) -> Iterator[str]:

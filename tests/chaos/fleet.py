@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,18 +113,57 @@ class Fleet:
     def processes(self, name: str) -> list[psutil.Process]:
         """A part's process and its children; of the database the postmaster alone."""
         if name == "database":
-            pid = int((self.folder / "data" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+            pid = int((self._cluster / "postmaster.pid").read_text().split()[0])
             return [psutil.Process(pid)]
         process = self.parts[name].process
         assert process is not None
         own = psutil.Process(process.pid)
         return [own, *own.children(recursive=True)]
 
+    def save(self) -> None:
+        """Copies the database, as a backup does; everything but the brokers stands still meanwhile."""
+        with self._still():
+            shutil.copytree(self._cluster, self._saved, symlinks=True)
+
+    def go_back(self) -> None:
+        """Recovers the database from the copy, on a new timeline; files of the text index stay as they are."""
+        with self._still():
+            shutil.rmtree(self._cluster)
+            shutil.move(self._saved, self._cluster)
+            (self._cluster / "recovery.signal").touch()
+            with (self._cluster / "postgresql.auto.conf").open("a") as settings:
+                settings.write("restore_command = 'false'\n")
+            owner = self._cluster.stat()
+            os.chown(self._cluster / "recovery.signal", owner.st_uid, owner.st_gid)
+
+    @property
+    def _cluster(self) -> Path:
+        return self.folder / "data" / "postgres" / "cluster"
+
+    @property
+    def _saved(self) -> Path:
+        return self.folder / "saved"
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Ends every process but the brokers, and starts them again at the end."""
+        with self._lock:
+            parts = list(self.parts.values())
+            for part in reversed(parts):
+                if part.process is not None:
+                    _end(part.process)
+            yield
+            self._open_database()
+            for part in parts:
+                if part.name != "database":
+                    self._launch(part)
+        self.wait_healthy()
+
     def stop(self) -> None:
         """Ends everything but the brokers."""
         self._ending.set()
         with self._lock:
-            ending = [part.process for name, part in reversed(self.parts.items()) if part.process is not None]
+            ending = [part.process for part in reversed(self.parts.values()) if part.process is not None]
         for process in ending:
             _end(process)
 

@@ -48,8 +48,8 @@ def come_to_rest(fleet: Fleet) -> None:
 
 def look(fleet: Fleet, acknowledged: Sequence[Version], purged: Sequence[str], key: Path) -> Seen:
     """What stands everywhere. key: of the feed's recipient"""
-    history, outbox, warehouse = asyncio.run(_stored(fleet))
-    records = list(_records(fleet))
+    history, outbox, warehouse, lives = asyncio.run(_stored(fleet))
+    records = sorted(_records(fleet, lives), key=lambda one: (one.topic, one.partition, one.offset))
     return Seen(
         acknowledged=acknowledged,
         history=history,
@@ -64,7 +64,10 @@ def look(fleet: Fleet, acknowledged: Sequence[Version], purged: Sequence[str], k
     )
 
 
-async def _stored(fleet: Fleet) -> tuple[list[Version], list[Event], list[tuple[str, int | None]]]:
+async def _stored(
+    fleet: Fleet,
+) -> tuple[list[Version], list[Event], list[tuple[str, int | None]], list[tuple[int, int]]]:
+    """Versions, events, rows of the warehouse, and the epochs with their first numbers."""
     from ecluse.core.fhir import types  # the numbers of types are the store's own
 
     names = ", ".join(f"({number}, '{name}')" for name, number in types.number_of.items())
@@ -74,11 +77,12 @@ async def _stored(fleet: Fleet) -> tuple[list[Version], list[Event], list[tuple[
         versions = await conn.fetch(given + VERSIONS)
         events = await conn.fetch(given + EVENTS)
         rows = [*await conn.fetch(MEASUREMENTS), *await conn.fetch(PERSONS)]
+        lives = await conn.fetch("SELECT epoch, first_seq FROM bus.epoch")
     finally:
         await conn.close()
     history = [Version(key, version, OPS[op], mark(body)) for key, version, op, body in versions]
     outbox = [Event(epoch, seq, key, version, OPS[op]) for epoch, seq, key, version, op in events]
-    return history, outbox, [tuple(row) for row in rows]
+    return history, outbox, [tuple(row) for row in rows], [tuple(row) for row in lives]
 
 
 def mark(body: bytes | None) -> int | None:
@@ -88,8 +92,9 @@ def mark(body: bytes | None) -> int | None:
     return next(int(found[1]) for pattern in MARKED if (found := pattern.search(body)))
 
 
-def _records(fleet: Fleet) -> Iterator[Record]:
-    """Every committed record of every topic of resources, in the order of its partition."""
+def _records(fleet: Fleet, lives: Sequence[tuple[int, int]]) -> Iterator[Record]:
+    """Every committed record of every topic of resources; of the topics of events without those that were sent again on
+    purpose, and those that a restore undid. lives: epochs with their first numbers"""
     consumer = Consumer(
         {
             "bootstrap.servers": fleet.bootstrap,
@@ -100,33 +105,35 @@ def _records(fleet: Fleet) -> Iterator[Record]:
         }
     )
     try:
-        for topic in consumer.list_topics(timeout=READ_S).topics.values():
-            if topic.topic.startswith("fhir."):
-                for partition in topic.partitions:
-                    yield from _of_partition(consumer, topic.topic, partition)
+        topics = consumer.list_topics(timeout=READ_S).topics
+        left = {(name, number) for name in topics if name.startswith("fhir.") for number in topics[name].partitions}
+        consumer.assign([TopicPartition(name, number, 0) for name, number in left])
+        while left:
+            message = consumer.poll(READ_S)
+            if message is None:
+                raise AssertionError(f"{sorted(left)} were not read to their end within {READ_S} s")
+            error = message.error()
+            if error is None:
+                headers: Any = message.headers()
+                told = {name: text.decode() for name, text in headers}
+                if ".state." in str(message.topic()) or not (told.get("ecluse-reason") or _undone(told, lives)):
+                    yield _record(message, told)
+            elif error.name() == "_PARTITION_EOF":
+                left.discard((message.topic(), message.partition()))
     finally:
         consumer.close()
 
 
-def _of_partition(consumer: Consumer, topic: str, partition: int) -> Iterator[Record]:
-    consumer.assign([TopicPartition(topic, partition, 0)])
-    while (message := consumer.poll(READ_S)) is not None:
-        error = message.error()
-        if error is None:
-            headers: Any = message.headers()
-            told = {name: text.decode() for name, text in headers}
-            if not told.get("ecluse-reason"):  # a record that was sent again on purpose has one
-                yield _record(message, told)
-        elif error.name() == "_PARTITION_EOF":
-            return
-    raise AssertionError(f"{topic}/{partition} was not read to its end within {READ_S} s")
+def _undone(told: dict[str, str], lives: Sequence[tuple[int, int]]) -> bool:
+    epoch, seq = int(told["ecluse-epoch"]), int(told["ecluse-seq"])
+    return any(epoch < later and seq >= first for later, first in lives)
 
 
 def _record(message: Any, told: dict[str, str]) -> Record:
-    """What a record says, by its headers. told: header → text"""
+    """What a record says, by its headers."""
+    place = message.topic(), message.partition(), message.offset()
     key = message.key().decode().partition("/")[2]
     version = int(told["ce_id"].partition("#")[0].rpartition("/")[2])
-    place = message.topic(), message.partition(), message.offset()
     op = told["ce_type"].rpartition(".")[2]
     return Record(*place, key, version, op, mark(message.value()), told["ecluse-lane"])
 

@@ -95,6 +95,25 @@ class Writer(threading.Thread):
         self._bodies: dict[str, Body] = {}
         self._patients: list[str] = []
         self._stopped = threading.Event()
+        self._turn = threading.Lock()
+        self._remembered: tuple[int, int, dict[str, Body], list[str]] = (0, 0, {}, [])
+
+    def hold(self) -> None:
+        """Returns when its present write is acknowledged; it begins no other one until `go_on`."""
+        self._turn.acquire()
+
+    def go_on(self) -> None:
+        """Lets it write again."""
+        self._turn.release()
+
+    def remember(self) -> None:
+        """Notes what it knows now; only while it is held."""
+        self._remembered = len(self.acknowledged), len(self.purged), dict(self._bodies), list(self._patients)
+
+    def go_back(self) -> None:
+        """Forgets what it was told since, as the store does; only while it is held."""
+        told, purged, self._bodies, self._patients = self._remembered
+        del self.acknowledged[told:], self.purged[purged:]
 
     def stop(self) -> None:
         """Lets it end after the present write."""
@@ -119,7 +138,8 @@ class Writer(threading.Thread):
                 self._admit()
                 while not self._stopped.wait(self._pace()):
                     (work,) = self._random.choices(works, weights)
-                    work()
+                    with self._turn:
+                        work()
             except Exception as error:  # whatever it is, the campaign has to hear of it
                 self.error = repr(error)
 

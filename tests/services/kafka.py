@@ -105,5 +105,5 @@ def cluster(folder: Path, nodes: int = 3) -> Iterator[list[Broker]]:
             broker.wait()
         yield brokers
     finally:
-        for broker in brokers:
-            broker.stop()
+        for broker in brokers:  # one that is asked to end waits for the others
+            broker.kill()

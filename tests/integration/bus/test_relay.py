@@ -9,17 +9,20 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
 
+from ecluse.bus import epoch
 from ecluse.bus.kafka import KafkaLog
 from ecluse.bus.lease import SQL
 from ecluse.bus.relay import Relay
 from ecluse.core.errors import Fenced
+from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
 from tests.integration.bus.store import Put, put
-from tests.integration.bus.test_topic_contract import read_all, relaying, sent
+from tests.integration.bus.test_topic_contract import Read, read_all, relaying, sent
 from tests.integration.consumers.given import runner, until
 from tests.integration.consumers.recording import RecordingSink, rows
 from tests.services.kafka import Broker
@@ -170,3 +173,66 @@ async def test_while_kafka_is_away_writes_go_on_and_everything_catches_up(
     await until(consumed, relaying_task, consuming)
     stop.set()
     await asyncio.gather(relaying_task, consuming)
+
+
+async def test_after_a_restore_the_topics_tell_what_stands(pool: asyncpg.Pool, on_kafka: Settings) -> None:
+    async with pool.acquire() as conn:
+        await epoch.settle(conn)
+        before = await put(conn, [Put("Observation", name, {"text": "old"}, "p") for name in ("kept", "moved", "gone")])
+    async with relaying(on_kafka, pool):
+        async with pool.acquire() as conn:
+            await put(conn, [Put("Observation", "moved", {"text": "undone"}, "q")])
+            await put(
+                conn, [Put("Observation", "gone", None, "p"), Put("Observation", "made", {"text": "undone"}, "p")]
+            )
+        await sent(pool)
+    async with pool.acquire() as conn:
+        await restored(conn, max(seq for seq, _ in before))
+    async with relaying(on_kafka, pool):
+        async with pool.acquire() as conn:
+            await put(conn, [Put("Observation", "moved", {"text": "new"}, "p")])
+        await sent(pool)
+        states = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.state.v1")
+        events = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")
+    last = {record.key.decode().rpartition("/")[2]: record for record in states}
+    assert {name: (record.value and json.decode(record.value)["text"]) for name, record in last.items()} == {
+        "kept": "old",
+        "moved": "new",
+        "gone": "old",
+        "made": None,
+    }
+    again = [(record.headers["ce_subject"], record.headers["ce_type"]) for record in events if _restored(record)]
+    assert sorted(again) == [
+        ("Observation/gone", "fhir.resource.updated"),
+        ("Observation/made", "fhir.resource.erased"),
+        ("Observation/moved", "fhir.resource.moved"),
+        ("Observation/moved", "fhir.resource.updated"),
+    ]
+    async with relaying(on_kafka, pool):
+        assert len(await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")) == len(events)
+
+
+async def restored(conn: Any, seq: int) -> None:
+    """Takes the store back to the event with this number, and lets it find that out."""
+    await conn.execute(
+        """
+        DELETE FROM fhir.version v USING bus.outbox o WHERE o.seq > $1 AND v.pk = o.pk AND v.version = o.version
+        """,
+        seq,
+    )
+    await conn.execute("DELETE FROM bus.outbox WHERE seq > $1", seq)
+    await conn.execute("UPDATE bus.cursor SET seq = $1", seq)
+    await conn.execute(
+        """
+        UPDATE fhir.resource r SET (version, deleted, patient) = (
+            SELECT coalesce(max(v.version), 0), count(*) = 0, (array_agg(v.patient ORDER BY v.version DESC))[1]
+            FROM fhir.version v WHERE v.pk = r.pk)
+        """
+    )
+    await conn.execute("UPDATE bus.epoch SET timeline = timeline + 1")
+    assert await epoch.settle(conn) == 2
+
+
+def _restored(record: Read) -> bool:
+    assert record.headers["ecluse-epoch"] in ("1", "2")
+    return record.headers.get("ecluse-reason") == "restored"

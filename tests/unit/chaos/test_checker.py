@@ -103,6 +103,10 @@ PLANTED: dict[str, tuple[Callable[[Seen], None], str]] = {
         beside("states", Record("state", 0, 99, *HISTORY[1])),
         "order: the last state of Observation/pulse is version 1, and version 3 stands",
     ),
+    "a state of something that a restore undid": (
+        beside("states", Record("state", 0, 99, "Observation/undone", 1, CREATED, 9)),
+        "resurrected: Observation/undone",
+    ),
     "a measurement that is not in the warehouse": (without("warehouse", PULSE), "lost: Observation/pulse"),
     "a doubled row": (beside("warehouse", (PULSE, 7)), "doubled: Observation/pulse with 7 is 2 times"),
     "a person twice": (beside("warehouse", (PATIENT, None)), "doubled: Patient/p"),

@@ -350,11 +350,13 @@ CREATE TABLE bus.cursor (
     PRIMARY KEY (name, lane)
 ) WITH (fillfactor = 50);
 
--- Which relay may advance its cursor; a generation that has passed may not.
+-- Which relay may advance its cursor; a generation that has passed may not. Epoch: the one in which the topics were last put
+-- right; a restore leaves them ahead of the store.
 CREATE TABLE bus.relay_lease (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     generation bigint NOT NULL,
-    until timestamptz NOT NULL
+    until timestamptz NOT NULL,
+    epoch integer NOT NULL DEFAULT 1
 ) WITH (fillfactor = 50);
 
 -- The topics made so far. The number of partitions stays: a record's partition is a hash modulo this number.
