@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from consumers.sink import State
-from ecluse.bus.event import Event
+from ecluse.bus.event import UNDONE, Event
 from ecluse.core.db import queries
 from ecluse.core.fhir import types
 
@@ -83,22 +83,24 @@ async def suspend(conn: Any, consumer: str, keys: Iterable[tuple[Key, str]]) -> 
 async def books(pool: Any, store: Any, consumer: str, resource_types: Iterable[str]) -> Books:
     """The books of a consumer.
 
-    pool: the consumer's database; store: the store's, whose count the books are held against
+    pool: the consumer's database; store: the store's, whose count the books are held against, and what a
+    restore took from it
     """
     received: int = await store.fetchval(SQL["received"], [types.number_of[name] for name in resource_types])
     rows = await pool.fetch(SQL["counts"], consumer)
+    undone = sum(row["count"] for row in rows if row["state"] == "removed" and row["reason"] == UNDONE)
     totals: dict[str, int] = {}
     for row in rows:
         totals[row["state"]] = totals.get(row["state"], 0) + row["count"]
     return Books(
-        received=received,
+        received=received + undone,
         mapped=totals.get("mapped", 0),
         excluded={row["reason"]: row["count"] for row in rows if row["state"] == "excluded"},
         withheld=totals.get("withheld", 0),
         waiting=totals.get("waiting", 0),
         dead=totals.get("dead", 0),
         removed=totals.get("removed", 0),
-        balanced=received == sum(totals.values()),
+        balanced=received + undone == sum(totals.values()),
     )
 
 

@@ -44,7 +44,7 @@ SELECT state, reason, count(*) AS count FROM bus.ledger WHERE consumer = $1 GROU
 SELECT count(*) FROM fhir.resource WHERE type = ANY ($1) AND version > 0
 
 -- name: left_behind
--- Resources that a walk through the whole store did not meet: they do not exist any more.
+-- Resources that a walk through the whole store did not meet, and that are not taken out yet: they do not exist any more.
 -- $1 consumer  $2 epoch of the walk  $3 most rows
-SELECT site, type, id, version, patient FROM bus.ledger
-WHERE consumer = $1 AND epoch < $2 ORDER BY site, type, id LIMIT $3
+SELECT site, type, id, version, epoch, patient FROM bus.ledger
+WHERE consumer = $1 AND epoch < $2 AND (state, reason) <> ('removed', 'undone') ORDER BY site, type, id LIMIT $3

@@ -19,7 +19,7 @@ from consumers.persons import Identity, Merge, PatientKey, Persons
 from consumers.sink import Change, Excluded, Sink
 from ecluse.bus.backoff import transient
 from ecluse.bus.epoch import Lives
-from ecluse.bus.event import Event
+from ecluse.bus.event import UNDONE, Event
 from ecluse.bus.log import Record, Reference
 from ecluse.core import clock
 from ecluse.core.errors import Unmappable
@@ -94,7 +94,8 @@ class Prepare:
         if record.problem:
             return _dead(record, person, record.problem)
         if event.gone:
-            return _work(record, Change(event, person, remove=True), "removed")
+            why = UNDONE if event.reason == UNDONE else ""
+            return _work(record, Change(event, person, remove=True), "removed", why)
         decision = decisions.of(person, event.site)
         if decision.answer != "deliver":
             return _work(record, Change(event, person, remove=True), "withheld", decision.reason or decision.answer)

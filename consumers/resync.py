@@ -14,7 +14,7 @@ from consumers import ledger
 from consumers.offsets import SQL as OFFSETS
 from consumers.sink import Sink
 from ecluse.bus import outbox, snapshot
-from ecluse.bus.event import LANES, Event
+from ecluse.bus.event import LANES, UNDONE, Event
 from ecluse.bus.log import Batch
 from ecluse.core import clock
 from ecluse.core.db import queries
@@ -91,15 +91,16 @@ class Resync:
                 return False
 
     def _erased(self, row: Any) -> Event:
+        """Under the epoch that is over: when the id is used again, version 1 of the present one is newer."""
         return Event(
             site=row["site"],
             type=row["type"],
             id=row["id"],
             version=row["version"],
-            epoch=self._epoch,
+            epoch=row["epoch"],
             seq=0,
             op="erased",
             time=clock.now(),
             patient=row["patient"],
-            reason="restored",
+            reason=UNDONE,
         )

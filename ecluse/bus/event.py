@@ -17,6 +17,10 @@ LANES = ("live", "bulk")
 """The word of each lane number of the store."""
 
 
+UNDONE = "undone"
+"""The reason of an event about a resource that a restore took from the store: it was never written there."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a resource on its way to the consumers.
 
@@ -25,7 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     patient: id of the Patient in whose compartment the resource is, None when in none
     body: the FHIR JSON exactly as stored, None for deleted and erased
     bundle: transaction that wrote it ("" when it wrote nothing else), of which this is number n of m, from 1
-    reason: why it was sent again (replayed, merged, unmerged, remapped, opposition, restored), "" for a first sending
+    reason: why it was sent again (replayed, merged, unmerged, remapped, opposition, restored, undone), "" at first
     survivor: the Patient into whom this one was merged, the patient itself after an unmerge, None without any merge;
     merge: its number: the greater one came later
     """

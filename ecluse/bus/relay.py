@@ -123,7 +123,7 @@ class Relay:
             lives = await epoch.lives(conn)
         ahead = await self._blocking(undone.told, self._settings, topics, lives)
         for start in range(0, len(ahead), MAX_EVENTS):
-            sent = await undone.as_they_stand(self._store, ahead[start : start + MAX_EVENTS], self._epoch)
+            sent = await undone.as_they_stand(self._store, ahead[start : start + MAX_EVENTS])
             await self._blocking(_publish, producer, sent, topics, self._settings.url)
         log.info("topics are put right after a restore", count=len(ahead))
         if await self._store.fetchval(SQL["put_right"], self._lease.generation, self._epoch) is None:

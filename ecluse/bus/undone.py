@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from ecluse.bus import envelope, snapshot
 from ecluse.bus.broker import client
 from ecluse.bus.epoch import Lives
-from ecluse.bus.event import Event
+from ecluse.bus.event import UNDONE, Event
 from ecluse.bus.outbox import Sent
 from ecluse.bus.topics import Topics
 from ecluse.core import clock
@@ -46,25 +46,26 @@ def told(settings: Settings, topics: Topics, lives: Lives) -> list[Event]:
     return list(found.values())
 
 
-async def as_they_stand(store: Any, ahead: Sequence[Event], epoch: int) -> list[Sent]:
-    """What is to be sent of them. store: the store's database; epoch: the present one"""
+async def as_they_stand(store: Any, ahead: Sequence[Event]) -> list[Sent]:
+    """What is to be sent of them. store: the store's database"""
     events = await snapshot.by_key(store, [(event.site, event.type, event.id) for event in ahead], REASON)
     standing = {event.key: event for event in events}
-    return [Sent(standing.get(event.key) or _erased(event, epoch), True, event.patient) for event in ahead]
+    return [Sent(standing.get(event.key) or _erased(event), True, event.patient) for event in ahead]
 
 
-def _erased(event: Event, epoch: int) -> Event:
+def _erased(event: Event) -> Event:
+    """Under the epoch that is over: when the id is used again, version 1 of the present one is newer."""
     return Event(
         site=event.site,
         type=event.type,
         id=event.id,
         version=event.version,
-        epoch=epoch,
+        epoch=event.epoch,
         seq=0,
         op="erased",
         time=clock.now(),
         patient=event.patient,
-        reason=REASON,
+        reason=UNDONE,
     )
 
 

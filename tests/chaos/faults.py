@@ -166,7 +166,7 @@ class Injector:
         while True:
             healthy = False
             with suppress(httpx.TransportError):
-                healthy = httpx.get(f"{self._fleet.url}/health", timeout=2).is_success
+                healthy = httpx.get(f"{self._fleet.url}/health", timeout=10).is_success
             yield healthy and self._acknowledged() > before
 
     def _relays(self) -> Iterator[bool]:

@@ -123,13 +123,13 @@ class Fleet:
     def save(self) -> None:
         """Copies the database, as a backup does; everything but the brokers stands still meanwhile."""
         with self._still():
-            shutil.copytree(self._cluster, self._saved, symlinks=True)
+            subprocess.run(["cp", "-a", self._cluster, self._saved], check=True)  # with the owners of its files
 
     def go_back(self) -> None:
         """Recovers the database from the copy, on a new timeline; files of the text index stay as they are."""
         with self._still():
             shutil.rmtree(self._cluster)
-            shutil.move(self._saved, self._cluster)
+            self._saved.rename(self._cluster)
             (self._cluster / "recovery.signal").touch()
             with (self._cluster / "postgresql.auto.conf").open("a") as settings:
                 settings.write("restore_command = 'false'\n")
@@ -220,3 +220,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -235,4 +235,4 @@ async def restored(conn: Any, seq: int) -> None:
 
 def _restored(record: Read) -> bool:
     assert record.headers["ecluse-epoch"] in ("1", "2")
-    return record.headers.get("ecluse-reason") == "restored"
+    return record.headers.get("ecluse-reason") in ("restored", "undone")

@@ -77,6 +77,14 @@ async def test_a_restored_store_takes_back_what_it_no_longer_has(pool: asyncpg.P
         await epoch.settle(conn)
         await put(conn, [observation("new", "after the restore")])
     await _consume_until(pool, sink, [("changed", "a"), ("kept", "a"), ("new", "after the restore")])
+    books = await ledger.books(pool, pool, sink.name, sink.types)
+    assert (books.received, books.mapped, books.removed, books.balanced) == (4, 3, 1, True)
+    async with pool.acquire() as conn:
+        await put(conn, [observation("lost", "again")])
+    wanted = [("changed", "a"), ("kept", "a"), ("lost", "again"), ("new", "after the restore")]
+    await _consume_until(pool, sink, wanted)
+    books = await ledger.books(pool, pool, sink.name, sink.types)
+    assert (books.received, books.mapped, books.removed, books.balanced) == (4, 4, 0, True)
 
 
 async def test_a_walk_that_was_broken_off_goes_on(pool: asyncpg.Pool, sink: RecordingSink) -> None:
