@@ -54,4 +54,11 @@ def selective_of(kind: str, read: tuple[IndexedPath, ...], values: Sequence[Valu
     return 1 if kinds & {"Identifier", "ContactPoint"} else 4 if kinds & {"CodeableConcept", "Coding"} else 7
 
 
-SELECTIVE = {"_id": 0, "reference": 2, "string": 3, "uri": 5, "quantity": 5, "number": 5, "date": 6, "_lastUpdated": 8}
+SELECTIVE = {
+    "_id": 0,
+    "reference": 2,
+    "string": 3,
+    **dict.fromkeys(("uri", "quantity", "number", "special"), 5),
+    "date": 6,
+    "_lastUpdated": 8,
+}

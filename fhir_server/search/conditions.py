@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from ecluse.core.fhir.dates import EARLIEST
 from ecluse.core.fhir.types import name_of, number_of
 from fhir_server.search.query import Clause
+from mappers.search.position import EARTH_M
 from mappers.search.question import (
     Address,
     Amount,
     Beginning,
     Branch,
+    Circle,
     Containing,
     Ending,
     Exact,
@@ -218,6 +221,8 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
             return _compared(DATES, moment, alias, arguments)
         case Amount() as amount:
             return _of_amount(amount, alias, arguments)
+        case Circle() as circle:
+            return _within(circle, alias, arguments)
     raise TypeError(group)
 
 
@@ -234,6 +239,21 @@ def _of_amount(amount: Amount, alias: str, arguments: Arguments) -> str:
         mark = arguments.add(amount.text)
         return f"({alias}.code = {mark} OR {alias}.text = {mark}) AND {found}"
     return found
+
+
+def _within(circle: Circle, alias: str, arguments: Arguments) -> str:
+    """The box first, by the index; then the great circle, by the haversine formula."""
+    south, north = (arguments.add(Decimal(str(end))) for end in circle.latitudes)
+    spans = [tuple(arguments.add(Decimal(str(end))) for end in span) for span in circle.longitudes]
+    boxes = any_of([f"{alias}.canonical_low BETWEEN {west} AND {east}" for west, east in spans])
+    latitude, longitude, metres = map(arguments.add, (circle.latitude, circle.longitude, circle.metres))
+    there = f"{alias}.low::float8"
+    squared = (
+        f"sind(({there} - {latitude}) / 2) ^ 2 + cosd({latitude}) * cosd({there})"
+        f" * sind(({alias}.canonical_low::float8 - {longitude}) / 2) ^ 2"
+    )
+    exact = f"2 * {EARTH_M} * asin(least(1, sqrt({squared}))) <= {metres}"
+    return f"{alias}.low BETWEEN {south} AND {north} AND {boxes} AND {exact}"
 
 
 def _branch(above: bool, kind: int, own: str, site: int, arguments: Arguments) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fhir_server.search.query import Kind
 from fhir_server.search.values import types_of
-from mappers.search import date, identity, number, quantity, reference, string, token, uri
+from mappers.search import date, identity, number, position, quantity, reference, string, token, uri
 from mappers.search.question import Other, Question, Value
 
 Read = Callable[[str, Question], list[Value]]
@@ -37,6 +37,7 @@ PLAIN: dict[str, Reading] = {
     "uri": Reading("token", uri.asked),
     "number": Reading("quantity", number.asked),
     "quantity": Reading("quantity", quantity.asked),
+    "special": Reading("quantity", position.asked),
 }
 """Without a modifier, by search type; `_id` and `_lastUpdated` are columns of the resource."""
 

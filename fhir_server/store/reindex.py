@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -102,13 +103,10 @@ async def compare_one(conn: Any, registries: Registries, site: int, kind: int, o
 async def keep(pool: Any, registries: Registries) -> None:
     """Works on requests until cancelled; a database that is away is asked again later."""
     while True:
+        with suppress(Unavailable), translated():
+            if await pool.fetchval(SQL["due"], GENERATION):
+                await _work(pool, registries)
         await asyncio.sleep(EVERY_S)
-        try:
-            with translated():
-                if await pool.fetchval(SQL["due"], GENERATION):
-                    await _work(pool, registries)
-        except Unavailable:
-            continue
 
 
 async def _work(pool: Any, registries: Registries) -> None:

@@ -27,6 +27,8 @@ UNIQUE = "urn:ecluse:StructureDefinition:unique"
 EVERY = frozenset({"Resource", "DomainResource"})
 NO_DOMAIN = frozenset({"Bundle", "Parameters", "Binary"})
 """Resource types that are no DomainResource."""
+MADE = tuple(kind for kind in READERS if kind != "special")
+"""The search types that a parameter may have."""
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _INTO = frozenset({"member", "extension", "where", "has_extension"})
 _TEXTS = frozenset({"string", "code", "uri", "url", "canonical", "id", "markdown", "oid", "uuid"})
@@ -82,8 +84,8 @@ def _issues(resource: dict[str, Any], place: str) -> Iterator[Issue]:
     if not _CODE.fullmatch(code):
         text = "A code has up to 64 letters, digits, - and _, a letter first; those with _ in front are FHIR's."
         yield Issue(text, f"{place}.code", code, "value")
-    if kind not in READERS:
-        text = f"{kind} parameters cannot be made at run time here; write one of {', '.join(READERS)}."
+    if kind not in MADE:
+        text = f"{kind} parameters cannot be made at run time here; write one of {', '.join(MADE)}."
         yield Issue(text, f"{place}.type", kind, "not-supported")
     if kind != "token" and _is_unique(resource):
         text = "Only token parameters can be unique: make it one, or leave the extension out."

@@ -1,15 +1,10 @@
 """What R4 lets clients search by and this server does not, each with the reason. A query that asks for it is refused
 with it.
 
-Enters: nothing. Leaves: three tables. To serve one: a reader file for a search type, a row less here.
+Enters: nothing. Leaves: two tables. To serve one: a row less here.
 """
 
 from __future__ import annotations
-
-KINDS: dict[str, str] = {
-    "special": "distances are not computed yet",
-}
-"""Whole search types."""
 
 PARAMETERS: dict[str, str] = {
     "Bundle.composition": "it leads into the first entry of a bundle, which is no resource of its own here",
@@ -20,6 +15,7 @@ PARAMETERS: dict[str, str] = {
 """Parameters of one type, `Type.code`."""
 
 GENERAL: dict[str, str] = {
+    "_filter": "it is a whole search: it stands by itself, and not behind a chain or _has",
     "_content": "the full text of resources is not indexed here",
     "_in": "R4 has no such parameter; ask _list, or _has:Group:member:_id",
     "_query": "this server has no named queries",

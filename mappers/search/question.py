@@ -139,6 +139,24 @@ class Amount(NamedTuple):
     text: int | None = None
 
 
+class Span(NamedTuple):
+    """Degrees, both ends included."""
+
+    low: float
+    high: float
+
+
+class Circle(NamedTuple):
+    """The places within some metres of one, at most, and the box that they are in: latitudes, and one or two spans of
+    longitudes, all in degrees."""
+
+    latitude: float
+    longitude: float
+    metres: float
+    latitudes: Span
+    longitudes: tuple[Span, ...]
+
+
 class Other(NamedTuple):
     """Any value but these. types: of targets that alone count, empty for all"""
 
@@ -157,7 +175,7 @@ Value = (
     | (Target | Branch)
     | (Beginning | Exact | Whole | Ending | Containing)
     | (Address | Under)
-    | (Moment | Amount | Id | Other)
+    | (Moment | Amount | Circle | Id | Other)
 )
 
 _ESCAPED = re.compile(r"\\([,|$\\])")

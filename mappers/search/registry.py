@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, parameters, paths
 from mappers.search.evaluated import visit_of
-from mappers.search.not_indexed import GENERAL, KINDS, PARAMETERS
+from mappers.search.not_indexed import GENERAL, PARAMETERS
 from mappers.search.rows import Visit
 
 __all__ = ["BUILT_IN", "Parameter", "Registry", "Unique", "reason_against", "searchable", "served"]
@@ -108,4 +108,4 @@ def reason_against(resource_type: str, code: str) -> str:
     parameter = parameters(resource_type).get(code)
     if parameter is None:
         return ""
-    return PARAMETERS.get(f"{resource_type}.{code}") or KINDS.get(parameter.type, "")
+    return PARAMETERS.get(f"{resource_type}.{code}", "")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-GENERATION = 1
+GENERATION = 2
 """Counts the releases that make other rows of the same resource: a server that finds rows of a lower one in its store
 compares them all with the bodies, once."""
 
@@ -26,7 +26,7 @@ DateRow = tuple[int, int, datetime, datetime]
 QuantityRow = tuple[int, int, int, int, int, Decimal, Decimal, Decimal, Decimal]
 """(path, item, unit, code, text, low, high, canonical low, canonical high), both ends included; unit: key of what the
 canonical bounds are in, code and text: key of the unit as it was written, 0 for none; number parameters have their rows
-here too, without unit."""
+here too, without unit, and so have positions, with the latitude as bounds and the longitude as canonical ones."""
 
 
 class IndexRows(NamedTuple):

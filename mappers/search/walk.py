@@ -12,7 +12,7 @@ from typing import Any
 from ecluse.core.fhir.definitions.expressions import Path, Step, is_a, parse
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath
 from ecluse.core.fhir.definitions.structures import members
-from mappers.search import date, number, quantity, reference, string, token, uri
+from mappers.search import date, number, position, quantity, reference, string, token, uri
 from mappers.search.composite import items_of
 from mappers.search.rows import MOST_ITEMS, WITH_ITEM, IndexRows, Reader, Visit
 
@@ -24,6 +24,7 @@ READERS: dict[str, dict[str, Reader]] = {
     "uri": uri.READERS,
     "number": number.READERS,
     "quantity": quantity.READERS,
+    "special": position.READERS,
 }
 """For each search type that is indexed, the reader of each data type."""
 

@@ -5,7 +5,7 @@ Enters: nothing. Leaves: names.
 
 from __future__ import annotations
 
-KINDS: tuple[str, ...] = ("special",)
+KINDS: tuple[str, ...] = ()
 """Search types."""
 FEATURES: tuple[tuple[str, str], ...] = ()
 """Modifiers of a search type."""

@@ -189,6 +189,12 @@ def _in_unit(unit: dict[str, Any], low: Decimal, high: Decimal) -> tuple[Any, ..
     return (*measure[:3], low, high, *canonical)
 
 
+def _positions(value: Any) -> Iterator[tuple[Any, ...]]:
+    if "latitude" in value and "longitude" in value:
+        latitude, longitude = Decimal(value["latitude"]), Decimal(value["longitude"])
+        yield 0, 0, 0, latitude, latitude, longitude, longitude
+
+
 READERS = {
     "token": _tokens,
     "reference": _references,
@@ -197,4 +203,5 @@ READERS = {
     "uri": _uris,
     "number": _numbers,
     "quantity": _quantities,
+    "special": _positions,
 }

@@ -11,7 +11,7 @@ from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.definitions.expressions import parse
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, paths, paths_of
-from mappers.search.definition import Reading, definition
+from mappers.search.definition import MADE, Reading, definition
 from mappers.search.evaluated import visit_of
 from mappers.search.rows import WITH_ITEM, IndexRows, no_rows
 from mappers.search.walk import READERS
@@ -136,7 +136,7 @@ def _sorted(rows: IndexRows) -> list[list[Any]]:
 
 def test_r4s_own_expressions_are_lists_of_steps() -> None:
     for path in paths().values():
-        if path.kind in READERS:
+        if path.kind in MADE:
             reading = asked(path.text, base=[path.resource_type], type=path.kind)[path.resource_type]
             assert reading.steps and not reading.evaluated, path.text
             assert parse(reading.steps[0])[0][0].name == path.resource_type

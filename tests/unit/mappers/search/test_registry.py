@@ -15,7 +15,7 @@ from ecluse.core.fhir.definitions.expressions import Unsupported, ends, parse, r
 from ecluse.core.fhir.definitions.search_parameters import parameters, paths, paths_of
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.modifiers import PLAIN as ASKED
-from mappers.search.not_indexed import GENERAL, KINDS, PARAMETERS
+from mappers.search.not_indexed import GENERAL, PARAMETERS
 from mappers.search.registry import reason_against, searchable, served
 from mappers.search.walk import READERS
 from tests.official import CACHE, official_files
@@ -77,8 +77,7 @@ def test_refused_parameters_exist() -> None:
 
 def test_a_kind_is_either_read_or_refused() -> None:
     kinds = {parameter.type for name in number_of for parameter in parameters(name).values()}
-    assert kinds == set(READERS) | set(KINDS) | {"composite"}
-    assert not set(READERS) & set(KINDS)
+    assert kinds == set(READERS) | {"composite"}
     assert set(READERS) <= set(ASKED)
 
 
@@ -133,6 +132,6 @@ def test_a_path_to_nowhere_is_refused() -> None:
 
 def test_the_page_on_search_names_all_that_is_refused() -> None:
     page = (ROOT / "docs/search.md").read_text(encoding="utf-8")
-    for name in (*KINDS, *PARAMETERS, *GENERAL):
+    for name in (*PARAMETERS, *GENERAL):
         assert name in page, name
     assert f"{sum(len(served(name)) for name in number_of):,} in total" in page
