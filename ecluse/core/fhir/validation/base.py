@@ -22,7 +22,7 @@ from ecluse.core.fhir.fhirpath.scope import Given
 from ecluse.core.fhir.scan import MOST_ISSUES
 from ecluse.core.fhir.validation.binding import misfit
 from ecluse.core.fhir.validation.plan import Check, plan
-from ecluse.core.fhir.validation.target import IN_OFFICIAL_FILES, leads_right, target_type
+from ecluse.core.fhir.validation.target import IN_OFFICIAL_FILES, leads_right, no_type, target_type
 
 
 def problems(
@@ -110,8 +110,13 @@ class _Walk:
 
     def target(self, path: str, allowed: tuple[str, ...], node: Node) -> None:
         """A reference leads to one of the types that its element allows."""
-        kind = target_type(node, self.given) if type(node.value) is dict else ""
-        if kind and kind not in allowed:
+        if type(node.value) is not dict:
+            return
+        kind = target_type(node, self.given)
+        if not kind and (word := no_type(node)):
+            text = f"R4 has no resource type {word}; refer to {_either(allowed)}."
+            self.note(Issue(text, node.location, f"found {shown(node.value['reference'])}", "value"))
+        elif kind and kind not in allowed:
             reference = node.value.get("reference") or kind
             text = f"Refer to {_either(allowed)}: this element takes no {kind}."
             severity = "warning" if (path, kind) in IN_OFFICIAL_FILES else "error"

@@ -6,6 +6,7 @@ Spec: http://hl7.org/fhir/R4/references.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from ecluse.core.fhir.fhirpath.scope import Given
 
 _resolved = compile("resolve()")
 _ADDRESS_ALONE = {"reference", "display"}
+_OF_THIS_SERVER = re.compile(r"([A-Za-z]+)/[A-Za-z0-9.-]{1,64}(?:/_history/[A-Za-z0-9.-]{1,64})?")
 
 IN_OFFICIAL_FILES = {
     ("DeviceMetric.parent", "DeviceDefinition"),  # DeviceMetric-example.json
@@ -56,3 +58,11 @@ def target_type(node: Node, given: Given) -> str:
         if found and found[0].type != "Resource":
             return str(found[0].type)
     return said if isinstance(said, str) and said in structures().resources else ""
+
+
+def no_type(node: Node) -> str:
+    """What stands where an address of this server has a resource type, when R4 has none of that name: `patient/1`; ""
+    for every other reference."""
+    link = node.value.get("reference")
+    found = _OF_THIS_SERVER.fullmatch(link) if isinstance(link, str) else None
+    return found[1] if found and found[1] not in structures().resources else ""

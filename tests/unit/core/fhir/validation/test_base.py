@@ -48,6 +48,14 @@ BROKEN = [
         [("Patient.generalPractitioner[0]", "value", "error")],
     ),
     (
+        {"resourceType": "Patient", "managingOrganization": {"reference": "organization/1"}},
+        [("Patient.managingOrganization", "value", "error")],
+    ),
+    (
+        {"resourceType": "Patient", "managingOrganization": {"reference": "Organisation/1/_history/2", "display": "x"}},
+        [("Patient.managingOrganization", "value", "error")],
+    ),
+    (
         {"resourceType": "Patient", "managingOrganization": {"reference": "#a"}},
         [("Patient.managingOrganization", "invariant", "error")],
     ),
