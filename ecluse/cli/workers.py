@@ -23,7 +23,8 @@ from ecluse.cli.parent import end_with_parent
 from ecluse.core.log import Log
 
 log = Log("serve")
-STOP_S = 10.0
+STOP_S = 8.0
+"""How long a worker may take to end, less than whoever started the parent waits for that."""
 PAUSE_S = 0.5
 READY = HANDED = b"."
 """One byte each way: a worker says that it serves, the parent that a connection comes along."""
@@ -85,7 +86,7 @@ class Workers:
                     await self._follow(ours)
                 finally:
                     worker.terminate()
-                    await asyncio.to_thread(worker.join, STOP_S)
+                    await asyncio.to_thread(_ended, worker)
             log.warning("worker died, another starts", status=worker.exitcode)
             await asyncio.sleep(PAUSE_S)
 
@@ -120,6 +121,15 @@ def _started(make: Any, given: Any, theirs: socket.socket) -> Any:
     return worker
 
 
+def _ended(worker: Any) -> None:
+    """Returns when the worker has ended; one that does not in time is killed."""
+    worker.join(STOP_S)
+    if worker.is_alive():
+        log.warning("worker does not end: it is killed", pid=worker.pid)
+        worker.kill()
+        worker.join()
+
+
 def _work(make: Any, given: Any, channel: socket.socket) -> None:
     end_with_parent()
     uvloop.run(_Worker(make(given), channel).serve())
@@ -138,7 +148,17 @@ class _Worker(uvicorn.Server):
         await super().startup(sockets=[])
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel, self._take)
-        self._channel.send(READY)
+        try:
+            self._channel.send(READY)
+        except OSError:  # the parent has gone meanwhile
+            self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no more connections first: one that came after the others were told to close would never be told, and
+        as long as its client keeps it, the worker would serve it."""
+        asyncio.get_running_loop().remove_reader(self._channel)
+        await asyncio.gather(*self._taking)
+        await super().shutdown(sockets)
 
     def _take(self) -> None:
         loop = asyncio.get_running_loop()

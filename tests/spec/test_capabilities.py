@@ -24,6 +24,7 @@ VALUES = {
     "uri": "urn:x",
     "number": "1",
     "quantity": "1",
+    "special": "48.84|2.36|5|km",
 }
 HEADERS = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 TAG = {"system": "urn:crawl", "code": "seen"}
