@@ -136,18 +136,16 @@ def test_what_is_double_already_fails_with_a_list(fhir: httpx.Client) -> None:
 async def test_a_path_of_r4_can_be_unique_too_and_is_free_when_the_parameter_goes(
     fhir: httpx.Client, store: asyncpg.Connection
 ) -> None:
-    body = {
-        "resourceType": "Basic",
-        "code": {"text": "x"},
-        "identifier": [{"system": "urn:b", "value": uuid.uuid4().hex}],
-    }
-    assert fhir.post("/Basic", json=body).status_code == 201
-    code = fresh("basic")
-    own = made(fhir, parameter(code, "Basic.identifier", base=["Basic"], extension=UNIQUE))
-    assert fhir.post("/Basic", json=body).status_code == 409
+    kind = "EnrollmentRequest"  # of which no other test makes two that are alike
+    value = uuid.uuid4().hex
+    body = {"resourceType": kind, "identifier": [{"system": "urn:b", "value": value}]}
+    assert fhir.post(f"/{kind}", json=body).status_code == 201
+    code = fresh("enrolled")
+    own = made(fhir, parameter(code, f"{kind}.identifier", base=[kind], extension=UNIQUE))
+    assert fhir.post(f"/{kind}", json=body).status_code == 409
     assert fhir.delete(f"/SearchParameter/{own}").status_code == 204
-    assert fhir.post("/Basic", json=body).status_code == 201
-    gone = f"SELECT count(*) FROM fhir.claim c WHERE c.code = '{body['identifier'][0]['value']}'"
+    assert fhir.post(f"/{kind}", json=body).status_code == 201
+    gone = f"SELECT count(*) FROM fhir.claim c WHERE c.code = '{value}'"
     code = fresh("other")
     made(fhir, parameter(code, "Patient.extension('urn:o').value.as(Coding)"))  # built after the claims were removed
     assert await store.fetchval(gone) == 0
