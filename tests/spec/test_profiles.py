@@ -39,10 +39,16 @@ def issues(served: Served) -> Iterator[httpx.Client]:
 
 
 def of(issues: httpx.Client, address: str, **query: str) -> list[dict[str, Any]]:
-    """The stored issues of one resource."""
-    told = issues.get("/issues", params={"_count": "1000", **query})
-    assert told.status_code == 200
-    return [row for row in told.json()["issues"] if row["resource"] == address]
+    """The stored issues of one resource, over all pages: others' resources have thousands."""
+    rows, after = [], {}
+    while True:
+        answer = issues.get("/issues", params={"_count": "1000", **query, **after})
+        assert answer.status_code == 200
+        told = answer.json()
+        rows += [row for row in told["issues"] if row["resource"] == address]
+        if "next" not in told:
+            return rows
+        after = {"after": told["next"]}
 
 
 def address_of(answer: httpx.Response) -> str:
