@@ -7,6 +7,7 @@ Spec: http://hl7.org/fhir/R4/profiling.html
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,10 +31,13 @@ _OWN_BASE = ("ele-", "ext-", "dom-")
 
 
 class Member(NamedTuple):
-    """The compiled rules of one element: how often it stands, what each item must be, how they are sliced."""
+    """The compiled rules of one element: how often it stands, what each item must be, how they are sliced.
+
+    names: those in JSON, each with its type; allowed: those that the profile leaves"""
 
     name: str
     names: tuple[tuple[str, str], ...]
+    allowed: tuple[str, ...]
     least: int
     most: int | None
     each: tuple[Check, ...]
@@ -45,7 +49,7 @@ class Member(NamedTuple):
         items = items_of(holder, self.names, f"{item.place}.{self.name}") if holder is not None else []
         count = len(items)
         if count < self.least:
-            run.add(f"{item.place}.{self.name}", _missing(self.name, self.least), "required", f"found {count}")
+            run.add(f"{item.place}.{self.name}", _missing(self.allowed, self.least), "required", f"found {count}")
         elif self.most is not None and count > self.most:
             place = items[self.most].place if self.most else f"{item.place}.{self.name}"
             run.add(place, _too_many(self.name, self.most), "structure", f"found {count}")
@@ -58,8 +62,9 @@ class Member(NamedTuple):
             self.slices.check(run, items, f"{item.place}.{self.name}")
 
 
-def _missing(name: str, least: int) -> str:
-    return f"Add {name}: the profile requires {'it' if least == 1 else f'at least {least}'}."
+def _missing(allowed: Sequence[str], least: int) -> str:
+    which = f"one of {', '.join(allowed)}" if len(allowed) > 1 else allowed[0]
+    return f"Add {which}: the profile requires {'it' if least == 1 else f'at least {least}'}."
 
 
 def _too_many(name: str, most: int) -> str:
@@ -176,7 +181,7 @@ class Compiler:
         slices = sliced(self, node, given, kind) if node.slices else None
         if not least and most is None and not each and slices is None:
             return None
-        return Member(node.name, names, least, most, each, slices)
+        return Member(node.name, names, _allowed(names, node), least, most, each, slices)
 
 
 def _object(members: list[Check]) -> Check:
@@ -204,6 +209,12 @@ def _base_least(base: Element | None) -> int:
 
 def _base_most(base: Element | None) -> int | None:
     return 1 if base is not None and not base.many else None
+
+
+def _allowed(names: tuple[tuple[str, str], ...], node: Node) -> tuple[str, ...]:
+    """The JSON names of an element in the types that its node names."""
+    codes = {kind.code for kind in node.types}
+    return tuple(name for name, kind in names if kind in codes) or tuple(name for name, _ in names)
 
 
 def _choices(node: Node) -> tuple[tuple[str, str], ...]:

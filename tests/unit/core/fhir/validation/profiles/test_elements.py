@@ -54,6 +54,19 @@ def test_an_issue_says_the_fix_what_was_found_and_which_profile_asks() -> None:
     assert issue.profile == f"{URL}|2"
 
 
+def test_what_is_missing_is_named_as_it_is_written() -> None:
+    any_type = profile("Observation", {"id": "effective[x]", "min": 1})
+    two = profile("Observation", {"id": "effective[x]", "min": 1, "type": [{"code": "dateTime"}, {"code": "Period"}]})
+    one = profile("Observation", {"id": "effective[x]", "min": 1, "type": [{"code": "Period"}]})
+    told = [issues(observation(), each)[0] for each in (any_type, two, one)]
+    assert [each.text for each in told] == [
+        "Add one of effectiveDateTime, effectivePeriod, effectiveTiming, effectiveInstant: the profile requires it.",
+        "Add one of effectiveDateTime, effectivePeriod: the profile requires it.",
+        "Add effectivePeriod: the profile requires it.",
+    ]
+    assert {each.expression for each in told} == {"Observation.effective"}
+
+
 def test_a_required_binding_is_an_error_and_an_extensible_one_a_warning() -> None:
     other = observation(code={"coding": [coding("b", SYSTEM)]})
     assert [issue.severity for issue in issues(other, bound("required"), VALUE_SET)] == ["error"]
