@@ -162,7 +162,7 @@ class _Statement:
             return f"FROM fhir.resource r\nWHERE {_all([*own, *self.probes(at), *past])}"
         columns = [group for group in self.groups if self.query.sort and is_of_resource(group)]
         own += [self.tree.group_holds(group, at) for group in columns]
-        probes = [self.tree.group_holds(group, at) for group in self.groups if group not in columns]
+        probes = [self._probe(place, at) for place, group in enumerate(self.groups) if group not in columns]
         first = f"SELECT r.*\nFROM fhir.resource r\nWHERE {_all([*own, *past])}\n{order} {self.bound}"
         return f"FROM (\n{first}\n) r" + (f"\nWHERE {_all(probes)}" if probes else "")
 
@@ -188,7 +188,13 @@ class _Statement:
     def probes(self, at: Place) -> list[str]:
         """The conditions of the groups that are neither the lead's nor walked with it."""
         read = {self.plan.lead, *self.plan.joined}
-        return [self.tree.group_holds(group, at) for place, group in enumerate(self.groups) if place not in read]
+        return [self._probe(place, at) for place in range(len(self.groups)) if place not in read]
+
+    def _probe(self, place: int, at: Place) -> str:
+        group = self.groups[place]
+        if place in self.plan.gathered:
+            return self.tree.gathered_holds(group[0], at)
+        return self.tree.group_holds(group, at)
 
     def by_lead(self, limit: str) -> str:
         """A walk through the index of the lead, which has resources in the order of their keys; each part of it ends as
@@ -233,10 +239,10 @@ class _Statement:
         where = [self.tree.at("d", key.paths, key.types), *beyond(self.query, "d", self.arguments, (column,))]
         order = f"ORDER BY {self.keys.order('d', columns=True)}"
         probes = first_of_its_resource(key, self.tree)
-        for group in self.groups:
+        for place, group in enumerate(self.groups):
             own = _on_same_row(group, key)
             where += self.tree.of_rows(own, "d")
-            probes += [] if own else [self.tree.group_holds(group, Place(self.query.type, "d.pk"))]
+            probes += [] if own else [self._probe(place, Place(self.query.type, "d.pk"))]
         if self.plan.instead is not None:
             columns = f"d.pk, d.{column}{', d.ctid' if key.many else ''}"
             source = f"(\nSELECT {columns}\nFROM {source}\nWHERE {_all(where)}\n{order} {self.bound}\n) d"

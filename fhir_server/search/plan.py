@@ -9,6 +9,10 @@ not filled it after some thousand rows is given up: then the matches are collect
 
 An index that ends in the key of the resource is walked for many keys at once at a tenth of what as many probes cost. So
 groups of whole values, equal to what stands in an index, are not probed but joined to the lead.
+
+A chain is asked of one resource after another at the price of a whole search each. When it leads to no more than some
+thousand resources, these are gathered once, and each resource walked is looked up among them; so are the resources
+that a reverse chain comes from, unless an index gives those of one resource together (`is_read_together`).
 """
 
 from __future__ import annotations
@@ -18,13 +22,14 @@ from typing import Any, Literal, NamedTuple
 
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, SearchQuery
-from fhir_server.search.tree import Tree, groups, likely
-from mappers.search.question import Address, Target, Token, Value
+from fhir_server.search.tree import Tree, groups, is_ordered, is_read_together, likely
 
 MOST = 10_000
 """Rows of a leading group of references that are collected and sorted, forwards as what a patient has or backwards."""
 MOST_VALUES = 2000
 """The same for values, which may occur in any number."""
+MOST_BACKWARDS = 1000
+"""The same for what refers, when it can be read together for one resource after another."""
 ENOUGH = 500
 """When the group that is likely to leave the fewest has no more rows than this, the others are not counted."""
 FEW = 1
@@ -37,18 +42,22 @@ WALKED_OF_LEAD = 1000
 """The same of a lead's rows, when the other groups are to be asked of each."""
 WALKED_BACKWARDS = 100
 """The same when each is asked for what refers to it, which may be much."""
+WALKED_TOGETHER = 200
+"""The same when what refers to it is read together, or looked up among what was gathered."""
 Way = Literal["collect", "walk"]
 
 
 class Plan(NamedTuple):
     """lead: the place of the leading group among those of the query, None for the table of resources; way: `collect`
     the lead's resources and sort them, or `walk` in the order that is asked for; joined: places of groups that are
-    walked for the lead's keys at once; instead: what is done when a walk has not filled its page, None to go on"""
+    walked for the lead's keys at once; instead: what is done when a walk has not filled its page, None to go on;
+    gathered: places of chains that lead to or come from few enough to gather them"""
 
     lead: int | None
     way: Way
     joined: tuple[int, ...] = ()
     instead: Plan | None = None
+    gathered: tuple[int, ...] = ()
 
 
 def settled(query: SearchQuery) -> Plan | None:
@@ -73,30 +82,40 @@ def _is_updated(group: Sequence[Condition]) -> bool:
 
 
 def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
-    """How many rows each group that can lead has, up to one more than are collected; one row. The likeliest is counted
-    first, the others when that is not settled by it."""
+    """How many rows each group that can lead has, up to one more than are collected, and how many resources each chain
+    leads to; one row. The likeliest is counted first, the others when that is not settled by it."""
     tree = Tree(site, Arguments(), probed=True)
     found = groups(query.conditions)
+    chains = {place: tree.ids(one, most=f" LIMIT {MOST + 1}") for place, one in _chains(found).items()}
+    gathered = ", ".join(f"g{place} (id) AS MATERIALIZED ({ids})" for place, ids in chains.items())
     first = min(range(len(found)), key=lambda place: likely(found[place]))
-    columns = [_count(tree, group, query.type) for group in found]
+    columns = [_count(tree, group, query.type, f"g{place}") for place, group in enumerate(found)]
     begun = f"(SELECT {columns[first]} AS n OFFSET 0) a"
     shown = [
         "a.n" if place == first else "NULL" if column == "NULL" else f"CASE WHEN a.n > {ENOUGH} THEN {column} END"
         for place, column in enumerate(columns)
     ]
-    return f"SELECT {', '.join(shown)}\nFROM {begun}", tree.arguments.values
+    shown += [f"CASE WHEN a.n > {ENOUGH} THEN (SELECT count(*) FROM g{place}) END" for place in chains]
+    begin = f"WITH {gathered}\n" if chains else ""
+    return f"{begin}SELECT {', '.join(shown)}\nFROM {begun}", tree.arguments.values
 
 
-def _count(tree: Tree, group: Sequence[Condition], kind: str) -> str:
-    """The number of rows; of a reverse chain, of the resources that refer, since few of them make few matches."""
+def _chains(found: Sequence[Sequence[Condition]]) -> dict[int, Linked]:
+    return {
+        place: group[0] for place, group in enumerate(found) if isinstance(group[0], Linked) and likely(group) <= WORTH
+    }
+
+
+def _count(tree: Tree, group: Sequence[Condition], kind: str, gathered: str) -> str:
+    """The number of rows; of a reverse chain, of the resources that refer, since few of them make few matches.
+    gathered: the name of what a chain leads to"""
     first, limit = group[0], f"LIMIT {_most(group) + 1}"
     if likely(group) > WORTH:
         return "NULL"
     if isinstance(first, Linking):
         sources = [f"FROM ({tree.keys(first.type, first.conditions)}) c"]
     elif isinstance(first, Linked):
-        limited = tree.ids(first, most=f" {limit}")
-        where = f"{tree.at('c', first.paths)} AND c.target_id = ANY(ARRAY({limited}))"
+        where = f"{tree.at('c', first.paths)} AND c.target_id = ANY(ARRAY(SELECT id FROM {gathered}))"
         sources = [f"FROM fhir.reference c\nWHERE {where}"]
     else:
         sources = tree.sources(group, kind, "c")
@@ -107,6 +126,8 @@ def _count(tree: Tree, group: Sequence[Condition], kind: str) -> str:
 def _most(group: Sequence[Condition]) -> int:
     """Rows up to which a group is collected."""
     first = group[0]
+    if is_read_together(first):
+        return MOST_BACKWARDS
     if isinstance(first, AnyOf):
         return min((_most([one]) for one in first.conditions), default=MOST_VALUES)
     refers = isinstance(first, Linked | Linking) or (isinstance(first, Clause) and first.kind == "reference")
@@ -115,19 +136,29 @@ def _most(group: Sequence[Condition]) -> int:
 
 def walked(query: SearchQuery, plan: Plan) -> int:
     """Rows after which a walk is given up."""
-    if any(isinstance(group[0], Linking) for group in groups(query.conditions)):
+    found = groups(query.conditions)
+    dear = [place for place in range(len(found)) if place not in plan.gathered]
+    if any(isinstance(found[place][0], Linking) and not is_read_together(found[place][0]) for place in dear):
         return WALKED_BACKWARDS
-    return WALKED_OF_LEAD if plan.lead is not None and not query.sort else WALKED
+    if any(isinstance(group[0], Linking) for group in found):
+        return WALKED_TOGETHER
+    is_cheap = set(dear) <= {plan.lead}
+    return WALKED if plan.lead is None or query.sort or (plan.gathered and is_cheap) else WALKED_OF_LEAD
 
 
 def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     """The plan that follows from the counts."""
     found = groups(query.conditions)
-    known = {place: number for place, number in enumerate(counted) if number is not None}
+    known = {place: number for place, number in enumerate(counted[: len(found)]) if number is not None}
     small = [place for place, number in known.items() if number <= _most(found[place])]
+    leads_to = zip(_chains(found), counted[len(found) :], strict=True)
+    gathered = tuple(place for place, number in leads_to if number is not None and number <= MOST)
+    gathered += tuple(place for place in small if isinstance(found[place][0], Linking))
     if small:
         least = min(small, key=lambda place: known[place])
-        return Plan(least, "collect", _joined(found, least, known))
+        collect = Plan(least, "collect", _joined(found, least, known))
+        backwards = isinstance(found[least][0], Linking) and known[least] > MOST_BACKWARDS
+        return _walk(query, least, collect, gathered) if backwards else collect
     if not known:
         return Plan(None, "walk" if is_walkable(query) else "collect")
     best = min(known, key=lambda place: likely(found[place]))
@@ -136,10 +167,15 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
         ordered = [place for place in known if is_ordered(found[place])]
         lead = min(ordered, key=lambda place: likely(found[place]), default=None)
         given_up = lead is None or (len(found) > 1 and is_one_walk(found[lead]))
-        return Plan(lead, "walk", (), instead if given_up else None)
+        return Plan(lead, "walk", (), instead if given_up else None, gathered)
+    return _walk(query, best, instead, gathered)
+
+
+def _walk(query: SearchQuery, best: int, instead: Plan, gathered: tuple[int, ...]) -> Plan:
+    """A walk in the order that is asked for, if there is one."""
     if not is_walkable(query) or _is_past_values(query):
         return instead
-    return Plan(best if query.sort[0].paths else None, "walk", (), instead)
+    return Plan(best if query.sort and query.sort[0].paths else None, "walk", (), instead, gathered)
 
 
 def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, int]) -> tuple[int, ...]:
@@ -157,32 +193,13 @@ def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, in
 
 def _is_past_values(query: SearchQuery) -> bool:
     """Whether the page begins among the resources that have no value of what is sorted by."""
-    return query.cursor is not None and bool(query.sort[0].paths) and query.cursor.keys[0] is None
-
-
-def is_ordered(group: Sequence[Condition]) -> bool:
-    """Whether the rows of a group can be walked in the order of the resources' keys: those of whole values can."""
-    first = group[0]
-    if isinstance(first, AnyOf):
-        return bool(first.conditions) and all(is_ordered([one]) for one in first.conditions)
-    if isinstance(first, Clause):
-        return first.kind in ("token", "reference") and all(map(_is_whole, first.values))
-    return isinstance(first, Linked)
+    return query.cursor is not None and bool(query.sort and query.sort[0].paths) and query.cursor.keys[0] is None
 
 
 def is_one_walk(group: Sequence[Condition]) -> bool:
     """Whether the rows of a group that is ordered stand together in its index."""
     first = group[0]
     return isinstance(first, Clause) and first.kind == "token" and len(first.paths) == len(first.values) == 1
-
-
-def _is_whole(value: Value) -> bool:
-    match value:
-        case Token(_, code):
-            return code is not None
-        case Target() | Address():
-            return True
-    return False
 
 
 def is_walkable(query: SearchQuery) -> bool:

@@ -21,6 +21,7 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
+from mappers.search.question import Address, Target, Token, Value
 
 OF_RESOURCE = ("_id", "_lastUpdated")
 PATIENT = "Patient"
@@ -139,9 +140,43 @@ class Tree:
             self.at(link, linking.paths),
             f"{link}.target_type = {number_of[at.type]}",
             f"{link}.target_id = {self._names(at)}",
-            *self.all_hold(linking.conditions, Place(linking.type, f"{link}.pk")),
         ]
-        return self._exists(f"fhir.reference {link}", where)
+        lead = _leader(linking)
+        if lead is None:
+            where += self.all_hold(linking.conditions, Place(linking.type, f"{link}.pk"))
+            return self._exists(f"fhir.reference {link}", where)
+        keys = f"SELECT {link}.pk FROM fhir.reference {link} WHERE {' AND '.join(where)}"
+        return self._together_hold(linking, lead, keys)
+
+    def _together_hold(self, linking: Linking, lead: Sequence[Condition], keys: str) -> str:
+        """Whether the conditions hold for one of some resources. keys: what selects their keys"""
+        clauses = [one for one in lead if isinstance(one, Clause)]
+        alias = next(self._aliases)
+        rest = [group for group in groups(linking.conditions) if group != lead]
+        where = [
+            self.at(alias, clauses[0].paths),
+            *self.of_rows(clauses, alias),
+            f"{alias}.pk = ANY(ARRAY({keys}))",
+            *[self.group_holds(group, Place(linking.type, f"{alias}.pk")) for group in rest],
+        ]
+        return self._exists(f"fhir.{clauses[0].kind} {alias}", where)
+
+    def gathered_holds(self, condition: Condition, at: Place) -> str:
+        """Whether a chain, forwards or backwards, holds for a resource: asked of all that it leads to or comes from,
+        which PostgreSQL gathers in a hash table when it is first asked."""
+        link = next(self._aliases)
+        match condition:
+            case Linked():
+                own, name, found = f"{link}.pk = {at.pk}", f"{link}.target_id", self.ids(condition)
+                kind = condition.type
+            case Linking():
+                own, name = f"{link}.target_id = {self._names(at)}", f"{link}.pk"
+                found, kind = self.keys(condition.type, condition.conditions), at.type
+            case _:
+                raise TypeError(condition)
+        which = f"{self.at(link, condition.paths)} AND {link}.target_type = {number_of[kind]}"
+        # a plain IN would become a join
+        return self._exists(f"fhir.reference {link}", [own, which, f"({name} IN ({found})) IS TRUE"])
 
     def _exists(self, source: str, where: Iterable[str]) -> str:
         return f"EXISTS (SELECT FROM {source} WHERE {' AND '.join(where)}{self._fence})"
@@ -292,3 +327,33 @@ def likely(group: Sequence[Condition]) -> int:
         case AnyOf(_, inner):
             return max((likely([one]) for one in inner), default=99)
     return 99
+
+
+def is_ordered(group: Sequence[Condition]) -> bool:
+    """Whether the rows of a group can be walked in the order of the resources' keys: those of whole values can."""
+    first = group[0]
+    if isinstance(first, AnyOf):
+        return bool(first.conditions) and all(is_ordered([one]) for one in first.conditions)
+    if isinstance(first, Clause):
+        return first.kind in ("token", "reference") and all(map(_is_whole, first.values))
+    return isinstance(first, Linked)
+
+
+def _is_whole(value: Value) -> bool:
+    match value:
+        case Token(_, code):
+            return code is not None
+        case Target() | Address():
+            return True
+    return False
+
+
+def is_read_together(condition: Condition) -> bool:
+    """Whether all that refers to a resource backwards along a chain can be walked at once: where a condition on it is
+    whole values, whose index ends in the key."""
+    return isinstance(condition, Linking) and _leader(condition) is not None
+
+
+def _leader(linking: Linking) -> list[Condition] | None:
+    found = [group for group in groups(linking.conditions) if isinstance(group[0], Clause) and is_ordered(group)]
+    return min(found, key=likely, default=None)

@@ -41,10 +41,12 @@ STEP = timedelta(minutes=37, milliseconds=250)
 BOUNDS: dict[str, tuple[int, ...]] = {
     "MOST": (0, 2, plan.MOST),
     "MOST_VALUES": (0, 2, plan.MOST_VALUES),
+    "MOST_BACKWARDS": (0, 2, plan.MOST_BACKWARDS),
     "ENOUGH": (0, plan.ENOUGH),
     "WALKED": (1, 3, plan.WALKED),
     "WALKED_OF_LEAD": (1, 3, plan.WALKED_OF_LEAD),
     "WALKED_BACKWARDS": (1, 3, plan.WALKED_BACKWARDS),
+    "WALKED_TOGETHER": (1, 3, plan.WALKED_TOGETHER),
 }
 """What plans hang on, from bounds that nothing stays below to those that are in force."""
 AT_ONCE = 7

@@ -2,7 +2,8 @@
 
 A case is `-- few Type?query`, the statement, a line with `;`, and a line of arguments as JSON; between two statements
 is a line with `--`, and each has a line of arguments. `few` and `many` are the page when each group of conditions has
-few or many rows, `counts` is what is counted to tell these apart, `count` and `matches` are the functions of `compile`.
+few or many rows, `gathered` when it has many and its chains lead to or come from few; `counts` is what is counted to
+tell these apart, `count` and `matches` are the functions of `compile`.
 After a change that is meant, `python -m tests.unit.fhir_server.search.golden` writes the files anew; read what changed.
 """
 
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from fhir_server.search import compile, plan
 from fhir_server.search.cursor import Cursor, order_of
 from fhir_server.search.parse import parse
-from fhir_server.search.query import SearchQuery, Sort
+from fhir_server.search.query import Linked, Linking, SearchQuery, Sort
 from fhir_server.search.tree import groups
 
 FOLDER = Path(__file__).parents[3] / "golden" / "search"
@@ -27,7 +28,9 @@ BASE = "http://here/fhir"
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 MANY, FEW = plan.MOST + 1, 3
 
-_CASE = re.compile(r"^-- (few|many|counts|count|matches) (\w+)\?(.*)\n((?:.*\n)*?);\n((?:\[.*\n)+)", re.MULTILINE)
+_CASE = re.compile(
+    r"^-- (few|many|gathered|counts|count|matches) (\w+)\?(.*)\n((?:.*\n)*?);\n((?:\[.*\n)+)", re.MULTILINE
+)
 
 
 class Case(NamedTuple):
@@ -62,15 +65,20 @@ def _key(sort: Sort) -> str | datetime | Decimal:
     return {"_lastUpdated": WHEN, "date": WHEN, "quantity": Decimal(7)}.get(sort.by, "seven")
 
 
-def _page(query: SearchQuery, rows: int) -> list[compile.Compiled]:
-    """The statements of a page when each group of conditions has so many rows."""
-    decided = plan.settled(query) or plan.decided(query, [rows] * len(groups(query.conditions)))
+def _page(query: SearchQuery, rows: int, leads_to: int = MANY) -> list[compile.Compiled]:
+    """The statements of a page when each group of conditions has so many rows. leads_to: resources, of a chain"""
+    found = groups(query.conditions)
+    chains = [group for group in found if isinstance(group[0], Linked)]
+    few = leads_to < rows
+    counted = [plan.MOST_BACKWARDS + 1 if few and isinstance(group[0], Linking) else rows for group in found]
+    decided = plan.settled(query) or plan.decided(query, [*counted, *[leads_to] * len(chains)])
     return compile.legs(1, query, decided)
 
 
 _FUNCTIONS: dict[str, Callable[[SearchQuery], list[compile.Compiled]]] = {
     "few": lambda query: _page(query, FEW),
     "many": lambda query: _page(query, MANY),
+    "gathered": lambda query: _page(query, MANY, FEW),
     "counts": lambda query: [plan.counts(1, query)],
     "count": lambda query: [compile.count(1, query)],
     "matches": lambda query: [compile.matches(1, query)],

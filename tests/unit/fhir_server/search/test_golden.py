@@ -19,7 +19,7 @@ def test_a_query_becomes_its_statement(case: Case) -> None:
 
 def test_the_runner_found_its_cases() -> None:
     assert len(CASES) >= 40
-    assert {case.function for case in CASES} == {"few", "many", "counts", "count", "matches"}
+    assert {case.function for case in CASES} == {"few", "many", "gathered", "counts", "count", "matches"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
