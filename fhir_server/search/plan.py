@@ -11,7 +11,7 @@ An index that ends in the key of the resource is walked for many keys at once at
 groups of whole values, equal to what stands in an index, are not probed but joined to the lead.
 
 A chain is asked of one resource after another at the price of a whole search each. When it leads to no more than some
-thousand resources, these are gathered once, and each resource walked is looked up among them; so are the resources
+hundred resources, these are gathered once, and each resource walked is looked up among them; so are the resources
 that a reverse chain comes from, unless an index gives those of one resource together (`is_read_together`).
 """
 
@@ -30,6 +30,8 @@ MOST_VALUES = 2000
 """The same for values, which may occur in any number."""
 MOST_BACKWARDS = 1000
 """The same for what refers, when it can be read together for one resource after another."""
+MOST_GATHERED = 500
+"""Resources a chain leads to that are gathered before a walk; gathering many costs more than asking some."""
 ENOUGH = 500
 """When the group that is likely to leave the fewest has no more rows than this, the others are not counted."""
 FEW = 1
@@ -152,7 +154,7 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     known = {place: number for place, number in enumerate(counted[: len(found)]) if number is not None}
     small = [place for place, number in known.items() if number <= _most(found[place])]
     leads_to = zip(_chains(found), counted[len(found) :], strict=True)
-    gathered = tuple(place for place, number in leads_to if number is not None and number <= MOST)
+    gathered = tuple(place for place, number in leads_to if number is not None and number <= MOST_GATHERED)
     gathered += tuple(place for place in small if isinstance(found[place][0], Linking))
     if small:
         least = min(small, key=lambda place: known[place])

@@ -41,6 +41,7 @@ STEP = timedelta(minutes=37, milliseconds=250)
 BOUNDS: dict[str, tuple[int, ...]] = {
     "MOST": (0, 2, plan.MOST),
     "MOST_VALUES": (0, 2, plan.MOST_VALUES),
+    "MOST_GATHERED": (0, 2, plan.MOST_GATHERED),
     "MOST_BACKWARDS": (0, 2, plan.MOST_BACKWARDS),
     "ENOUGH": (0, plan.ENOUGH),
     "WALKED": (1, 3, plan.WALKED),
