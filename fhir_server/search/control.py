@@ -16,6 +16,7 @@ from fhir_server.search.query import Explain, Order, Sort, Total
 from fhir_server.search.rest import Rest, rest
 from fhir_server.search.values import is_one_row, types_of
 from mappers.search.registry import BUILT_IN, Registry
+from mappers.search.words import TEXT_OF
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
@@ -69,7 +70,7 @@ def _orders(control: Control) -> dict[str, Sort]:
     """What the results of a type can be sorted by."""
     found = {"_id": Sort("_id"), "_lastUpdated": Sort("_lastUpdated")}
     for one in control.registry.served(control.type).values():
-        if one.paths and one.type in _ORDERS:
+        if one.paths and one.type in _ORDERS and one.code not in TEXT_OF:
             read = list(map(control.registry.path, one.paths))
             order = Sort(_ORDERS[one.type], paths=one.paths, many=not is_one_row(read), types=types_of(one, read))
             found[one.code] = order

@@ -21,6 +21,8 @@ from fhir_server.search.composites import composite
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
 from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not, any_of
 from fhir_server.search.values import types_of
+from fhir_server.search.words import of_words
+from mappers.search.words import TEXT_OF
 
 
 def condition(asked: Asked) -> Condition:
@@ -38,6 +40,8 @@ def condition(asked: Asked) -> Condition:
         return composite(asked, parameter, more=colon + modifier + dot + rest)
     if dot:
         return _chain(asked, parameter, modifier, rest)
+    if code in TEXT_OF and modifier != "missing" and not asked.operation:
+        return of_words(asked, parameter, modifier)
     return _plain(asked, parameter, modifier if colon else None)
 
 
@@ -170,6 +174,8 @@ def _listed(asked: Asked, more: str) -> Condition:
 def modifiers(parameter: Parameter) -> list[str]:
     """The modifiers that a parameter takes."""
     targets = list(parameter.targets or ("[type]",)) if parameter.type == "reference" else []
+    if parameter.code in TEXT_OF:
+        return ["missing"]
     return ["missing", *MODIFIED.get(kind_of(parameter), ()), *targets]
 
 

@@ -18,6 +18,7 @@ from ecluse.core.fhir.packages import Package
 from fhir_server.search_parameters.registries import SQL, Made, load
 from mappers.search.definition import Definition, Reading, definition, known_paths
 from mappers.search.registry import served
+from mappers.search.words import TEXT_OF
 
 SEARCH_PARAMETER = "SearchParameter"
 EVERY_SITE = 0
@@ -171,6 +172,8 @@ async def _take(conn: Any, source: str, body: bytes, made: list[Made], left: dic
     origin = Origin(EVERY_SITE, source, str(head.get("id", "")))
     try:
         wanted = definition(accept(SEARCH_PARAMETER, body))
+        if wanted.code in TEXT_OF:
+            raise Unprocessable("words are indexed where a site's own SearchParameter asks for them")
         same = [one for one in left.values() if one.state != "failed" and _same(one, wanted)]
         if same:
             del left[same[0].pk]

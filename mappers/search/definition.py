@@ -21,6 +21,7 @@ from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from ecluse.core.fhir.fhirpath.syntax import Call, Chain, Member, Tree, TypeTest
 from ecluse.core.fhir.types import number_of
 from mappers.search.walk import READERS
+from mappers.search.words import TEXT_OF
 
 UNIQUE = "urn:ecluse:StructureDefinition:unique"
 """The extension, a boolean, that says that no two resources of a type in a site may have the same value."""
@@ -69,6 +70,8 @@ def definition(resource: dict[str, Any], place: str = "SearchParameter") -> Defi
 
     Raises: Unprocessable (422) with every place that cannot be served
     """
+    if resource["code"] in TEXT_OF:
+        return _of_words(resource, place)
     issues = list(_issues(resource, place))
     types = tuple(_types(resource, place, issues))
     if issues:
@@ -76,6 +79,23 @@ def definition(resource: dict[str, Any], place: str = "SearchParameter") -> Defi
     kind, declared = resource["type"], tuple(resource.get("target", ()))
     readings = _readings(resource["expression"], kind, types, declared, place)
     return Definition(resource["code"], kind, resource.get("url", ""), _is_unique(resource), readings)
+
+
+def _of_words(resource: dict[str, Any], place: str) -> Definition:
+    """`_text` or `_content`, as R4 defines them: without expression. Raises: Unprocessable (422)"""
+    code, kind, issues = resource["code"], resource["type"], list[Issue]()
+    if kind not in ("string", "special"):
+        issues.append(Issue(f"{code} is of the type string.", f"{place}.type", kind, "value"))
+    if "expression" in resource:
+        text = f"Leave the expression out: {code} has none."
+        issues.append(Issue(text, f"{place}.expression", resource["expression"], "value"))
+    types = [name for name in _types(resource, place, issues) if code != "_text" or name not in NO_DOMAIN]
+    if not types and not issues:
+        issues.append(Issue("These types have no narrative.", f"{place}.base", ", ".join(resource["base"]), "value"))
+    if issues:
+        raise Unprocessable(issues=issues)
+    reading = Reading((), TEXT_OF[code], ())
+    return Definition(code, "string", resource.get("url", ""), False, dict.fromkeys(types, reading))
 
 
 def _issues(resource: dict[str, Any], place: str) -> Iterator[Issue]:

@@ -1,7 +1,8 @@
 """Index rows of paths that were made at run time.
 
 Enters: the paths of a resource type. Leaves: one function over the decoded resource. What is a list of steps is walked
-as R4's own paths are; any other FHIRPath is evaluated, and the readers take its outcome by data type.
+as R4's own paths are; any other FHIRPath is evaluated, and the readers take its outcome by data type. Words have a walk
+of their own.
 Spec: http://hl7.org/fhir/R4/searchparameter-definitions.html#SearchParameter.expression
 """
 
@@ -16,6 +17,7 @@ from ecluse.core.fhir.fhirpath import expression, temporal
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from ecluse.core.fhir.fhirpath.nodes import Item, Node, collect, members
 from ecluse.core.fhir.fhirpath.temporal import Temporal
+from mappers.search import words
 from mappers.search.rows import IndexRows, Visit
 from mappers.search.walk import READERS, compiled
 
@@ -35,7 +37,13 @@ def visit_of(resource_type: str, paths: Iterable[IndexedPath], *, strict: bool =
     """
     listed = tuple(paths)
     walked = compiled(resource_type, [path for path in listed if not path.evaluated])
-    evaluated = [_evaluated(path, strict=strict) for path in listed if path.evaluated]
+    evaluated = [
+        words.visit_of(path.text, path.number, resource_type)
+        if path.text in words.TEXT_OF.values()
+        else _evaluated(path, strict=strict)
+        for path in listed
+        if path.evaluated
+    ]
 
     def visit(resource: dict[str, Any], rows: IndexRows) -> None:
         walked(resource, rows)

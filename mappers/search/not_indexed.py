@@ -16,10 +16,10 @@ PARAMETERS: dict[str, str] = {
 
 GENERAL: dict[str, str] = {
     "_filter": "it is a whole search: it stands by itself, and not behind a chain or _has",
-    "_content": "the full text of resources is not indexed here",
+    "_content": "their words are not indexed here; POST R4's SearchParameter Resource-content with such types as base",
     "_in": "R4 has no such parameter; ask _list, or _has:Group:member:_id",
     "_query": "this server has no named queries",
-    "_text": "the narrative of resources is not indexed here",
+    "_text": "narratives are not indexed here; POST R4's SearchParameter DomainResource-text with such types as base",
     "_type": "a search below a type is for that type; write it at the base, as in /?_type=Observation,Condition",
     "_contained": "contained resources are not searched",
     "_containedType": "contained resources are not searched",

@@ -33,12 +33,18 @@ def normalise(text: str) -> str:
     return _remembered(text) if len(text) <= LONGEST else _folded(text[:_LOOKED_AT])
 
 
-def _folded(text: str) -> str:
+def unaccented(text: str) -> str:
+    """The text without case and accents."""
     folded = text.casefold()
-    if not folded.isascii():
-        decomposed = unicodedata.normalize("NFKD", folded.translate(_LETTERS))
-        folded = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-        folded = folded.casefold().translate(_LETTERS)
+    if folded.isascii():
+        return folded
+    decomposed = unicodedata.normalize("NFKD", folded.translate(_LETTERS))
+    plain_letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return plain_letters.casefold().translate(_LETTERS)
+
+
+def _folded(text: str) -> str:
+    folded = unaccented(text)
     if not folded.isalnum():
         folded = _PUNCTUATION.sub("", _PARTING.sub(" ", folded)).strip() or folded.strip()
         folded = " ".join(folded.split())

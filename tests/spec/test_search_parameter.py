@@ -373,3 +373,64 @@ def test_all_of_a_site_are_listed_with_their_states(fhir: httpx.Client, served: 
     assert stored[code].items() >= {"site": "default", "state": "active", "base": ["Patient"], "reason": ""}.items()
     table = served.ecluse("status").partition("made at run time")[2]
     assert "active" in table and "Patient:" in table
+
+
+def words_of(code: str, *types: str) -> dict[str, Any]:
+    """R4's own definition, for some types."""
+    name = {"_text": "DomainResource-text", "_content": "Resource-content"}[code]
+    url = f"http://hl7.org/fhir/SearchParameter/{name}"
+    said = {"name": code, "status": "active", "description": "words", "code": code, "type": "string"}
+    return {"resourceType": "SearchParameter", "url": url, "base": list(types), **said}
+
+
+def test_words_of_narratives_and_of_everything_are_found_where_a_site_asks_for_them(fhir: httpx.Client) -> None:
+    told_apart = "zz" + uuid.uuid4().hex[:8]
+
+    def basic(narrative: str, code: str) -> str:
+        div = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{narrative} {told_apart}</p></div>'
+        resource = {"resourceType": "Basic", "text": {"status": "generated", "div": div}, "code": {"text": code}}
+        own: str = fhir.post("/Basic", json=resource).json()["id"]
+        return own
+
+    refused = fhir.get("/Basic", params={"_text": told_apart})
+    assert refused.status_code == 400 and "DomainResource-text" in issue(refused)[0]
+    bone, liver = basic("Métastases <b>osseuses</b>", "os"), basic("métastases hépatiques", "foie")
+    narrative = made(fhir, words_of("_text", "Basic"))
+    content = made(fhir, words_of("_content", "Basic", "Bundle"))
+    both = basic("METASTASES osseuses et hépatiques", "OS, foie")
+
+    def found(**asked: str) -> list[str]:
+        ((name, text),) = asked.items()
+        query = str(httpx.QueryParams({name: f"{told_apart} ({text})"}))
+        answers = [hits(fhir, f"/Basic?{query}&_count={count}") for count in (1, 50)]
+        assert answers[0] == answers[1]
+        return answers[1]
+
+    assert found(_text="metastases") == [bone, liver, both]
+    assert found(_text="osseuses hépat*") == [both]
+    assert found(_text="osseuses OR hepatiques") == [bone, liver, both]
+    assert found(_text="metastases NOT hepatiques") == [bone]
+    assert found(_text="foie") == []
+    assert found(_content="foie") == [liver, both]
+    assert hits(fhir, f"/Basic?_content={told_apart}&_text=osseuses,nothing&code:text=os") == [bone, both]
+    gone = {"resourceType": "Basic", "id": bone, "code": {"text": "os"}}
+    assert fhir.put(f"/Basic/{bone}", json=gone).status_code == 200
+    assert fhir.delete(f"/Basic/{liver}").status_code == 204
+    assert found(_text="metastases") == [both]
+    phrase = fhir.get("/Basic", params={"_text": '"os seuses"'})
+    assert (phrase.status_code, "phrases are not served" in issue(phrase)[0]) == (400, True)
+    assert fhir.get("/Basic", params={"_text:exact": "os"}).status_code == 400
+    assert fhir.get("/Basic", params={"_sort": "_text"}).status_code == 400
+    for own in (narrative, content):
+        assert fhir.delete(f"/SearchParameter/{own}").status_code == 204
+    assert fhir.get("/Basic", params={"_content": told_apart}).status_code == 400
+
+
+def test_words_are_asked_for_as_r4_defines_them(fhir: httpx.Client) -> None:
+    wrong = {**words_of("_text", "Basic"), "type": "token", "expression": "Basic.code"}
+    answer = fhir.post("/SearchParameter", json=wrong)
+    assert answer.status_code == 422
+    places = [one["expression"] for one in answer.json()["issue"]]
+    assert places == [["SearchParameter.type"], ["SearchParameter.expression"]]
+    answer = fhir.post("/SearchParameter", json=words_of("_text", "Bundle"))
+    assert (answer.status_code, issue(answer)[1]) == (422, "SearchParameter.base")
