@@ -8,7 +8,7 @@
 .PHONY: demo test check up chaos bench bench-search lock
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTEST := .venv/bin/pytest -n 2 --dist loadfile
+PYTEST := .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 TIDY := ecluse mappers fhir_server consumers portal bench tests tools
 
 demo: .venv/runtime.stamp

@@ -22,6 +22,15 @@ hypothesis_settings.register_profile("ecluse", deadline=None, suppress_health_ch
 hypothesis_settings.load_profile("ecluse")
 """No example fails because a machine is slow."""
 SettingsFactory = Callable[..., Settings]
+LONGEST = (
+    "spec/test_official_files.py",
+    "acceptance/test_chaos.py",
+    "fuzz/test_fuzz.py",
+    "integration/core/test_xml_official.py",
+    "acceptance/test_kill.py",
+    "acceptance/test_bulk.py",
+)
+"""Files that take minutes: begun first, since a file is one process's, and the last one to begin is waited for."""
 RUN = pytest.StashKey[Path]()
 RUN_PID = pytest.StashKey[int]()
 
@@ -31,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     shared = getattr(config, "workerinput", None)
     config.stash[RUN] = Path(shared["run"] if shared else mkdtemp(prefix="ecluse-tests-"))
     config.stash[RUN_PID] = shared["run_pid"] if shared else os.getpid()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; needs --no-loadscope-reorder."""
+    items.sort(key=lambda item: next((n for n, file in enumerate(LONGEST) if item.path.match(file)), len(LONGEST)))
 
 
 @pytest.hookimpl(optionalhook=True)

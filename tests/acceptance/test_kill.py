@@ -1,4 +1,6 @@
-"""kill -9 of each process in the middle of a load: nothing acknowledged is lost, nothing is doubled."""
+"""kill -9 of each process in the middle of a load: nothing acknowledged is lost, nothing is doubled.
+
+On Kafka, relay, consumers and brokers are killed by test_chaos.py."""
 
 from __future__ import annotations
 
@@ -61,23 +63,3 @@ def test_nothing_is_lost_or_doubled_when_it_is_killed(tmp_path: Path, hub_folder
         else:
             sender.finish()
             check(served, sender)
-
-
-@pytest.mark.kafka
-@pytest.mark.parametrize("part", ["relay", "warehouse"])
-def test_nothing_is_lost_or_doubled_on_kafka_when_it_is_killed(
-    tmp_path: Path, hub_folder: Path, kafka: str, part: str
-) -> None:
-    variables = {
-        "ECLUSE_HUB_PROJECTS": str(hub_folder),
-        "ECLUSE_BUS": "kafka",
-        "ECLUSE_KAFKA_BOOTSTRAP": kafka,
-        "ECLUSE_KAFKA_PREFIX": f"kill-{part}.",
-        "ECLUSE_KAFKA_PARTITIONS": "2",
-    }
-    with serving(tmp_path / "data", "up", **variables) as served:
-        sender = Sender(f"{served.url}/fhir", BUNDLES).start()
-        sender.wait_for(BUNDLES * RESOURCES_A_BUNDLE // 3)
-        process_of(served, part).send_signal(signal.SIGKILL)
-        sender.finish()
-        check(served, sender)
