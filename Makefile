@@ -9,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTEST := .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
-TIDY := ecluse mappers fhir_server consumers portal bench tests tools
+TIDY := ecluse ecluse_client examples mappers fhir_server consumers portal bench tests tools
 
 demo: .venv/runtime.stamp
 	.venv/bin/ecluse demo

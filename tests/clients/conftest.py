@@ -14,6 +14,7 @@ from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
 HERE = Path(__file__).parent
+EXAMPLES = HERE.parent.parent / "examples"
 CACHE = HERE.parent.parent / ".cache" / "clients"
 Program = Callable[..., None]
 
@@ -68,6 +69,36 @@ def java() -> Program:
         assert _run([_program("java"), *options, name, *words], HERE / "java").strip() == "held"
 
     return run
+
+
+@pytest.fixture(scope="session")
+def example() -> dict[str, list[str]]:
+    """The commands of the examples in other languages, installed as their README says, by language."""
+    node_folder, jars = CACHE / "example-node", CACHE / "example-java"
+    with _held("examples"):
+        lock = (EXAMPLES / "node" / "package-lock.json").read_bytes()
+        if not (node_folder / "installed").exists() or (node_folder / "installed").read_bytes() != lock:
+            shutil.rmtree(node_folder, ignore_errors=True)
+            shutil.copytree(EXAMPLES / "node", node_folder)
+            _run([_program("npm"), "ci", "--silent"], node_folder)
+            (node_folder / "installed").write_bytes(lock)
+        if not jars.exists():
+            new = CACHE / "example-java.new"
+            shutil.rmtree(new, ignore_errors=True)
+            goal = ["dependency:copy-dependencies", f"-DoutputDirectory={new}", "-DincludeScope=runtime"]
+            _run([_program("mvn"), "-q", "-B", "-f", str(EXAMPLES / "java" / "pom.xml"), *goal], HERE)
+            new.rename(jars)
+    shutil.copy(EXAMPLES / "node" / "consumer.mjs", node_folder)
+    return {
+        "node": [_program("node"), str(node_folder / "consumer.mjs")],
+        "java": [
+            _program("java"),
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{jars}/*",
+            str(EXAMPLES / "java" / "Consumer.java"),
+        ],
+    }
 
 
 def _held(name: str) -> _Lock:
