@@ -66,6 +66,11 @@ async def park(conn: Any, consumer: str, failures: Sequence[Failure]) -> None:
     await conn.execute(SQL["park"], consumer, *(list(column) for column in zip(*rows, strict=True)))
 
 
+async def reasons(conn: Any, consumer: str) -> dict[str, int]:
+    """How many dead letters a consumer has, by reason, the most frequent first."""
+    return {row["reason"]: row["found"] for row in await conn.fetch(SQL["reasons"], consumer)}
+
+
 async def heal(conn: Any, consumer: str, keys: Sequence[Key]) -> None:
     """Forgets the dead letters of resources that were taken."""
     if keys:

@@ -26,6 +26,11 @@ FROM bus.dead_letter
 WHERE ($1::text IS NULL OR consumer = $1) AND ($2::text IS NULL OR reason = $2)
 ORDER BY failed_at, consumer, site, type, id
 
+-- name: reasons
+-- How many dead letters a consumer has, by reason.
+-- $1 consumer
+SELECT reason, count(*) AS found FROM bus.dead_letter WHERE consumer = $1 GROUP BY reason ORDER BY found DESC, reason
+
 -- name: one
 -- The dead letter of one resource.
 -- $1 consumer  $2 site  $3 type  $4 id

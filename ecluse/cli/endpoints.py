@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ecluse.cli import events, intake, status
+from ecluse.bus.flow import alarms, flow
+from ecluse.cli import events, intake, metrics, status
 from ecluse.cli.event_stream import MEDIA
 from ecluse.cli.openapi import document
 from ecluse.cli.published import published
@@ -68,13 +69,14 @@ class _Endpoints:
         return await status.present(self._settings, self._fhir.server.databases)
 
     async def health(self, _: Request) -> Response:
-        """Whether the store answers."""
+        """Whether the store answers, and what an operator has to look at."""
         try:
-            async with self._fhir.server.connection() as conn:
-                await conn.fetchval("SELECT 1")
+            with translated():
+                async with self._fhir.server.connection() as conn:
+                    told = alarms(await flow(conn, self._settings, counted=False), self._settings)
         except EcluseError as error:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "degraded", "alarms": told} if told else {"status": "ok"})
 
     async def status_json(self, _: Request) -> Response:
         """What is stored and where each consumer stands, as JSON."""
@@ -82,7 +84,7 @@ class _Endpoints:
 
     async def metrics(self, _: Request) -> Response:
         """The same for Prometheus."""
-        return PlainTextResponse(status.prometheus(await self.present()), media_type="text/plain; version=0.0.4")
+        return Response(metrics.text(await self.present()), media_type=metrics.MEDIA)
 
     async def arrivals(self, query: Mapping[str, str]) -> Any:
         """What arrived, what was refused, and why."""

@@ -1,11 +1,14 @@
-"""What is stored, and where each consumer stands: as data, as a table, as Prometheus metrics.
+"""What is stored, where each consumer stands, how events flow: as data, as a table.
 
 Enters: settings and opened databases. Leaves: one mapping that `/status.json`, the portal and `ecluse status` show:
 
     {"stored": {site: {type: {"present": n, "deleted": n}}},
      "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
      "balanced",
-                    "lag_events", "lag_s"}],
+                    "lag_events", "lag_s", "dead_letters": {reason: n}}],
+     "writer": {"pid", "application", "seconds"} or null,
+     "relay": {"running", "unsent", "seconds"} or null,
+     "alarms": [text],
      "search_rows": {"behind": false, "compared": n, "of": n},
      "outbox": {"bytes": n, "budget_bytes": n, "slowest": reader or null, "seq": its number or null},
      "search_parameters": [{"site", "code", "state", "reason", "done", "total", "source", "base": [type]}]}
@@ -13,17 +16,17 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from consumers import ledger, registry
+from consumers import dead_letters, ledger, registry
 from consumers.lag import lag
 from consumers.reach import reach
 from consumers.sink import Sink
-from ecluse.bus import partitions
+from ecluse.bus.flow import alarms, flow
 from ecluse.bus.position import position
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
@@ -45,14 +48,17 @@ async def present(settings: Settings, databases: Databases) -> Present:
             counts = await resources.stored_counts(conn)
             rows = await reindex.present(conn)
             made = await registries.standing(conn)
-            outbox = await partitions.size(conn)
+            flowing = await flow(conn, settings)
         sinks = registry.sinks(settings, databases).values()
         return {
             "stored": _stored(counts),
             "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
             "search_parameters": made,
-            "outbox": {"budget_bytes": settings.events_budget_bytes, **outbox._asdict()},
+            "outbox": {"budget_bytes": settings.events_budget_bytes, **flowing.outbox._asdict()},
+            "writer": flowing.writer and flowing.writer._asdict(),
+            "relay": flowing.relay and flowing.relay._asdict(),
+            "alarms": alarms(flowing, settings),
         }
 
 
@@ -66,7 +72,9 @@ def _stored(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
 async def _consumer(settings: Settings, databases: Databases, sink: Sink) -> Present:
     behind = await lag(settings, databases, sink)
     books = await ledger.books(sink.pool, databases.store, sink.name, sink.types)
-    return {"name": sink.name, **books._asdict(), "lag_events": behind.events, "lag_s": round(behind.seconds, 3)}
+    reasons = await dead_letters.reasons(sink.pool, sink.name)
+    late = {"lag_events": behind.events, "lag_s": round(behind.seconds, 3)}
+    return {"name": sink.name, **books._asdict(), **late, "dead_letters": reasons}
 
 
 async def show(settings: Settings, as_json: bool) -> None:
@@ -85,12 +93,8 @@ async def show(settings: Settings, as_json: bool) -> None:
     ):
         if table.row_count:
             console.print(table)
-    outbox = state["outbox"]
-    if outbox["bytes"] > outbox["budget_bytes"]:
-        console.print(
-            f"The outbox takes {outbox['bytes']} bytes, more than its budget of {outbox['budget_bytes']}; "
-            f"farthest behind is {outbox['slowest'] or 'nobody: no reader is registered'}."
-        )
+    for alarm in state["alarms"]:
+        console.print(alarm)
     rows = state["search_rows"]
     if rows["behind"]:
         console.print(
@@ -154,25 +158,3 @@ async def wait(settings: Settings, event: str | None, consumers: Sequence[str], 
     async with open_databases(settings, migrate=True) as databases:
         with translated():
             await reach(settings, databases, consumers, since, timeout_s)
-
-
-def prometheus(state: Present) -> str:
-    """The same as metrics, in Prometheus' text format."""
-    return "\n".join(_metrics(state)) + "\n"
-
-
-def _metrics(state: Present) -> Iterator[str]:
-    yield "# TYPE ecluse_resources gauge"
-    for site, counts in state["stored"].items():
-        for name, count in counts.items():
-            yield f'ecluse_resources{{site="{site}",type="{name}"}} {count["present"]}'
-    yield "# TYPE ecluse_outbox_bytes gauge"
-    yield f"ecluse_outbox_bytes {state['outbox']['bytes']}"
-    yield "# TYPE ecluse_outbox_budget_bytes gauge"
-    yield f"ecluse_outbox_budget_bytes {state['outbox']['budget_bytes']}"
-    yield "# TYPE ecluse_search_rows_behind gauge"
-    yield f"ecluse_search_rows_behind {int(state['search_rows']['behind'])}"
-    for metric in ("received", "mapped", "withheld", "waiting", "dead", "removed", "lag_events", "lag_s"):
-        yield f"# TYPE ecluse_consumer_{metric} gauge"
-        for row in state["consumers"]:
-            yield f'ecluse_consumer_{metric}{{consumer="{row["name"]}"}} {row[metric]}'

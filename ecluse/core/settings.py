@@ -127,6 +127,9 @@ class Settings:
         "What the outbox may take on the disk before events go earlier, and told.",
         "bytes",
     )
+    alarm_s: int = _setting(
+        60, "How long a writer may hold the readers of events back, or an event wait for Kafka, without an alarm.", "s"
+    )
     events_streams: int = _setting(
         100, "Readers whom one server process sends events as they come; a further one gets 429."
     )

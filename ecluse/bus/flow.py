@@ -1,0 +1,72 @@
+"""How events leave the store: who holds readers back, what the relay has not sent, what the outbox takes.
+
+Enters: a connection to the store. Leaves: figures, and the alarms that follow from them. Nothing is counted while
+events flow; who asks pays for the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ecluse.bus import partitions
+from ecluse.core.db import queries
+from ecluse.core.settings import Settings
+
+SQL = queries.load(__package__, "flow.sql")
+
+
+class Writer(NamedTuple):
+    """The transaction behind which readers wait. application: what the connection calls itself; seconds: its age"""
+
+    pid: int
+    application: str
+    seconds: float
+
+
+class Relay(NamedTuple):
+    """running: whether a process has the right to send; unsent: events; seconds: age of the oldest, 0 without any"""
+
+    running: bool
+    unsent: int
+    seconds: float
+
+
+class Flow(NamedTuple):
+    """writer: None when no transaction is open; relay: None on the embedded log"""
+
+    writer: Writer | None
+    relay: Relay | None
+    outbox: partitions.Size
+
+
+async def flow(conn: Any, settings: Settings, *, counted: bool = True) -> Flow:
+    """The present state. counted: how many events the relay has not sent, which are many after a night; else 0 or 1"""
+    writer = await conn.fetchrow(SQL["writer"])
+    relay = await conn.fetchrow(SQL["relay"], None if counted else 1) if settings.bus == "kafka" else None
+    return Flow(
+        Writer(*writer) if writer else None,
+        Relay(*relay) if relay else None,
+        await partitions.size(conn),
+    )
+
+
+def alarms(found: Flow, settings: Settings) -> list[str]:
+    """What an operator has to look at, each with what to do; docs/operations.md says more."""
+    told: list[str] = []
+    writer, relay, outbox = found
+    if writer is not None and writer.seconds > settings.alarm_s:
+        told.append(
+            f"A transaction of {writer.application or 'a nameless client'} (PostgreSQL process {writer.pid}) has been"
+            f" open for {writer.seconds:.0f} s and holds all readers of events back; end it if it hangs."
+        )
+    if relay is not None and not relay.running:
+        told.append("No relay runs, so that no event reaches Kafka; start one: ecluse relay.")
+    elif relay is not None and relay.seconds > settings.alarm_s:
+        told.append(f"Events wait for Kafka, the oldest for {relay.seconds:.0f} s; see whether the broker answers.")
+    if outbox.bytes > settings.events_budget_bytes:
+        reader = f"farthest behind is {outbox.slowest}" if outbox.slowest else "no reader is registered"
+        told.append(
+            f"The outbox takes {outbox.bytes} bytes, {settings.events_budget_bytes} are allowed"
+            f" (ECLUSE_EVENTS_BUDGET_BYTES); {reader}."
+        )
+    return told

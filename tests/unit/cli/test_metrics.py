@@ -1,0 +1,89 @@
+"""The metrics, and that dashboard and alert rules name no other."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from ecluse.cli import metrics
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+CONSUMER = {
+    "name": "warehouse",
+    "received": 9,
+    "mapped": 5,
+    "withheld": 1,
+    "waiting": 1,
+    "dead": 2,
+    "removed": 0,
+    "lag_events": 4,
+    "lag_s": 1.5,
+    "dead_letters": {'a "quoted" reason\nof two lines': 2},
+}
+STATE: dict[str, Any] = {
+    "stored": {"default": {"Patient": {"present": 3, "deleted": 1}}},
+    "consumers": [CONSUMER],
+    "search_rows": {"behind": False, "compared": 3, "of": 3},
+    "outbox": {"bytes": 10, "budget_bytes": 20, "slowest": None, "seq": None},
+    "writer": {"pid": 1, "application": "ecluse", "seconds": 2.5},
+    "relay": {"running": True, "unsent": 7, "seconds": 0.5},
+    "alarms": ["something"],
+    "search_parameters": [],
+}
+
+
+def samples(state: dict[str, Any]) -> dict[str, float]:
+    """Every sample by its name and labels."""
+    families = text_string_to_metric_families(metrics.text(state).decode())
+    return {f"{one.name}{sorted(one.labels.values())}": one.value for family in families for one in family.samples}
+
+
+def test_every_figure_is_a_sample() -> None:
+    found = samples(STATE)
+    assert found["ecluse_resources['Patient', 'default']"] == 3
+    assert found["ecluse_oldest_writer_s[]"] == 2.5
+    assert found["ecluse_relay_unsent_events[]"] == 7
+    assert found["ecluse_relay_running[]"] == 1
+    assert found["ecluse_alarms[]"] == 1
+    assert found["ecluse_consumer_lag_s['warehouse']"] == 1.5
+    assert found["""ecluse_dead_letters['a "quoted" reason\\nof two lines', 'warehouse']"""] == 2
+
+
+def test_reasons_are_bounded_and_none_is_lost() -> None:
+    many = {f"reason {n}": 100 - n for n in range(50)}
+    found = samples({**STATE, "consumers": [{**CONSUMER, "dead_letters": many}]})
+    dead = {name: value for name, value in found.items() if name.startswith("ecluse_dead_letters")}
+    assert len(dead) == metrics.MOST_REASONS + 1
+    assert sum(dead.values()) == sum(many.values())
+
+
+def test_the_embedded_log_has_no_relay() -> None:
+    assert not [name for name in samples({**STATE, "relay": None, "writer": None}) if "relay" in name]
+
+
+@pytest.mark.parametrize("file", ["grafana/ecluse.json", "prometheus/alerts.yaml"])
+def test_dashboard_and_rules_ask_for_metrics_that_there_are(file: str) -> None:
+    text = (DEPLOY / file).read_text()
+    loaded = json.loads(text) if file.endswith("json") else yaml.safe_load(text)
+    asked = set(re.findall(r"\becluse_[a-z_]+", "\n".join(_expressions(loaded))))
+    told = {name.partition("[")[0] for name in samples(STATE)}
+    assert asked and asked <= told
+
+
+def _expressions(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [value for name, value in node.items() if name == "expr"]
+        return own + [one for value in node.values() for one in _expressions(value)]
+    return [one for value in node for one in _expressions(value)] if isinstance(node, list) else []
+
+
+def test_every_alert_is_explained() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    page = (DEPLOY.parent / "docs" / "operations.md").read_text()
+    assert [rule["alert"] for rule in rules if f"`{rule['alert']}`" not in page] == []
