@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -36,7 +37,28 @@ def client(settings: Settings) -> dict[str, Any]:
         "client.id": "ecluse",
         "log_level": 2,
         "reconnect.backoff.max.ms": 1000,
+        **_security(settings),
     }
+
+
+def _security(settings: Settings) -> dict[str, str]:
+    """How the broker is proved, and we to it. Spec: https://docs.confluent.io/platform/current/clients/librdkafka"""
+    protocol = settings.kafka_protocol
+    told = {"security.protocol": protocol}
+    if protocol.endswith("ssl"):
+        files = {
+            "ssl.ca.location": settings.kafka_ca,
+            "ssl.certificate.location": settings.kafka_certificate,
+            "ssl.key.location": settings.kafka_key,
+        }
+        told |= {name: str(path) for name, path in files.items() if path != Path("")}
+        if settings.kafka_key_password:
+            told["ssl.key.password"] = settings.kafka_key_password.reveal()
+    if protocol.startswith("sasl"):
+        told["sasl.mechanism"] = settings.kafka_sasl
+        told["sasl.username"] = settings.kafka_username
+        told["sasl.password"] = settings.kafka_password.reveal()
+    return told
 
 
 async def layout(settings: Settings, store: Any) -> Topics:

@@ -87,6 +87,24 @@ class Settings:
     )
     bus: str = _setting("embedded", "Which log carries the events: embedded or kafka.", choices=("embedded", "kafka"))
     kafka_bootstrap: str = _setting("", "Kafka brokers, host:port,host:port.")
+    kafka_protocol: str = _setting(
+        "plaintext",
+        "How Kafka is spoken to: plaintext, ssl, sasl_plaintext or sasl_ssl.",
+        choices=("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
+    )
+    kafka_ca: Path = _setting(
+        Path(""), "Certificates that vouch for the brokers, in PEM; empty: those of the system.", "path"
+    )
+    kafka_certificate: Path = _setting(Path(""), "Own certificate for brokers that ask for one, in PEM.", "path")
+    kafka_key: Path = _setting(Path(""), "Its private key, in PEM.", "path")
+    kafka_key_password: SecretStr = _setting(SecretStr(""), "Of the private key, if it has one.")
+    kafka_sasl: str = _setting(
+        "SCRAM-SHA-512",
+        "With sasl_*: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+        choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    )
+    kafka_username: str = _setting("", "With sasl_*: who this is.")
+    kafka_password: SecretStr = _setting(SecretStr(""), "With sasl_*: its password.")
     kafka_prefix: str = _setting("", "Put before every topic name.")
     kafka_partitions: int = _setting(8, "Partitions of each topic when it is created.")
     kafka_replication: int = _setting(1, "Replicas of each topic when it is created.")
@@ -151,6 +169,10 @@ class Settings:
             choices, value = setting.metadata["choices"], getattr(self, setting.name)
             if choices and value not in choices:
                 raise SettingsError(f"ECLUSE_{setting.name.upper()}={value!r} is none of {', '.join(choices)}")
+        if self.kafka_protocol.startswith("sasl_") and not (self.kafka_username and self.kafka_password):
+            raise SettingsError(
+                f"ECLUSE_KAFKA_PROTOCOL={self.kafka_protocol} needs ECLUSE_KAFKA_USERNAME and ECLUSE_KAFKA_PASSWORD"
+            )
         try:
             read_policy(self.validation)
             read_required(self.profiles)

@@ -41,6 +41,9 @@ transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 P
+if [ -f "$folder/more.properties" ]; then # what is said twice holds as it is said last
+  cat "$folder/more.properties" >> "$folder/server.properties"
+fi
 
 java=(java -Xmx512m -XX:TieredStopAtLevel=1 -cp "$jars/*")
 if [ ! -f "$folder/data/meta.properties" ]; then

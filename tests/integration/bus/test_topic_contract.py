@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from ecluse.bus import asyncapi
+from ecluse.bus.broker import client
 from ecluse.bus.relay import Relay
 from ecluse.bus.topics import Topics
 from ecluse.core.settings import Settings
@@ -36,7 +37,7 @@ def read_all(settings: Settings, topic: str) -> list[Read]:
     """Every committed record of a topic."""
     consumer = Consumer(
         {
-            "bootstrap.servers": settings.kafka_bootstrap,
+            **client(settings),
             "group.id": "contract",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
