@@ -114,6 +114,19 @@ class Prepare:
         return _work(record, Change(event, person, resource, payload), "mapped")
 
 
+def rounds(records: Sequence[Record]) -> list[list[Record]]:
+    """The records in order, cut so that no part has two versions of one resource."""
+    found: list[list[Record]] = [[]]
+    keys: set[str] = set()
+    for record in records:
+        if record.event.key in keys:
+            found.append([])
+            keys.clear()
+        keys.add(record.event.key)
+        found[-1].append(record)
+    return found
+
+
 def _merges(events: Iterable[Event]) -> dict[PatientKey, Merge]:
     """The newest merge that the events tell of each patient."""
     found: dict[PatientKey, Merge] = {}

@@ -13,8 +13,10 @@ from ecluse.core.settings import Settings
 
 
 def sinks(settings: Settings, databases: Databases) -> dict[str, Sink]:
-    """Every sink by its name: warehouse, search and one hub-PROJECT a project."""
+    """Every sink by its name: warehouse, search, subscriptions where they are on, and one hub-PROJECT a project."""
     built = [_warehouse(settings, databases), _search(settings, databases), *_hub(settings, databases)]
+    if settings.subscriptions == "on":
+        built.append(_subscriptions(settings, databases))
     return {sink.name: sink for sink in built}
 
 
@@ -27,9 +29,12 @@ def sink(settings: Settings, databases: Databases, name: str) -> Sink:
         return _warehouse(settings, databases)
     if name == "search":
         return _search(settings, databases)
+    if name == "subscriptions":
+        return _subscriptions(settings, databases)
     hubs = {hub.name: hub for hub in _hub(settings, databases)}
     if name not in hubs:
-        raise NotFound(f"No consumer is called {name}; there are {', '.join(['warehouse', 'search', *sorted(hubs)])}.")
+        names = ", ".join(["warehouse", "search", "subscriptions", *sorted(hubs)])
+        raise NotFound(f"No consumer is called {name}; there are {names}.")
     return hubs[name]
 
 
@@ -43,6 +48,12 @@ def _search(settings: Settings, databases: Databases) -> Sink:
     from consumers.search_index.sink import SearchIndexSink
 
     return SearchIndexSink(settings, databases)
+
+
+def _subscriptions(settings: Settings, databases: Databases) -> Sink:
+    from consumers.subscriptions.sink import SubscriptionsSink
+
+    return SubscriptionsSink(settings, databases)
 
 
 def _hub(settings: Settings, databases: Databases) -> list[Sink]:

@@ -4,7 +4,8 @@ Enters: a log, a sink. Leaves: the sink's rows, its ledger, its offsets and its 
 transaction.
 
     1  poll     records, bounded in number and bytes
-    2  decode   the newest version of each resource; a body that was too large for the log is fetched
+    2  decode   the newest version of each resource, or each for a sink that asks; a body that was too large for the
+                log is fetched
     3  map      person, gate, then the sink's pure function; what cannot be mapped becomes a dead letter
     4  write    offsets, ledger, rows and dead letters in one transaction of the sink's database; what is older than the
                 ledger is left out, and an event that breaks the write is found by halving and parked
@@ -27,7 +28,7 @@ from consumers.dead_letters import Failure, Source
 from consumers.gate import Gate
 from consumers.offsets import Offsets, active
 from consumers.persons import Persons
-from consumers.prepare import Follow, Prepare, Work, reason
+from consumers.prepare import Follow, Prepare, Work, reason, rounds
 from consumers.resync import Resync
 from consumers.sink import MAPPED, Change, Disposition, Sink
 from ecluse.bus import epoch, outbox, partitions, snapshot
@@ -88,7 +89,8 @@ class Runner:
             return True
         while not stop.is_set() and self._log.holds(batch):  # 6
             try:
-                await self._write(await self._prepare.all(batch.records), positions)  # 2, 3, 4
+                parts = rounds(batch.records) if self._sink.every_version else [batch.records]
+                await self._write([await self._prepare.all(part) for part in parts], positions)  # 2, 3, 4
                 await self._log.commit(batch.positions)  # 5
                 self._backoff.reset()
                 return True
@@ -110,11 +112,12 @@ class Runner:
         )
         await self._log.rest(delay_s)
 
-    async def _write(self, work: Sequence[Work], positions: dict[tuple[str, int], int]) -> None:
+    async def _write(self, parts: Sequence[Sequence[Work]], positions: dict[tuple[str, int], int]) -> None:
         async with self._sink.pool.acquire() as conn:
             async with conn.transaction():
                 await self._offsets.advance(conn, positions)
-                await self._write_work(conn, work)
+                for work in parts:
+                    await self._write_work(conn, work)
         self._offsets.advanced(positions)
         await self._sink.committed()
 

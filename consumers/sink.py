@@ -67,6 +67,10 @@ class Sink(Protocol):
         """ "care" or "research", what the gate decides about."""
 
     @property
+    def every_version(self) -> bool:
+        """Whether it is given every version; else the newest of each resource in a batch."""
+
+    @property
     def types(self) -> frozenset[str]:
         """The resource types it subscribes to."""
 
@@ -89,7 +93,7 @@ class Sink(Protocol):
     async def write(self, conn: Any, changes: Sequence[Change]) -> Sequence[Disposition]:
         """What became of each change, in order.
 
-        changes: at most one a resource, its newest, none older than what was written before
+        changes: at most one a resource, its newest or with `every_version` the next, none older than what was written
         Runs inside the transaction that also stores ledger and offset, and may run again with the same or fewer changes
         when that transaction fails. The disposition of a change with `remove` is not read: the runner knows why.
         """

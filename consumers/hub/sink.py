@@ -49,6 +49,7 @@ class HubSink:
     """The feed of one project."""
 
     purpose = "research"
+    every_version = False
 
     def __init__(self, settings: Settings, databases: Databases, project: Project) -> None:
         self.name = f"hub-{project.name}"

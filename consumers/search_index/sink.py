@@ -45,6 +45,7 @@ class SearchIndexSink:
 
     name = "search"
     purpose = "care"
+    every_version = False
     types = frozenset({*mapping.MAPPERS, "Binary"})
 
     def __init__(self, settings: Settings, databases: Databases) -> None:

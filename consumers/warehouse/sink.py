@@ -38,6 +38,7 @@ class WarehouseSink:
 
     name = "warehouse"
     purpose = "research"
+    every_version = False
     types = frozenset(mapping.MAPPERS)
 
     def __init__(self, settings: Settings, databases: Databases) -> None:

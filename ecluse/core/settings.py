@@ -155,6 +155,12 @@ class Settings:
     events_slow_s: int = _setting(
         30, "How long a reader of a stream of events may take nothing of what is sent, before the stream ends.", "s"
     )
+    subscriptions: str = _setting(
+        "off", "Whether `ecluse up` runs the consumer that notifies by FHIR Subscriptions.", choices=("off", "on")
+    )
+    hook_hosts: str = _setting(
+        "", "Hosts of hooks that may be private or without https, HOST or HOST:PORT by commas; empty: none."
+    )
     cors_origins: str = _setting(
         "",
         "Web pages that may call the FHIR API: https://app.example,https://other.example, or *; empty: none.",

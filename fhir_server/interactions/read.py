@@ -8,6 +8,7 @@ from __future__ import annotations
 from fhir_server.http.request import Answer, Request
 from fhir_server.server import Server
 from fhir_server.store import resources
+from fhir_server.subscriptions.taking import SUBSCRIPTION, shown
 
 
 async def read(server: Server, request: Request) -> Answer:
@@ -18,4 +19,7 @@ async def read(server: Server, request: Request) -> Answer:
     resource_type, resource_id = request.segments
     async with server.connection() as conn:
         stored = await resources.current(conn, request.site.number, resource_type, resource_id)
-    return Answer(200, stored.body or b"", stored.version, stored.updated)
+        body = stored.body or b""
+        if resource_type == SUBSCRIPTION:
+            body = await shown(conn, request.site.number, resource_id, body)
+    return Answer(200, body, stored.version, stored.updated)

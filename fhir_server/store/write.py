@@ -32,6 +32,7 @@ from fhir_server.store.keys import Keys
 from fhir_server.store.search_rows import NO_ROWS, alongside, together, without
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
+from fhir_server.subscriptions.taking import SUBSCRIPTION, Wanted, follow, taken
 from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
 from mappers.search.registry import Registry
 
@@ -51,7 +52,8 @@ class Intent(NamedTuple):
     """One write that somebody asks for; without a resource and a change it is a delete.
 
     new: the server gave the id, so no row can stand under it; change: makes the intent of the resource that stands,
-    under its lock (a patch); seen: the version that a search found, which must be the one that stands"""
+    under its lock (a patch); seen: the version that a search found, which must be the one that stands; wanted: by a
+    Subscription that is not off"""
 
     type: str
     id: str
@@ -62,6 +64,7 @@ class Intent(NamedTuple):
     if_match: int | None = None
     change: Callable[[dict[str, Any]], Intent] | None = None
     seen: int | None = None
+    wanted: Wanted | None = None
 
 
 class Held(NamedTuple):
@@ -111,9 +114,9 @@ class Change(NamedTuple):
 def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_match: int | None = None) -> Intent:
     """The wish to store this resource under this id, with its rows mapped."""
     kind = resource["resourceType"]
-    return Intent(
-        kind, resource_id, resource, index_rows(kind, resource), patient_of(kind, resource_id, resource), new, if_match
-    )
+    resource, wanted = taken(resource) if kind == SUBSCRIPTION else (resource, None)
+    rows, patient = index_rows(kind, resource), patient_of(kind, resource_id, resource)
+    return Intent(kind, resource_id, resource, rows, patient, new, if_match, wanted=wanted)
 
 
 async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> list[Written]:
@@ -212,7 +215,8 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     if item.resource is None:
         return _delete(item, held, entry, context)
     standing = json.decode_exactly(held.body) if held.body is not None else None
-    if standing is not None and same_content(standing, item.resource):
+    told = item.wanted is not None and item.wanted.headers is not None
+    if standing is not None and not told and same_content(standing, item.resource):
         return Written(item.type, item.id, held.version, held.updated, held.body, unchanged=True)
     updated = _after(held, context)
     body = stored_body(item.resource, item.id, held.version + 1, updated)
@@ -303,6 +307,9 @@ async def _store(
         registry = latest
     if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
         await settle(conn, context.site, registry, [change.altered for change in every])
+    for change in every:
+        if change.intent.type == SUBSCRIPTION:
+            await follow(conn, context.site, change.pk, change.intent.id, change.written.updated, change.intent.wanted)
     return Position(stored["epoch"] or 1, stored["seq"])
 
 

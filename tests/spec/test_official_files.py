@@ -38,6 +38,8 @@ def _content(body: bytes) -> Any:
     resource = json.decode(body)
     meta = {name: member for name, member in resource.pop("meta", {}).items() if name not in OURS}
     resource.pop("id", None)
+    if resource["resourceType"] == "Subscription":  # It may hold secrets, which are kept apart.
+        resource["channel"].pop("header", None)
     return _lexemes(resource), meta
 
 

@@ -25,6 +25,7 @@ class RecordingSink:
 
     name = "recording"
     purpose = "care"
+    every_version = False
     types = frozenset({"Patient", "Observation", "DocumentReference"})
 
     def __init__(self, pool: Any, *, unmappable: frozenset[str] = frozenset({"unmappable"})) -> None:

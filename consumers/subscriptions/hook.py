@@ -1,0 +1,94 @@
+"""One notification on its way to an app.
+
+Enters: a notification. Leaves: nothing when it has arrived, else why not. A hook is https at a public address, or a
+host that the operator allows; what its name resolves to is checked and then connected to, so that it cannot change in
+between. Redirects are not followed.
+Spec: http://hl7.org/fhir/R4/subscription.html#2.45.4.1
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from typing import NamedTuple
+
+import httpx
+
+from ecluse.core.errors import EcluseError
+
+TIMEOUT_S = 20.0
+PORTS = {"http": 80, "https": 443}
+NUMBER = "X-Ecluse-Event-Number"
+
+
+class Undelivered(EcluseError):
+    """A notification has not arrived; the words are for the Subscription's owner."""
+
+
+class Notification(NamedTuple):
+    """What is sent. place: `Type/id` below the endpoint, "" for none; body: None for an empty notification"""
+
+    number: int
+    endpoint: str
+    headers: tuple[str, ...]
+    place: str
+    body: bytes | None
+
+
+async def send(client: httpx.AsyncClient, hosts: frozenset[str], notification: Notification) -> None:
+    """Returns when the app has answered with 2xx.
+
+    hosts: HOST or HOST:PORT that the operator allows, whatever their scheme and address
+    Raises: Undelivered
+    """
+    url = httpx.URL(notification.endpoint)
+    if notification.body is not None:
+        url = url.copy_with(path=f"{url.path.rstrip('/')}/{notification.place}")
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            address = await _resolved(url, hosts)
+            answer = await client.send(_request(url, address, notification))
+    except TimeoutError:
+        raise Undelivered(f"The hook has not answered within {TIMEOUT_S:.0f} s.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        raise Undelivered(f"The hook does not answer: {type(error).__name__}.") from error
+    if not answer.is_success:
+        raise Undelivered(f"The hook answers {answer.status_code}, where 2xx is wanted; redirects are not followed.")
+
+
+def _request(url: httpx.URL, address: str, notification: Notification) -> httpx.Request:
+    """The connection goes to the address that was checked; certificate and Host are still those of the name."""
+    named = [header.partition(":") for header in notification.headers]
+    headers = [(name.strip(), value.strip()) for name, _, value in named if name.strip().lower() not in OWN]
+    headers += [("Host", url.netloc.decode()), (NUMBER, str(notification.number))]
+    if notification.body is not None:
+        headers.append(("Content-Type", "application/fhir+json"))
+    method = "POST" if notification.body is None else "PUT"
+    extensions = {"sni_hostname": url.host, "timeout": httpx.Timeout(TIMEOUT_S).as_dict()}
+    content = notification.body or b""
+    return httpx.Request(method, url.copy_with(host=address), headers=headers, content=content, extensions=extensions)
+
+
+OWN = {"host", "content-length", "transfer-encoding", "connection", "content-type", NUMBER.lower()}
+"""Headers that are not the app's to choose."""
+
+
+async def _resolved(url: httpx.URL, hosts: frozenset[str]) -> str:
+    """The network address of a hook. Raises: Undelivered when it may not be asked"""
+    port = url.port or PORTS[url.scheme]
+    allowed = bool({url.host, f"{url.host}:{port}"} & hosts)
+    if url.scheme != "https" and not allowed:
+        raise Undelivered("A hook is called by https; the operator can allow its host with ECLUSE_HOOK_HOSTS.")
+    found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    if not allowed and not all(map(is_public, addresses)):
+        raise Undelivered("The hook has a private or local address; the operator can allow it with ECLUSE_HOOK_HOSTS.")
+    return addresses[0]
+
+
+def is_public(host: str) -> bool:
+    """Whether an address is one of the public network."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    inner = getattr(address, "ipv4_mapped", None) or address
+    return bool(inner.is_global) and not inner.is_multicast

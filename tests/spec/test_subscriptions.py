@@ -1,0 +1,262 @@
+"""Subscriptions with a rest-hook, against a real hook: every notification arrives, in order and numbered without gaps.
+
+Spec: http://hl7.org/fhir/R4/subscription.html"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.services.ports import free_port
+from tests.services.server import Served
+
+DEADLINE_S = 60.0
+
+
+class Received(NamedTuple):
+    """One request that a hook got and answered with 200."""
+
+    number: int
+    method: str
+    path: str
+    body: bytes
+    secret: str | None
+
+
+class Hook:
+    """An app's hook; status: what it answers; slow_s: how long it takes."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.status, self.slow_s = port, 200, 0.0
+        self.received: list[Received] = []
+        self.refused = 0
+
+    @property
+    def url(self) -> str:
+        """Its endpoint."""
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that arrived, in order."""
+        return [one.number for one in self.received]
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The hook is up."""
+        server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _take(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            threading.Event().wait(hook.slow_s)
+            if hook.status == 200:
+                number = int(self.headers["X-Ecluse-Event-Number"])
+                hook.received.append(Received(number, self.command, self.path, body, self.headers.get("Authorization")))
+            else:
+                hook.refused += 1
+            self.send_response(hook.status)
+            self.end_headers()
+
+        do_PUT = do_POST = _take
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    return Handler
+
+
+@contextmanager
+def _consuming(served: Served, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The consumer in a process of its own."""
+    command = [sys.executable, "-m", "ecluse", "consume", "subscriptions"]
+    environment = served.environment | {"ECLUSE_HOOK_HOSTS": "127.0.0.1"} | variables
+    with Path(f"{served.log}.subscriptions").open("ab") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def hook() -> Hook:
+    """A hook that does not listen yet."""
+    return Hook(free_port())
+
+
+def _until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        threading.Event().wait(0.02)
+
+
+def _subscription(endpoint: str, criteria: str, channel: dict[str, Any]) -> dict[str, Any]:
+    told = {"type": "rest-hook", "endpoint": endpoint} | channel
+    return {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "test",
+        "criteria": criteria,
+        "channel": told,
+    }
+
+
+def _subscribe(fhir: httpx.Client, endpoint: str, code: str, **channel: Any) -> str:
+    answer = fhir.post("/Subscription", json=_subscription(endpoint, f"Observation?code=urn:t|{code}", channel))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def _observe(fhir: httpx.Client, code: str, own: str, value: int) -> None:
+    coding = {"coding": [{"system": "urn:t", "code": code}]}
+    body = {
+        "resourceType": "Observation",
+        "id": own,
+        "status": "final",
+        "code": coding,
+        "valueInteger": value,
+    }
+    assert fhir.put(f"/Observation/{own}", json=body).status_code in (200, 201)
+
+
+def _status(fhir: httpx.Client, own: str) -> dict[str, Any]:
+    bundle = fhir.get(f"/Subscription/{own}/$status").json()
+    (entry,) = bundle["entry"]
+    return {
+        one["name"]: next(value for key, value in one.items() if key != "name")
+        for one in entry["resource"]["parameter"]
+    }
+
+
+def test_every_version_arrives_in_order_with_headers_that_nobody_reads(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    secret = {"payload": "application/fhir+json", "header": ["Authorization: Bearer s3cret"]}
+    own = _subscribe(fhir, hook.url, "every", **secret)
+    with _consuming(served), hook.listening():
+        for value in range(12):
+            _observe(fhir, "every", "every-1", value)
+            _observe(fhir, "other", "every-2", value)
+        _until(lambda: len(hook.received) == 12)
+        read = fhir.get(f"/Subscription/{own}")
+    assert hook.numbers == list(range(1, 13))
+    assert [httpx.Response(200, content=one.body).json()["valueInteger"] for one in hook.received] == list(range(12))
+    assert {one[1:3] for one in hook.received} == {("PUT", "/hook/Observation/every-1")}
+    assert {one.secret for one in hook.received} == {"Bearer s3cret"}
+    assert read.json()["status"] == "active"
+    texts = [read.text, fhir.get("/Subscription").text, fhir.get(f"/Subscription/{own}/_history").text]
+    assert not any("s3cret" in text for text in texts)
+
+
+def test_a_hook_that_is_down_then_answers_500_then_recovers_gets_all_numbers(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    other = Hook(free_port())
+    own = _subscribe(fhir, hook.url, "down")
+    _subscribe(fhir, other.url, "down")
+    with _consuming(served), other.listening():
+        for value in range(5):
+            _observe(fhir, "down", "down-1", value)
+        _until(lambda: other.numbers == [1, 2, 3, 4, 5])
+        _until(lambda: _status(fhir, own)["status"] == "error")
+        assert "does not answer" in fhir.get(f"/Subscription/{own}").json()["error"]
+        hook.status = 500
+        with hook.listening():
+            _until(lambda: hook.refused)
+            _until(lambda: "500" in _status(fhir, own).get("error", {}).get("text", ""))
+            hook.status, hook.slow_s = 200, 0.1
+            _until(lambda: len(hook.received) == 5)
+            _until(lambda: _status(fhir, own)["status"] == "active")
+    assert hook.numbers == [1, 2, 3, 4, 5]
+    assert {(one.method, one.path, one.body) for one in hook.received} == {("POST", "/hook", b"")}
+    assert _status(fhir, own)["events-delivered"] == "5"
+
+
+def test_a_consumer_that_is_killed_between_write_and_delivery_loses_nothing(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    own = _subscribe(fhir, hook.url, "killed")
+    with _consuming(served) as process:
+        for value in range(7):
+            _observe(fhir, "killed", "killed-1", value)
+        _until(lambda: _status(fhir, own)["events-since-subscription-start"] == "7")
+        process.kill()
+        process.wait()
+    _observe(fhir, "killed", "killed-1", 7)
+    with hook.listening(), _consuming(served):
+        _until(lambda: len(hook.received) >= 8)
+    assert hook.numbers == list(range(1, 9))
+
+
+def test_what_is_erased_before_it_was_sent_says_nothing(served: Served, fhir: httpx.Client, hook: Hook) -> None:
+    own = _subscribe(fhir, hook.url, "erased", payload="application/fhir+json")
+    patient = fhir.post("/Patient", json={"resourceType": "Patient"}).json()["id"]
+    body = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "urn:t", "code": "erased"}]},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
+    with _consuming(served):
+        written = fhir.post("/Observation", json=body).json()["id"]
+        _until(lambda: _status(fhir, own).get("error"))
+        purged = fhir.post(f"/Patient/{patient}/$purge")
+        assert purged.status_code < 300, purged.text
+        with hook.listening():
+            _until(lambda: hook.received)
+    (only,) = hook.received
+    assert (only.number, only.method, only.path, only.body) == (1, "POST", "/hook", b"")
+    assert written not in only.path
+
+
+@pytest.mark.parametrize("endpoint", ["https://127.0.0.1/hook", "https://[::1]/hook", "http://localhost:1/hook"])
+def test_a_private_or_unencrypted_hook_is_not_called(served: Served, fhir: httpx.Client, endpoint: str) -> None:
+    own = _subscribe(fhir, endpoint, "private")
+    with _consuming(served, ECLUSE_HOOK_HOSTS=""):
+        _observe(fhir, "private", "private-1", hash(endpoint) % 1000)
+        _until(lambda: _status(fhir, own).get("error"))
+        assert "ECLUSE_HOOK_HOSTS" in _status(fhir, own)["error"]["text"]
+        fhir.delete(f"/Subscription/{own}")
+
+
+@pytest.mark.parametrize(
+    ("criteria", "channel", "place"),
+    [
+        ("Nothing?code=1", {}, "criteria"),
+        ("Observation?nothing=1", {}, "criteria"),
+        ("Observation?subject.name=x", {}, "criteria"),
+        ("Observation?code=1", {"type": "sms"}, "channel.type"),
+        ("Observation?code=1", {"endpoint": "ftp://x/y"}, "channel.endpoint"),
+        ("Observation?code=1", {"payload": "text/html"}, "channel.payload"),
+        ("Observation?code=1", {"header": ["no colon"]}, "channel.header"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_with_its_place(
+    fhir: httpx.Client, criteria: str, channel: dict[str, Any], place: str
+) -> None:
+    answer = fhir.post("/Subscription", json=_subscription("https://app.example/hook", criteria, channel))
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["issue"][0]["expression"] == [f"Subscription.{place}"]
