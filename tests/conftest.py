@@ -24,7 +24,6 @@ hypothesis_settings.load_profile("ecluse")
 SettingsFactory = Callable[..., Settings]
 LONGEST = (
     "spec/test_official_files.py",
-    "acceptance/test_chaos.py",
     "fuzz/test_fuzz.py",
     "integration/core/test_xml_official.py",
     "acceptance/test_kill.py",

@@ -77,16 +77,18 @@ def _topics(outbox: Sequence[Event], records: Sequence[Record], erased: dict[str
     yield from (f"doubled: {_name(*one)} is in a topic, without an event" for one in sorted(told - events))
     for place, there in _by_place(sent):
         for key, versions in _by_key(there).items():
-            yield from _sent_in_order(place, key, versions)
+            yield from _sent_in_order(place, key, versions, erased.get(key, 0))
 
 
-def _sent_in_order(place: str, key: str, versions: Sequence[int]) -> Iterator[str]:
-    """Each version comes for the first time after those before it; whatever is sent again ends with the last one."""
+def _sent_in_order(place: str, key: str, versions: Sequence[int], erased: int) -> Iterator[str]:
+    """Each version comes for the first time after those before it; whatever is sent again ends with the last one.
+    erased: what is before this version may not be there any more to be sent again"""
     first = list(dict.fromkeys(versions))
+    standing = [version for version in versions if version >= erased]
     if first != sorted(first):
         yield f"order: {key} comes in versions {first} in {place}"
-    elif versions[-1] != first[-1]:
-        yield f"order: the last record of {key} in {place} is version {versions[-1]}, after version {first[-1]}"
+    elif standing and standing[-1] != first[-1]:
+        yield f"order: the last record of {key} in {place} is version {standing[-1]}, after version {first[-1]}"
 
 
 def _states(history: Sequence[Version], states: Sequence[Record]) -> Iterator[str]:

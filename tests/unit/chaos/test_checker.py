@@ -169,6 +169,17 @@ def test_what_was_erased_stands_nowhere_and_its_id_goes_on() -> None:
     assert problems(erased()) == []
 
 
+def test_a_batch_sent_again_lacks_what_was_erased_meanwhile() -> None:
+    """In the lane of the erasure or the other one."""
+    seen = erased()
+    beside("records", Record("events", 0, 99, PULSE, 2, UPDATED, None))(seen)
+    assert problems(seen) == []
+    beside("records", Record("events", 0, 100, *ERASURE))(seen)
+    assert problems(seen) == [
+        "order: the last record of Observation/pulse in events/0 (live) is version 4, after version 5"
+    ]
+
+
 @pytest.mark.parametrize(
     ("plant", "words"),
     [
