@@ -11,6 +11,7 @@ import random
 
 import asyncpg
 
+from ecluse.core.db.pool import is_cut
 from ecluse.core.errors import EcluseError
 
 FIRST_S = 0.05
@@ -40,11 +41,8 @@ _PASSING = (
 
 def transient(error: BaseException) -> bool:
     """True when the same attempt may succeed later although nothing about the data changes."""
-    if isinstance(error, asyncpg.DataError):
-        return False
     if isinstance(error, asyncpg.InterfaceError):
-        # The driver's word for a connection that was lost, and for a wrong use of itself.
-        return "clos" in str(error)
+        return is_cut(error)
     return error.retry if isinstance(error, EcluseError) else isinstance(error, _PASSING)
 
 

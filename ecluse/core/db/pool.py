@@ -59,12 +59,13 @@ def translated() -> Iterator[None]:
     except AWAY as error:
         raise _unavailable(error) from error
     except asyncpg.InterfaceError as error:
-        if not _is_cut(error):
+        if not is_cut(error):
             raise
         raise _unavailable(error) from error
 
 
-def _is_cut(error: asyncpg.InterfaceError) -> bool:
+def is_cut(error: asyncpg.InterfaceError) -> bool:
+    """Whether the driver says that the server cut the connection, and not that it was used wrongly."""
     return not isinstance(error, asyncpg.DataError) and any(words in str(error) for words in CUT)
 
 
@@ -83,7 +84,7 @@ def undone() -> Iterator[None]:
     except (*LOST, asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError) as error:
         raise Undone("The database undid the transaction; nothing was written.", diagnostics=_name(error)) from error
     except asyncpg.InterfaceError as error:
-        if not _is_cut(error):
+        if not is_cut(error):
             raise
         raise Undone("The database undid the transaction; nothing was written.", diagnostics=_name(error)) from error
 

@@ -19,6 +19,7 @@ from ecluse.core.errors import Fenced, Unavailable, Unmappable
         asyncpg.DiskFullError(),
         asyncpg.UndefinedTableError(),
         asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InterfaceError("cannot call Connection.fetchrow(): connection has been released back to the pool"),
         ConnectionRefusedError(),
         TimeoutError(),
     ],
