@@ -50,6 +50,10 @@ WITH source AS (
     DELETE FROM terminology.definition d USING erased WHERE d.resource_pk = erased.pk RETURNING d.pk
 ), unlisted AS (
     DELETE FROM terminology.concept c USING undefined WHERE c.system = undefined.pk
+), unsubscribed AS (
+    DELETE FROM fhir.subscription s USING erased WHERE s.pk = erased.pk RETURNING s.pk
+), unnotified AS (
+    DELETE FROM fhir.notification n USING unsubscribed WHERE n.subscription = unsubscribed.pk
 ), skeleton AS (
     UPDATE fhir.resource r SET version = erased.version, updated = erased.updated, deleted = true, patient = NULL
     FROM erased WHERE r.site = $4 AND r.type = erased.type AND r.pk = erased.pk

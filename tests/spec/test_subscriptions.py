@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import psycopg
 import pytest
 
 from tests.services.ports import free_port
@@ -260,3 +261,21 @@ def test_what_cannot_be_served_is_refused_with_its_place(
     answer = fhir.post("/Subscription", json=_subscription("https://app.example/hook", criteria, channel))
     assert answer.status_code == 422, answer.text
     assert answer.json()["issue"][0]["expression"] == [f"Subscription.{place}"]
+
+
+def test_an_erased_subscription_leaves_neither_secrets_nor_what_waited(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    own = _subscribe(fhir, hook.url, "purged", header=["Authorization: Bearer s3cret-of-the-purged"])
+    with psycopg.connect(served.environment["ECLUSE_DATABASE_URL"]) as conn:
+        kept = "SELECT count(*) FROM fhir.subscription WHERE headers::text LIKE '%s3cret-of-the-purged%'"
+        assert conn.execute(kept).fetchone() == (1,)
+        with _consuming(served):
+            _observe(fhir, "purged", "purged-1", 1)
+            _until(lambda: _status(fhir, own).get("error"))
+            purged = fhir.post(f"/Subscription/{own}/$purge")
+        assert purged.status_code < 300, purged.text
+        assert conn.execute(kept).fetchone() == (0,)
+        waiting = "SELECT count(*) FROM fhir.notification n WHERE n.id = 'purged-1'"
+        assert conn.execute(waiting).fetchone() == (0,)
+    assert fhir.get(f"/Subscription/{own}").status_code == 410
