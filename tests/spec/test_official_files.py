@@ -7,6 +7,7 @@ was lost on the way out or in. Patched, it has a version more; deleted, it is go
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import pytest
 
 from ecluse.core.fhir import json
 from tests.official import COUNT, official_files
+from tests.services.postgres import Postgres
+from tests.services.server import serving
+from tests.spec.conftest import ACCEPT
 
 REFUSED = {
     # Its id has 69 characters; 64 are allowed.
@@ -25,6 +29,15 @@ PARTS = 4
 OURS = ("versionId", "lastUpdated")
 JSON, XML = "application/fhir+json", "application/fhir+xml"
 TAG = b'[{"op":"add","path":"/meta/tag","value":[{"system":"urn:test","code":"seen"}]}]'
+
+
+@pytest.fixture(scope="module")
+def fhir(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server of these tests alone: others count what they find."""
+    data = tmp_path_factory.mktemp("official")
+    with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url) as served:
+        with httpx.Client(base_url=f"{served.url}/fhir", headers=ACCEPT, timeout=60) as client:
+            yield client
 
 
 def _lexemes(value: Any) -> Any:
