@@ -1,14 +1,15 @@
 -- name: outbox
 -- The events that a reader of the outbox has not read, and the time of the oldest.
 -- $1 type numbers  $2 next live number  $3 next bulk number
-WITH unread AS (
-    SELECT seq, pk, version FROM bus.outbox
+WITH unread AS NOT MATERIALIZED (
+    SELECT seq, site, type, pk, version FROM bus.outbox
     WHERE seq >= least($2::bigint, $3::bigint) AND type = ANY ($1::smallint[])
       AND seq >= CASE WHEN lane = 0 THEN $2 ELSE $3 END
 )
 SELECT (SELECT count(*) FROM unread) AS events,
-       (SELECT min(v.updated) FROM (SELECT pk, version FROM unread ORDER BY seq LIMIT 1) first
-        JOIN fhir.version v ON v.pk = first.pk AND v.version = first.version) AS oldest
+       (SELECT coalesce(v.updated, r.updated) FROM (SELECT * FROM unread ORDER BY seq LIMIT 1) first
+        JOIN fhir.resource r ON r.site = first.site AND r.type = first.type AND r.pk = first.pk
+        LEFT JOIN fhir.version v ON v.pk = first.pk AND v.version = first.version) AS oldest
 
 -- name: lacking
 -- How many events up to a number a reader of the outbox has not read.

@@ -7,8 +7,11 @@ from typing import Any
 
 import asyncpg
 
+from consumers.lag import SQL as LAG
 from ecluse.bus.flow import Flow, Relay, Writer, alarms, flow
 from ecluse.bus.partitions import Size
+from ecluse.core import clock
+from ecluse.core.fhir import types
 from ecluse.core.settings import Settings
 from tests.integration.bus.store import Put, put
 from tests.integration.bus.test_topic_contract import relaying
@@ -46,6 +49,18 @@ async def test_what_the_relay_has_not_sent_is_counted(pool: asyncpg.Pool, on_kaf
     assert quick is not None and quick.unsent == 1 and quick.seconds > 0
     async with relaying(on_kafka, pool):
         assert (await told(pool, on_kafka)).relay == Relay(True, 0, 0.0)
+
+
+async def test_what_waits_keeps_its_age_when_its_resource_is_erased(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [Put("Patient", "p", {})])
+        await conn.execute("UPDATE fhir.resource SET updated = updated - interval '1 hour'")
+        await conn.execute("DELETE FROM fhir.version")
+        patient = [types.number_of["Patient"]]
+        relay = (await flow(conn, Settings(bus="kafka"), counted=False)).relay
+        behind = await conn.fetchrow(LAG["outbox"], patient, 1, 1)
+    assert relay is not None and relay.seconds > 3_500
+    assert behind is not None and (clock.now() - behind["oldest"]).total_seconds() > 3_500
 
 
 def test_an_alarm_says_who_how_long_and_what_to_do() -> None:
