@@ -159,7 +159,7 @@ def _opened(fleet: Fleet, key: Path) -> list[int]:
     sealed = fleet.folder / "feed.jsonl"
     fleet.ecluse("hub", "export", "trial", "--out", str(sealed))
     opened = fleet.ecluse("hub", "decrypt", "--key", str(key), "--last-state", str(sealed))
-    records: list[dict[str, Any]] = [json.loads(line) for line in opened.splitlines() if line]
+    records: list[dict[str, Any]] = [json.loads(line) for line in opened.split("\n") if line]
     contents = [record.get("resource") or record for record in records]
     return [int(one["valueQuantity"]["value"]) for one in contents if "valueQuantity" in one]
 

@@ -75,7 +75,8 @@ def files(client: httpx.Client, manifest: dict[str, Any]) -> dict[str, dict[str,
             assert answer.status_code == 200
             assert answer.headers["content-type"] == "application/fhir+ndjson"
             assert answer.text.endswith("\n")
-            lines = [json.loads(line) for line in answer.text.splitlines()]
+            # Not str.splitlines: a text may have U+0085 or U+2028 in it, at which that splits too.
+            lines = [json.loads(line) for line in answer.content.splitlines()]
             assert {line["resourceType"] for line in lines} == {item["type"]}
             assert len(lines) == item["count"]
             by_type.setdefault(item["type"], []).extend(lines)

@@ -69,5 +69,5 @@ class Exported:
         self.deleted = {entry["request"]["url"].split("/")[1] for bundle in bundles for entry in bundle["entry"]}
 
 
-def _lines(place: Path, listed: list[File]) -> list[str]:
-    return [line for file in listed for line in (place / file.name).read_text().splitlines()]
+def _lines(place: Path, listed: list[File]) -> list[bytes]:
+    return [line for file in listed for line in (place / file.name).read_bytes().splitlines()]
