@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 import msgspec
+from httpx_sse import SSEError, aconnect_sse
 
 from ecluse_client.event import Event, Position, of_json
 
@@ -33,7 +34,7 @@ async def follow(
 
     url: of the server, without /fhir; since: the position of the last event that was handled; without it, from now on;
     http: a client with your credentials
-    Raises: NoLongerKept; httpx.HTTPStatusError when the request is refused
+    Raises: NoLongerKept; httpx.HTTPStatusError when the request is refused; SSEError when there are no events at url
     """
     at = str(since)
     async with AsyncExitStack() as stack:
@@ -45,6 +46,8 @@ async def follow(
                     at = place or at
                     if message:
                         yield of_json(message)
+            except SSEError:
+                raise
             except httpx.TransportError:
                 pass
             await asyncio.sleep(RETRY_S)
@@ -53,24 +56,18 @@ async def follow(
 async def _messages(client: httpx.AsyncClient, url: str, query: dict[str, str]) -> AsyncIterator[tuple[str, bytes]]:
     """Position and data of each message of one stream; data is empty when only the position moved."""
     timeout = httpx.Timeout(SILENT_S, connect=10)
-    headers = {"Accept": "text/event-stream"}
-    async with client.stream("GET", f"{url}/events", params=query, headers=headers, timeout=timeout) as answer:
+    async with aconnect_sse(client, "GET", f"{url}/events", params=query, timeout=timeout) as source:
+        answer = source.response
         if answer.status_code == 410:
             raise NoLongerKept(query.get("since", ""), (await answer.aread()).decode(errors="replace")[:500])
         if answer.status_code in (429, 503):
             return
         answer.raise_for_status()
-        told: dict[str, str] = {}
-        async for line in answer.aiter_lines():
-            name, _, text = line.partition(":")
-            if line:
-                told[name] = text.removeprefix(" ")
-            elif told.get("event") == "end":
-                _check_end(told.get("data", ""))
+        async for told in source.aiter_sse():
+            if told.event == "end":
+                _check_end(told.data)
                 return
-            else:
-                yield told.get("id", ""), told.get("data", "").encode()
-                told = {}
+            yield told.id, told.data.encode()
 
 
 def _check_end(data: str) -> None:

@@ -23,8 +23,18 @@ from ecluse_client.event import Event, Reference, Unreadable, of_record
 POLL_S = 0.2
 COMMITTED_MS = 1000
 RETRY_S = 1.0
-LATE = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001
-"""Errors that pass by themselves: a broker that is away, a topic that nobody has written to yet."""
+SILENT_MS = 10_000
+"""A member that was killed is given up after so long, and others get its partitions."""
+SLOWEST_MS = 3_600_000
+"""An event whose handling takes longer comes again."""
+LATE = (
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+"""Errors that pass by themselves: a broker that is away, a topic that nobody has written to yet, a loop's body or a
+server that took so long that the group went on without this member, which the next poll joins to it again."""
 
 
 async def subscribe(
@@ -52,6 +62,8 @@ async def subscribe(
         "isolation.level": "read_committed",
         "enable.auto.offset.store": False,
         "auto.commit.interval.ms": COMMITTED_MS,
+        "session.timeout.ms": SILENT_MS,
+        "max.poll.interval.ms": SLOWEST_MS,
         "allow.auto.create.topics": False,
         "topic.metadata.refresh.interval.ms": 5000,
         **(settings or {}),

@@ -29,15 +29,16 @@ class Newest:
         mark = mark or ("?" if type(connection).__module__.startswith("sqlite3") else "%s")
         self._connection = connection
         self._sql = (
-            f"INSERT INTO {table} (key, epoch, version, seq) VALUES ({mark}, {mark}, {mark}, {mark})"  # noqa: S608
-            " ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, version = excluded.version, seq = excluded.seq"
-            f" WHERE ({table}.epoch, {table}.version, {table}.seq)"
-            " < (excluded.epoch, excluded.version, excluded.seq)"
+            f"INSERT INTO {table} (key, epoch, version, seq, stays) VALUES ({mark}, {mark}, {mark}, {mark}, {mark})"  # noqa: S608
+            " ON CONFLICT (key) DO UPDATE SET"
+            " epoch = excluded.epoch, version = excluded.version, seq = excluded.seq, stays = excluded.stays"
+            f" WHERE ({table}.epoch, {table}.version, {table}.seq, {table}.stays)"
+            " < (excluded.epoch, excluded.version, excluded.seq, excluded.stays)"
         )
         cursor = connection.cursor()
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS {table} (key text PRIMARY KEY, epoch bigint NOT NULL, version bigint NOT NULL,"
-            " seq bigint NOT NULL)"
+            " seq bigint NOT NULL, stays smallint NOT NULL)"
         )
         cursor.close()
 
@@ -45,10 +46,12 @@ class Newest:
         """Whether the event is news: neither handled already nor older than what was. Said once; commit it together
         with what you make of the event.
 
-        `moved` is no news of the resource itself, and is False unless the new patient's event has yet to come."""
+        `moved` has version and position of the new patient's event, in another partition: it is False when that one
+        came first, and never makes that one False."""
         cursor = self._connection.cursor()
         try:
-            cursor.execute(self._sql, (event.key, event.position.epoch, event.version, event.position.seq))
+            stays = int(event.action != "moved")
+            cursor.execute(self._sql, (event.key, event.position.epoch, event.version, event.position.seq, stays))
             return bool(cursor.rowcount == 1)
         finally:
             cursor.close()
