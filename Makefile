@@ -6,6 +6,8 @@
 # make bench-search [SYNTHEA=DIR]   searches, on 150,000 and on 1,500,000 resources
 # make lock    the lock files, from pyproject.toml
 .PHONY: demo test check up chaos bench bench-search lock
+# Who has this set would wait for every module to be compiled at every start.
+unexport PYTHONDONTWRITEBYTECODE
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTEST := .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder

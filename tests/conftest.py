@@ -25,7 +25,6 @@ SettingsFactory = Callable[..., Settings]
 LONGEST = (
     "spec/test_official_files.py",
     "fuzz/test_fuzz.py",
-    "integration/core/test_xml_official.py",
     "acceptance/test_kill.py",
     "acceptance/test_bulk.py",
 )
