@@ -63,6 +63,7 @@ REASONS = {
     "incomplete": "vérification incomplète",
     "informational": "information",
     "unchanged": "rien à changer",
+    "kept": "laissé comme reçu en direct",
     "repeated": "déjà reçue",
     "not-noted": "refus non détaillés",
 }

@@ -100,13 +100,14 @@ def _until_signal() -> asyncio.Event:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--url", help="FHIR base without /fhir; default: the server of the settings.")
 @click.option("--site", default="default", show_default=True)
+@click.option("--history", is_flag=True, help="Beside the live flow: after it on the bus, never over what came live.")
 @readable
-async def load(paths: tuple[Path, ...], url: str | None, site: str) -> None:
+async def load(paths: tuple[Path, ...], url: str | None, site: str, history: bool) -> None:
     """Posts bundles, resources or NDJSON, hospital and practitioner files first; run again, it takes up where it
     stopped."""
     from ecluse.cli import load_report
 
-    refused = await load_report.run(settings_of(), paths, url, site)
+    refused = await load_report.run(settings_of(), paths, url, site, history=history)
     sys.exit(1 if refused else 0)
 
 

@@ -2,7 +2,8 @@
 
 Enters: paths of bundles, resources and NDJSON. Leaves: what was taken, what was refused and why. Each request carries a
 key made of its content, under which the server keeps its first answer: a request sent again after a lost answer, or a
-whole load started again, writes nothing twice and goes quickly over what was taken before."""
+whole load started again, writes nothing twice and goes quickly over what was taken before. History goes in beside the
+live flow: in the lane that readers of events take last, and never over what came live."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import gzip
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ from ecluse.core.errors import EcluseError, NotFound, Unavailable
 FIRST = re.compile(r"(hospital|organi[sz]ation|practitioner|location|site)", re.IGNORECASE)
 CONCURRENCY = 4
 NDJSON_LINES = 500
+KEPT = ("information", "business-rule")
+"""How an entry of a bundle is told that what came live was left as it is."""
 PATIENCE_S = 300.0
 HEADERS = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal", "X-Ecluse-Sender": "ecluse load"}
+HISTORY = {"X-Ecluse-Lane": "bulk", "X-Ecluse-Keep": "live"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +42,21 @@ class Piece:
     path: str
     body: bytes
 
-    @property
-    def key(self) -> str:
-        """The same for the same content at the same place."""
-        return hashlib.sha256(f"{self.method} {self.path}\n".encode() + self.body).hexdigest()
+    def key(self, lane: Mapping[str, str]) -> str:
+        """The same for the same content at the same place in the same lane: what history left may be asked for live."""
+        asked = f"{self.method} {self.path}" + "".join(f" {name}={value}" for name, value in lane.items())
+        return hashlib.sha256(f"{asked}\n".encode() + self.body).hexdigest()
 
 
 @dataclass(slots=True)
 class Report:
-    """What came of a load. repeated: requests that the server had answered before; refused: reason → where it
-    happened."""
+    """What came of a load. repeated: requests that the server had answered before; kept: resources that came live and
+    were left as they are; refused: reason → where it happened."""
 
     pieces: int = 0
     repeated: int = 0
     resources: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
     refused: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, reason: str, where: str) -> None:
@@ -139,22 +144,33 @@ def _batch(path: Path, start: int, entries: list[dict[str, Any]]) -> Piece:
     return Piece(f"{path.name}:{start}", "POST", "", body)
 
 
-async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None]) -> Report:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the files go. base: FHIR base of a site; lane: headers that say in which lane, none for the live one"""
+
+    client: httpx.AsyncClient
+    base: str
+    lane: Mapping[str, str]
+
+
+async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None], *, history: bool = False) -> Report:
     """What came of posting these files to this FHIR base.
 
+    history: in the lane of history, and never over what came live
     Raises: Unavailable when the server stays away for five minutes
     """
     report = Report()
     first, rest = files(paths)
     async with httpx.AsyncClient(timeout=httpx.Timeout(600, connect=10)) as client:
+        target = Target(client, base, HISTORY if history else {})
         for path in first:
-            await _file(client, base, path, report)
+            await _file(target, path, report)
             progress(path)
         waiting = iter(rest)
 
         async def worker() -> None:
             for path in waiting:
-                await _file(client, base, path, report)
+                await _file(target, path, report)
                 progress(path)
 
         async with asyncio.TaskGroup() as group:
@@ -163,33 +179,30 @@ async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None
     return report
 
 
-async def _file(client: httpx.AsyncClient, base: str, path: Path, report: Report) -> None:
+async def _file(target: Target, path: Path, report: Report) -> None:
     try:
         for piece in pieces(path):
             report.pieces += 1
-            _note(piece, await _send(client, base, piece), report)
+            _note(piece, await _send(target, piece), report)
     except Unavailable:
         raise
     except EcluseError as error:
         report.refuse(str(error), path.name)
 
 
-async def _send(client: httpx.AsyncClient, base: str, piece: Piece) -> httpx.Response:
+async def _send(target: Target, piece: Piece) -> httpx.Response:
     """The answer; while the server is away, the same request again and again, under the same key."""
     delay, started = 0.2, clock.monotonic()
+    headers = {**HEADERS, **target.lane, "Idempotency-Key": piece.key(target.lane)}
     while True:
         try:
-            answer = await client.request(
-                piece.method,
-                f"{base}{piece.path}",
-                content=piece.body,
-                headers={**HEADERS, "Idempotency-Key": piece.key},
-            )
+            url = f"{target.base}{piece.path}"
+            answer = await target.client.request(piece.method, url, content=piece.body, headers=headers)
             if answer.status_code not in (429, 502, 503, 504):
                 return answer
-            reason = f"{base} answers {answer.status_code}"
+            reason = f"{target.base} answers {answer.status_code}"
         except httpx.TransportError as error:
-            reason = f"{base} does not answer: {error or type(error).__name__}"
+            reason = f"{target.base} does not answer: {error or type(error).__name__}"
         if clock.monotonic() - started > PATIENCE_S:
             raise Unavailable(f"{reason}; start the server and load again, what was taken is not sent twice.")
         await asyncio.sleep(delay)
@@ -203,7 +216,8 @@ def _note(piece: Piece, answer: httpx.Response, report: Report) -> None:
         return
     report.repeated += answer.headers.get("x-ecluse-repeated") == "true"
     if piece.path:
-        report.resources[piece.path.split("/")[1]] += 1
+        counted = report.kept if answer.headers.get("x-ecluse-kept") else report.resources
+        counted[piece.path.split("/")[1]] += 1
     else:
         _note_entries(piece, msgspec.json.decode(answer.content), report)
 
@@ -215,7 +229,13 @@ def _note_entries(piece: Piece, bundle: dict[str, Any], report: Report) -> None:
             for reason in _reasons(msgspec.json.encode(response.get("outcome", {}))):
                 report.refuse(reason, f"{piece.name} entry {index}")
         elif response.get("location"):
-            report.resources[response["location"].split("/_history")[0].split("/")[-2]] += 1
+            counted = report.kept if _kept(response) else report.resources
+            counted[response["location"].split("/_history")[0].split("/")[-2]] += 1
+
+
+def _kept(response: dict[str, Any]) -> bool:
+    issues = response.get("outcome", {}).get("issue", ())
+    return any((issue["severity"], issue["code"]) == KEPT for issue in issues)
 
 
 def _reasons(body: bytes) -> list[str]:

@@ -21,7 +21,7 @@ def base_of(settings: Settings, url: str | None, site: str) -> str:
     return f"{address}/fhir" if site == "default" else f"{address}/sites/{site}/fhir"
 
 
-async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: str) -> bool:
+async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: str, *, history: bool) -> bool:
     """Whether anything was refused."""
     first, rest = files(paths)
     console = Console(stderr=True)
@@ -33,8 +33,9 @@ async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: 
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"loading into {site}", total=len(first) + len(rest))
-        report = await load(base_of(settings, url, site), paths, lambda _: progress.advance(task))
+        what = "loading history" if history else "loading"
+        task = progress.add_task(f"{what} into {site}", total=len(first) + len(rest))
+        report = await load(base_of(settings, url, site), paths, lambda _: progress.advance(task), history=history)
     Console().print(_taken(report))
     if report.refused:
         console.print(_refused(report))
@@ -42,11 +43,13 @@ async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: 
 
 
 def _taken(report: Report) -> Table:
-    table = Table("type", "resources", title=f"{sum(report.resources.values())} resources in {report.pieces} requests")
+    columns = ("type", "resources", "left as it came live") if report.kept else ("type", "resources")
+    table = Table(*columns, title=f"{sum(report.resources.values())} resources in {report.pieces} requests")
     if report.repeated:
         table.caption = f"{report.repeated} of these requests had been answered before and wrote nothing again"
-    for resource_type, count in sorted(report.resources.items()):
-        table.add_row(resource_type, str(count))
+    for resource_type in sorted(report.resources | report.kept):
+        counts = (report.resources[resource_type], report.kept[resource_type])
+        table.add_row(resource_type, *(str(count) for count in counts[: len(columns) - 1]))
     return table
 
 

@@ -20,13 +20,18 @@ from ecluse.core.errors import BadRequest, EcluseError, Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.bundle import BundleEntry
+from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http import negotiation
-from fhir_server.http.request import FHIR_JSON, Answer, Request
+from fhir_server.http.request import FHIR_JSON, KEPT, Answer, Request
 from fhir_server.http.responses import entity_tag
 from fhir_server.store.answers import KEY
 
-PASSED_ON = ("prefer", "x-ecluse-sender", "x-ecluse-lane", "traceparent")
+PASSED_ON = ("prefer", "x-ecluse-sender", "x-ecluse-lane", "x-ecluse-keep", "traceparent")
 READS = ("GET", "HEAD")
+KEPT_OUTCOME = operation_outcome(
+    [Issue("This came live and stays as it is; nothing was written.", code="business-rule", severity="information")]
+)
+"""What an entry is told instead of the header `X-Ecluse-Kept: live`."""
 
 
 def request_of(request: Request, entry: BundleEntry, index: int) -> Request:
@@ -102,6 +107,8 @@ def told(entry: Request, answer: Answer) -> dict[str, Any]:
         says["etag"] = entity_tag(answer.version)
     if answer.updated is not None:
         says["lastModified"] = clock.instant_text(answer.updated)
+    if KEPT in answer.headers:
+        says["outcome"] = KEPT_OUTCOME
     if not answer.body or entry.method == "HEAD":
         return {"response": says}
     body = msgspec.Raw(answer.body)

@@ -18,6 +18,7 @@ READABLE = (
     "Location",
     "Retry-After",
     "X-Ecluse-Event",
+    "X-Ecluse-Kept",
     "X-Ecluse-Repeated",
     "X-Progress",
     "X-Request-Id",

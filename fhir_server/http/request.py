@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ecluse.bus.position import Position
-from ecluse.core.errors import Issue
+from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir import types
 from fhir_server.profiles.validation import Validation
 from fhir_server.store.resources import Site
@@ -18,6 +18,8 @@ from fhir_server.store.write import Context
 
 FHIR_JSON = "application/fhir+json"
 LONGEST_TARGET = 100
+KEPT = ("X-Ecluse-Kept", "live")
+"""The header that says: nothing was written, since this came live and the request asked to leave that."""
 
 
 class Request(NamedTuple):
@@ -67,7 +69,18 @@ class Request(NamedTuple):
             body_bytes=len(self.body),
             part=self.part,
             registries=self.site.registries,
+            keep_live=keeps_live(self.headers),
         )
+
+
+def keeps_live(headers: Mapping[str, str]) -> bool:
+    """Whether a write leaves what the live lane wrote as it is.
+
+    Raises: BadRequest (400) when X-Ecluse-Keep asks for anything but that"""
+    asked = headers.get("x-ecluse-keep")
+    if asked not in (None, "live"):
+        raise BadRequest("X-Ecluse-Keep takes `live`: what the live lane wrote stays as it is.", diagnostics=asked[:80])
+    return asked is not None
 
 
 def target_of(segments: Sequence[str]) -> str:

@@ -43,7 +43,8 @@ async def _written(conn: Any, server: Server, request: Request, wish: Intent) ->
         await conditions.lock_conditions(conn, request.site.number, [(wish.type, criteria)])
         found = await conditions.only_match(conn, request.site, wish.type, criteria)
         if found is not None:
-            await intake.note(conn, server.keys, [intake.note_of(request.context, 200, intake.UNCHANGED)])
-            return await standing(conn, request, wish.type, found)
+            stands = await standing(conn, request, wish.type, found)
+            await intake.note(conn, server.keys, [intake.note_of(request.context, 200, intake.nothing_of([stands]))])
+            return stands
     (written,) = await write(conn, server.keys, [wish], request.context)
     return written

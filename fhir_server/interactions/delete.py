@@ -14,7 +14,7 @@ from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http import negotiation
-from fhir_server.http.request import Answer, Request
+from fhir_server.http.request import KEPT, Answer, Request
 from fhir_server.interactions.conditional import delete_intents, until_settled
 from fhir_server.interactions.writing import write_once
 from fhir_server.once import once
@@ -84,23 +84,29 @@ def conditional_answer(request: Request, resource_type: str, written: Sequence[W
     """What came of a delete by condition, which found any number of resources."""
     if _wants_outcome(request):
         return _told(_counted(resource_type, written, more=False), last_event(written))
-    return Answer(204, version=written[0].version if len(written) == 1 else None, event=last_event(written))
+    headers = (KEPT,) if any(one.kept for one in written) else ()
+    version = written[0].version if len(written) == 1 else None
+    return Answer(204, version=version, headers=headers, event=last_event(written))
 
 
 def delete_answer(request: Request, written: Written) -> Answer:
     """What came of a delete by id."""
     event = written.event
     answer = _told(_deleted(written), event) if _wants_outcome(request) else Answer(204, event=event)
-    return answer._replace(version=written.version or None)
+    return answer._replace(version=written.version or None, headers=(KEPT,) if written.kept else ())
 
 
 def _deleted(written: Written) -> str:
     name = f"{written.type}/{written.id}"
     if not written.version:
         return f"There never was a {name}; nothing was deleted."
+    if written.kept:
+        return f"{name} stays as it came live, in version {written.version}; nothing was deleted."
     return f"{name} was deleted {'before' if written.unchanged else 'now'}, in version {written.version}."
 
 
 def _counted(resource_type: str, written: Sequence[Written], *, more: bool) -> str:
     rest = " More match: send the request again to delete them too." if more else ""
-    return f"{len(written)} {resource_type} deleted.{rest}"
+    kept = sum(one.kept for one in written)
+    left = f" {kept} came live and stay." if kept else ""
+    return f"{len(written) - kept} {resource_type} deleted.{left}{rest}"

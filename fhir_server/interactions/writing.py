@@ -14,10 +14,10 @@ from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.fhir.references import literal_references, may_hold_extensions
 from fhir_server.http import negotiation
-from fhir_server.http.request import Answer, Request
+from fhir_server.http.request import KEPT, Answer, Request
 from fhir_server.once import once
 from fhir_server.server import Server
-from fhir_server.store import resources
+from fhir_server.store import live, resources
 from fhir_server.store.write import Intent, Written, write
 
 
@@ -36,7 +36,8 @@ async def write_once(
 async def standing(conn: Any, request: Request, resource_type: str, resource_id: str) -> Written:
     """What stands already where a conditional create found its match."""
     stored = await resources.current(conn, request.site.number, resource_type, resource_id)
-    return Written(resource_type, resource_id, stored.version, stored.updated, stored.body, unchanged=True)
+    kept = request.context.keep_live and bool(await live.keys(conn, [stored.pk]))
+    return Written(resource_type, resource_id, stored.version, stored.updated, stored.body, unchanged=True, kept=kept)
 
 
 def accepted(request: Request, resource_type: str, body: bytes | msgspec.Raw, expression: str = "") -> dict[str, Any]:
@@ -74,9 +75,9 @@ def written_answer(request: Request, written: Written) -> Answer:
     """201 or 200 with the version's address, and the body that Prefer asks for."""
     location = f"{request.base}/{written.type}/{written.id}/_history/{written.version}"
     status = 201 if written.created else 200
-    return Answer(
-        status, answer_body(request, written), written.version, written.updated, location, event=written.event
-    )
+    headers = (KEPT,) if written.kept else ()
+    body = answer_body(request, written)
+    return Answer(status, body, written.version, written.updated, location, headers, event=written.event)
 
 
 def answer_body(request: Request, written: Written) -> bytes:

@@ -20,6 +20,7 @@ from fhir_server.store.written import Context, Written
 SQL = queries.load(__package__, "intake.sql")
 REPEATED = "repeated"
 UNCHANGED = "unchanged"
+KEPT = "kept"
 LARGEST = 2**31 - 1
 
 
@@ -27,7 +28,8 @@ LARGEST = 2**31 - 1
 class Note:
     """One request that wrote nothing itself, or the sums of a batch; names are those of the columns.
 
-    part: the entry of a batch; reason: issue code of the first refusal, "repeated" or "unchanged"; issues: what may be
+    part: the entry of a batch; reason: issue code of the first refusal, "repeated", "unchanged"
+    or "kept"; issues: what may be
     kept of an OperationOutcome (fhir_server/intake/issues.py)"""
 
     received_at: datetime
@@ -140,6 +142,11 @@ def effect(context: Context, written: Sequence[Written]) -> tuple[str | int | No
         deleted,
         context.part,
     )
+
+
+def nothing_of(written: Sequence[Written]) -> str:
+    """Why a request wrote nothing: all stands already, or some of it came live and was to be left."""
+    return KEPT if any(one.kept for one in written) else UNCHANGED
 
 
 def note_of(context: Context, status: int, reason: str) -> Note:

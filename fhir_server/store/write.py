@@ -25,7 +25,7 @@ from fhir_server.search_parameters.registries import Registries
 from fhir_server.search_parameters.taking import SEARCH_PARAMETER
 from fhir_server.search_parameters.writing import Altered, settle
 from fhir_server.slices import in_slices
-from fhir_server.store import flags, intake, search_rows
+from fhir_server.store import flags, intake, live, search_rows
 from fhir_server.store.body import same_content, stored_body
 from fhir_server.store.flags import Findings, Flagged
 from fhir_server.store.keys import Keys
@@ -68,7 +68,7 @@ class Intent(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A locked row, with its current body."""
+    """A locked row, with its current body. live: the live lane wrote it and the write has to leave that"""
 
     pk: int
     type: int
@@ -78,6 +78,7 @@ class Held(NamedTuple):
     updated: datetime
     patient: str | None
     body: bytes | None
+    live: bool = False
 
 
 class Difference(NamedTuple):
@@ -146,7 +147,7 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
                 raise
             if isinstance(compared, Written):
                 outcome.append(compared)
-                if row is not None:
+                if row is not None and not compared.kept:
                     standing.append((row.pk, item, row.version))
                 continue
             change = compared
@@ -158,7 +159,7 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
         outcome[last] = outcome[last]._replace(event=event)
     else:
         status = 204 if context.method == "DELETE" else 200
-        await intake.note(conn, keys, [intake.note_of(context, status, intake.UNCHANGED)])
+        await intake.note(conn, keys, [intake.note_of(context, status, intake.nothing_of(outcome))])
     if context.findings:
         rows = [(change.pk, change.intent, change.written.version) for change in (*new, *changed)]
         await _flag(conn, context, context.findings, rows + standing)
@@ -192,7 +193,8 @@ async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -
     held = [Held(*row) for row in await conn.fetch(SQL["lock"], context.site, *columns)]
     late = [row.pk for row in held if row.body is None and not row.deleted]
     bodies = {row["pk"]: row["body"] for row in await conn.fetch(SQL["current_bodies"], late)} if late else {}
-    return {(row.type, row.id): row._replace(body=bodies.get(row.pk, row.body)) for row in held}
+    kept = await live.keys(conn, [row.pk for row in held if row.version]) if context.keep_live else frozenset()
+    return {(row.type, row.id): row._replace(body=bodies.get(row.pk, row.body), live=row.pk in kept) for row in held}
 
 
 def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
@@ -208,6 +210,8 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
         raise Overtaken
     if item.if_match is not None:
         _check_version(item, held)
+    if held is not None and held.live:
+        return Written(item.type, item.id, held.version, held.updated, held.body, unchanged=True, kept=True)
     if item.change is not None:
         item = _changed(item, item.change, held)
     if held is None:

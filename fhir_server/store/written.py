@@ -17,7 +17,8 @@ class Context(NamedTuple):
 
     findings: what was found of resources that are stored with their issues; target: resource type, "Bundle" for a
     transaction, "Patient/$merge"; part: entry of a batch; begun: when the transaction stood that writes it;
-    registries: the search parameters of sites, as the process knows them"""
+    registries: the search parameters of sites, as the process knows them; keep_live: what the live lane wrote stays as
+    it is"""
 
     site: int
     site_name: str
@@ -34,6 +35,7 @@ class Context(NamedTuple):
     part: int | None = None
     begun: datetime | None = None
     registries: Registries | None = None
+    keep_live: bool = False
 
     def now(self) -> Context:
         """The same, in the present transaction."""
@@ -48,7 +50,7 @@ class Context(NamedTuple):
 
 class Written(NamedTuple):
     """One write that took place. A delete has no body; `unchanged` made no version and no event. event: the last of all
-    that were written together, told by one of them"""
+    that were written together, told by one of them; kept: unchanged because the live lane had written it"""
 
     type: str
     id: str
@@ -58,6 +60,7 @@ class Written(NamedTuple):
     created: bool = False
     unchanged: bool = False
     event: Position | None = None
+    kept: bool = False
 
 
 def last_event(written: Iterable[Written]) -> Position | None:

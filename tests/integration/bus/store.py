@@ -64,7 +64,9 @@ async def put(
     return written
 
 
-async def fill(conn: Any, count: int, *, kind: str = "Observation", patients: int = 50, size: int = 1000) -> None:
+async def fill(
+    conn: Any, count: int, *, kind: str = "Observation", patients: int = 50, size: int = 1000, lane: int = 0
+) -> None:
     """count created resources by few statements, for measurements."""
     await conn.execute(
         """
@@ -76,7 +78,7 @@ async def fill(conn: Any, count: int, *, kind: str = "Observation", patients: in
         ), wrote AS (
             INSERT INTO fhir.write
                 (write_id, received_at, entries, site, lane, sender, request_id, source_format, traceparent)
-            VALUES (nextval('fhir.key_block'), now(), 1, 1, 0, 'test', 'r', 'fhir+json', '') RETURNING write_id
+            VALUES (nextval('fhir.key_block'), now(), 1, 1, $6, 'test', 'r', 'fhir+json', '') RETURNING write_id
         ), versions AS (
             INSERT INTO fhir.version (pk, write_id, updated, version, entry, site, type, op, patient, body)
             SELECT pk, write_id, now(), 1, 0, 1, $2, 1, patient,
@@ -84,11 +86,13 @@ async def fill(conn: Any, count: int, *, kind: str = "Observation", patients: in
                               'code', jsonb_build_object('text', repeat('x', $5)))::text, 'UTF8')
             FROM made, wrote
         )
-        INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient) SELECT pk, 1, 1, $2, 1, 0, patient FROM made
+        INSERT INTO bus.outbox (pk, version, site, type, op, lane, patient)
+        SELECT pk, 1, 1, $2, 1, $6, patient FROM made
         """,
         count,
         types.number_of[kind],
         patients,
         kind,
         size,
+        lane,
     )

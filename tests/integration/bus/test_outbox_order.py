@@ -129,6 +129,22 @@ async def test_live_events_come_before_a_backlog_of_bulk(pool: asyncpg.Pool) -> 
     await log.close()
 
 
+async def test_live_events_come_first_while_hundreds_of_thousands_of_bulk_wait(pool: asyncpg.Pool) -> None:
+    log = EmbeddedLog(pool, "backlog", ["Observation", "Patient"])
+    await log.open(_nothing_stored)
+    async with pool.acquire() as conn:
+        await fill(conn, 200_000, size=1, lane=1)
+        await put(conn, [Put("Patient", "first", {})])
+        batches = [await log.poll(500, 10_000_000, 1)]
+        for number in range(4):
+            await put(conn, [Put("Patient", f"next{number}", {})])
+            batches.append(await log.poll(500, 10_000_000, 1))
+    assert [batch.records[0].event.id for batch in batches] == ["first", "next0", "next1", "next2", "next3"]
+    assert [{record.event.lane for record in batch.records[1:]} for batch in batches] == [{"bulk"}] * 5
+    assert [len(batch.records) for batch in batches] == [500] * 5
+    await log.close()
+
+
 async def test_a_notification_wakes_a_reader_before_it_looks_again(pool: asyncpg.Pool) -> None:
     log = EmbeddedLog(pool, "woken", ["Patient"])
     notifier = Notifier(pool)

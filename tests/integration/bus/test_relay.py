@@ -21,7 +21,7 @@ from ecluse.bus.relay import Relay
 from ecluse.core.errors import Fenced
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
-from tests.integration.bus.store import Put, put
+from tests.integration.bus.store import Put, fill, put
 from tests.integration.bus.test_topic_contract import Read, read_all, relaying, sent
 from tests.integration.consumers.given import runner, until
 from tests.integration.consumers.recording import RecordingSink, rows
@@ -101,6 +101,22 @@ async def test_a_killed_relay_loses_nothing_and_doubles_nothing_in_effect(
     records = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")
     numbers = {int(record.headers["ecluse-seq"]) for record in records}
     assert numbers == set(range(1, await pool.fetchval("SELECT max(seq) FROM bus.outbox") + 1))
+
+
+async def test_the_relay_sends_what_is_live_before_a_backlog_of_bulk(pool: asyncpg.Pool, on_kafka: Settings) -> None:
+    async with pool.acquire() as conn:
+        await fill(conn, 12_000, size=10, patients=3, lane=1)
+        await put(conn, [Put("Observation", "live", {}, "p1")])
+    async with relaying(on_kafka, pool):
+
+        async def all_sent() -> bool:
+            return await pool.fetchval("SELECT count(*) FROM bus.cursor WHERE name = 'relay' AND seq >= 12000") == 2
+
+        await until(all_sent)
+    events = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")
+    (live,) = [event for event in events if event.headers["ecluse-lane"] == "live"]
+    assert next(event for event in events if event.partition == live.partition) == live
+    assert len(events) == 12_001
 
 
 async def test_a_relay_that_wakes_up_after_its_successor_is_fenced(

@@ -1,0 +1,18 @@
+"""What the live flow wrote, as against what came in the lane of history.
+
+Enters: keys of resources that the caller has locked, or has just read. Leaves: those that history leaves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ecluse.core.db import queries
+
+SQL = queries.load(__package__, "live.sql")
+
+
+async def keys(conn: Any, pks: Sequence[int]) -> frozenset[int]:
+    """Those of these keys under which any version came live, a deletion too, or which were erased."""
+    return frozenset(row[0] for row in await conn.fetch(SQL["live"], pks)) if pks else frozenset()
