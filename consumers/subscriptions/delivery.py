@@ -1,8 +1,11 @@
 """Sends the notifications that wait, one task a Subscription, so that a slow hook holds up nobody else.
 
-Enters: rows of fhir.notification. Leaves: requests to hooks, in order; a number goes when its notification has arrived.
-What does not arrive is tried again, for as long as it takes. Only the process that holds the consumer's lock delivers;
-after a crash the notification that was on its way may arrive twice, under the same number.
+Enters: rows of fhir.notification. Leaves: requests to hooks, in order; the next number follows when the one before has
+arrived. What does not arrive is tried again, for as long as it takes. Only the process that holds the consumer's lock
+delivers; after a crash the notification that was on its way may arrive twice, under the same number.
+
+An app that subscribed to a topic is asked first whether it listens (handshake), and told that all is well when there
+has been nothing else to tell it (heartbeat).
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ import ssl
 import asyncpg
 import httpx
 
+from consumers.subscriptions.concern import SQL
 from consumers.subscriptions.hook import Notification, Undelivered, send
-from ecluse.core.db import queries
+from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
+from ecluse.core.settings import Settings
+from mappers.subscriptions.bundle import Kind, Standing, notification, told
 
-SQL = queries.load(__package__, "subscriptions.sql")
-AT_ONCE = 50
 LOOK_S = 0.5
+TIDY_S = 3600.0
 FIRST_S, LONGEST_S = 0.25, 300.0
 
 log = Log("subscriptions")
@@ -29,10 +34,12 @@ log = Log("subscriptions")
 class Delivery:
     """The sending side of the consumer."""
 
-    def __init__(self, pool: asyncpg.Pool, hosts: frozenset[str]) -> None:
+    def __init__(self, pool: asyncpg.Pool, hosts: frozenset[str], settings: Settings) -> None:
         """hosts: that the operator allows."""
         self._pool = pool
         self._hosts = hosts
+        self._settings = settings
+        self._tidy_at = 0.0
         self._wake = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
 
@@ -63,6 +70,7 @@ class Delivery:
     async def _look(self, client: httpx.AsyncClient) -> None:
         """Starts a task for each Subscription that has something to send and is not being served."""
         try:
+            await self._tidy()
             await self._pool.execute(SQL["begin"])
             due = [row["pk"] for row in await self._pool.fetch(SQL["due"])]
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -79,20 +87,43 @@ class Delivery:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("a subscription is served again later", subscription=pk, error=type(error).__name__)
 
+    async def _tidy(self) -> None:
+        """Forgets what was delivered longer ago than events are kept."""
+        if clock.monotonic() >= self._tidy_at:
+            await self._pool.execute(SQL["forget"], self._settings.events_days)
+            self._tidy_at = clock.monotonic() + TIDY_S
+
     async def _serve(self, client: httpx.AsyncClient, pk: int) -> None:
         """Sends what waits for one hook, until nothing does or one does not arrive."""
-        while rows := await self._pool.fetch(SQL["next"], pk, AT_ONCE):
-            for row in rows:
-                try:
-                    await send(client, self._hosts, _notification(row))
-                except Undelivered as error:
-                    delay_s = min(LONGEST_S, FIRST_S * 2 ** min(row["attempts"], 20))
-                    await self._pool.execute(SQL["failed"], pk, str(error), delay_s)
-                    return
-                await self._pool.execute(SQL["delivered"], pk, row["number"])
+        while (row := await self._pool.fetchrow(SQL["served"], pk)) is not None:
+            shaking = bool(row["topic"]) and not row["shaken"]
+            most = 0 if shaking else row["most"]
+            found = await self._pool.fetch(SQL["next"], pk, row["delivered"], most)
+            if not (found or shaking or (row["topic"] and row["quiet"])):
+                return
+            kind: Kind = "event-notification" if found else "handshake" if shaking else "heartbeat"
+            number = found[-1]["number"] if found else 0
+            try:
+                await send(client, self._hosts, self._sent(row, kind, found, number))
+            except Undelivered as error:
+                delay_s = min(LONGEST_S, FIRST_S * 2 ** min(row["attempts"], 20))
+                await self._pool.execute(SQL["failed"], pk, str(error), delay_s)
+                return
+            await self._pool.execute(SQL["delivered"], pk, number)
 
+    def _sent(self, row: asyncpg.Record, kind: Kind, found: list[asyncpg.Record], number: int) -> Notification:
+        headers = tuple(json.decode(row["headers"].encode()))
+        if not row["topic"]:
+            (one,) = found
+            if not row["payload"] or one["body"] is None:
+                return Notification(number, row["endpoint"], headers, None)
+            place = f"{types.name_of[one['type']]}/{one['id']}"
+            return Notification(number, row["endpoint"], headers, one["body"], "PUT", place)
+        events = [told(dict(one)) for one in found]
+        bundle = notification(clock.new_id(), clock.now(), kind, self._standing(row, kind), events)
+        return Notification(number, row["endpoint"], headers, bundle, timeout_s=row["timeout_s"])
 
-def _notification(row: asyncpg.Record) -> Notification:
-    body = row["body"] if row["payload"] else None
-    place = f"{types.name_of[row['type']]}/{row['id']}"
-    return Notification(row["number"], row["endpoint"], tuple(json.decode(row["headers"].encode())), place, body)
+    def _standing(self, row: asyncpg.Record, kind: Kind) -> Standing:
+        status = "requested" if kind == "handshake" else "active"
+        base = self._settings.base(row["site"])
+        return Standing(base, row["id"], row["topic"], status, row["last"], row["content"])

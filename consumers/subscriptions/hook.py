@@ -27,13 +27,16 @@ class Undelivered(EcluseError):
 
 
 class Notification(NamedTuple):
-    """What is sent. place: `Type/id` below the endpoint, "" for none; body: None for an empty notification"""
+    """What is sent. number: of its last event; method: POST, or PUT to `place`, `Type/id`, below the endpoint; body:
+    None for an empty notification"""
 
     number: int
     endpoint: str
     headers: tuple[str, ...]
-    place: str
     body: bytes | None
+    method: str = "POST"
+    place: str = ""
+    timeout_s: float = TIMEOUT_S
 
 
 async def send(client: httpx.AsyncClient, hosts: frozenset[str], notification: Notification) -> None:
@@ -43,14 +46,14 @@ async def send(client: httpx.AsyncClient, hosts: frozenset[str], notification: N
     Raises: Undelivered
     """
     url = httpx.URL(notification.endpoint)
-    if notification.body is not None:
+    if notification.place:
         url = url.copy_with(path=f"{url.path.rstrip('/')}/{notification.place}")
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(notification.timeout_s):
             address = await _resolved(url, hosts)
             answer = await client.send(_request(url, address, notification))
     except TimeoutError:
-        raise Undelivered(f"The hook has not answered within {TIMEOUT_S:.0f} s.") from None
+        raise Undelivered(f"The hook has not answered within {notification.timeout_s:.0f} s.") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise Undelivered(f"The hook does not answer: {type(error).__name__}.") from error
     if not answer.is_success:
@@ -64,10 +67,9 @@ def _request(url: httpx.URL, address: str, notification: Notification) -> httpx.
     headers += [("Host", url.netloc.decode()), (NUMBER, str(notification.number))]
     if notification.body is not None:
         headers.append(("Content-Type", "application/fhir+json"))
-    method = "POST" if notification.body is None else "PUT"
-    extensions = {"sni_hostname": url.host, "timeout": httpx.Timeout(TIMEOUT_S).as_dict()}
-    content = notification.body or b""
-    return httpx.Request(method, url.copy_with(host=address), headers=headers, content=content, extensions=extensions)
+    extensions = {"sni_hostname": url.host, "timeout": httpx.Timeout(notification.timeout_s).as_dict()}
+    content, there = notification.body or b"", url.copy_with(host=address)
+    return httpx.Request(notification.method, there, headers=headers, content=content, extensions=extensions)
 
 
 OWN = {"host", "content-length", "transfer-encoding", "connection", "content-type", NUMBER.lower()}

@@ -1,7 +1,7 @@
 """The consumer that notifies apps which speak no Kafka.
 
-Enters: every version of every resource. Leaves: a numbered notification for each live create or update that matches a
-Subscription, in the transaction that stores the offset; delivery.py sends them. What is sent again (a walk, a
+Enters: every version of every resource. Leaves: a numbered notification for each live create, update or delete that a
+Subscription is about, in the transaction that stores the offset; delivery.py sends them. What is sent again (a walk, a
 remapping) or was loaded in bulk notifies nobody.
 Spec: http://hl7.org/fhir/R4/subscription.html
 """
@@ -16,13 +16,12 @@ from typing import Any
 import asyncpg
 
 from consumers.sink import MAPPED, Change, Disposition, Excluded
-from consumers.subscriptions.delivery import SQL, Delivery
+from consumers.subscriptions.concern import INTERACTIONS, SQL, Happening
+from consumers.subscriptions.delivery import Delivery
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
-from ecluse.core.fhir import json, types
+from ecluse.core.fhir import types
 from ecluse.core.settings import Settings
-from mappers.search.index import index_rows
-from mappers.search.matches import matches
 
 NEWS = ("", "replayed")
 """Reasons of events that tell something new; a replayed one could not be taken at first."""
@@ -39,7 +38,7 @@ class SubscriptionsSink:
     def __init__(self, settings: Settings, databases: Databases) -> None:
         self._databases = databases
         hosts = frozenset(host.strip().lower() for host in settings.hook_hosts.split(",")) - {""}
-        self._delivery = Delivery(databases.store, hosts)
+        self._delivery = Delivery(databases.store, hosts, settings)
         self._sending: asyncio.Task[None] | None = None
 
     @property
@@ -60,7 +59,7 @@ class SubscriptionsSink:
 
     def map(self, event: Event, resource: dict[str, Any], person: int | None) -> Excluded | None:
         """Nothing: whether somebody is notified is known when the Subscriptions are read, in the transaction."""
-        if event.lane != "live" or event.reason not in NEWS:
+        if not _is_news(event):
             return Excluded("bulk" if event.lane != "live" else "sent again")
         return None
 
@@ -70,13 +69,13 @@ class SubscriptionsSink:
             if change.event.op == "erased":
                 event = change.event
                 await conn.execute(SQL["blank"], event.site, types.number_of[event.type], [event.id])
-        news = [change for change in changes if not change.remove and change.resource is not None]
-        numbers = {types.number_of[change.event.type] for change in news}
+        news = [_happening(conn, change) for change in changes if _tells(change)]
+        numbers = {each.type for each in news}
         for row in await conn.fetch(SQL["watching"], list(numbers)) if numbers else ():
-            told = [change.event for change in news if _concerns(row, change)]
-            if told:
-                ids, versions = [event.id for event in told], [event.version for event in told]
-                await conn.execute(SQL["notify"], row["pk"], row["site_number"], row["type"], ids, versions)
+            if told := [each for each in news if await each.concerns(row)]:
+                ids, versions = [each.event.id for each in told], [each.event.version for each in told]
+                kinds = [each.type for each in told]
+                await conn.execute(SQL["notify"], row["pk"], row["site_number"], kinds, ids, versions)
         return [MAPPED] * len(changes)
 
     async def committed(self) -> None:
@@ -84,10 +83,16 @@ class SubscriptionsSink:
         self._delivery.wake()
 
 
-def _concerns(row: asyncpg.Record, change: Change) -> bool:
+def _is_news(event: Event) -> bool:
+    return event.lane == "live" and event.reason in NEWS
+
+
+def _tells(change: Change) -> bool:
+    """Whether something is new: a content, or a delete; a content that this consumer may not see is none."""
     event = change.event
-    if (row["site"], row["type"]) != (event.site, types.number_of[event.type]) or event.time < row["since"]:
-        return False
-    assert change.resource is not None
-    rows = index_rows(event.type, change.resource)
-    return matches(json.decode(row["condition"].encode()), event.id, rows)
+    gone = change.remove or change.resource is None
+    return _is_news(event) and event.op in INTERACTIONS and gone == (event.op == "deleted")
+
+
+def _happening(conn: Any, change: Change) -> Happening:
+    return Happening(conn, change.event, change.resource)

@@ -1,20 +1,30 @@
 -- name: watching
--- Subscriptions about some types, in the order of their keys.
+-- Subscriptions about some types or about a topic, in the order of their keys, with what the topic says.
 -- $1 types
-SELECT s.pk, n.name AS site, s.site AS site_number, s.type, s.since, s.condition FROM fhir.subscription s
-JOIN fhir.site n ON n.site = s.site
-WHERE s.type = ANY ($1::smallint[]) AND (s.ends_at IS NULL OR s.ends_at > now()) ORDER BY s.pk;
+SELECT s.pk, n.name AS site, s.site AS site_number, s.type, s.since, s.condition, t.definition AS topic
+FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
+LEFT JOIN LATERAL (
+    SELECT definition FROM fhir.topic WHERE url = s.topic AND site IN (0, s.site) ORDER BY site DESC LIMIT 1
+) t ON true
+WHERE (s.type = ANY ($1::smallint[]) OR (s.type = 0 AND t.definition IS NOT NULL))
+    AND (s.ends_at IS NULL OR s.ends_at > now()) ORDER BY s.pk;
+
+-- name: before
+-- The content of a resource before a version; null when there was none, or it was erased.
+-- $1 name of the site, $2 type, $3 id, $4 the version
+SELECT v.body FROM fhir.resource r JOIN fhir.version v ON v.pk = r.pk AND v.version = $4::int - 1
+WHERE r.site = (SELECT site FROM fhir.site WHERE name = $1) AND r.type = $2::smallint AND r.id = $3;
 
 -- name: notify
 -- Appends notifications under the next numbers; none when the Subscription has gone meanwhile.
--- $1 Subscription, $2 site, $3 type, $4 ids, $5 versions
+-- $1 Subscription, $2 site, $3 types, $4 ids, $5 versions
 WITH counted AS (
     UPDATE fhir.subscription SET last = last + cardinality($4::text[]) WHERE pk = $1
     RETURNING last - cardinality($4::text[]) AS before
 )
 INSERT INTO fhir.notification (subscription, number, made_at, version, site, type, id)
-SELECT $1, before + given.position, now(), given.version, $2::smallint, $3::smallint, given.id
-FROM counted, unnest($4::text[], $5::int[]) WITH ORDINALITY AS given (id, version, position);
+SELECT $1, before + given.position, now(), given.version, $2::smallint, given.type, given.id
+FROM counted, unnest($3::smallint[], $4::text[], $5::int[]) WITH ORDINALITY AS given (type, id, version, position);
 
 -- name: blank
 -- Takes what was erased out of the notifications that wait; they keep their numbers.
@@ -23,35 +33,52 @@ UPDATE fhir.notification SET id = '', version = 0
 WHERE site = (SELECT site FROM fhir.site WHERE name = $1) AND type = $2::smallint AND id = ANY ($3::text[]);
 
 -- name: begin
--- Subscriptions that wait for a consumer are served from now on; those that have ended are off.
+-- Subscriptions that wait for a consumer are served from now on, those to a topic when their app has answered; those
+-- that have ended are off.
 UPDATE fhir.subscription SET state = CASE WHEN ends_at <= now() THEN 'off' ELSE 'active' END
-WHERE state = 'requested' OR (state <> 'off' AND ends_at <= now());
+WHERE (state = 'requested' AND topic = '') OR (state <> 'off' AND ends_at <= now());
 
 -- name: due
--- Subscriptions with something to send now.
+-- Subscriptions with something to say now: a handshake, notifications, or that all is well.
 SELECT s.pk FROM fhir.subscription s
-WHERE s.last > s.delivered AND s.due_at <= now() AND s.state IN ('active', 'error')
+WHERE s.due_at <= now() AND s.state <> 'off' AND (
+    s.last > s.delivered OR (s.topic <> '' AND (
+        NOT s.shaken OR (s.heartbeat_s > 0 AND s.told_at + make_interval(secs => s.heartbeat_s) <= now()))))
 ORDER BY s.due_at;
+
+-- name: served
+-- How a Subscription stands that is served; nothing when it is off.
+-- $1 Subscription
+SELECT s.id, n.name AS site, s.topic, s.state, s.last, s.delivered, s.content, s.payload, s.endpoint, s.headers,
+    s.attempts, s.timeout_s, s.most, s.shaken,
+    s.heartbeat_s > 0 AND s.told_at + make_interval(secs => s.heartbeat_s) <= now() AS quiet
+FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site WHERE s.pk = $1 AND s.state <> 'off';
 
 -- name: next
 -- The next notifications of a Subscription with their content, in order; no content when it was erased.
--- $1 Subscription, $2 most rows
-SELECT n.number, n.type, n.id, v.body, s.endpoint, s.payload, s.headers, s.attempts
-FROM fhir.notification n JOIN fhir.subscription s ON s.pk = n.subscription
+-- $1 Subscription, $2 number after which, $3 most rows
+SELECT n.number, n.made_at, n.type, n.id, v.op, v.body
+FROM fhir.notification n
 LEFT JOIN fhir.resource r ON r.site = n.site AND r.type = n.type AND r.id = n.id
 LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = n.version
-WHERE n.subscription = $1 AND s.state IN ('active', 'error') ORDER BY n.number LIMIT $2;
+WHERE n.subscription = $1 AND n.number > $2 ORDER BY n.number LIMIT $3;
 
 -- name: delivered
--- A notification has arrived.
+-- Notifications up to a number have arrived; the pointers stay for those who ask again. Number 0: something else has.
 -- $1 Subscription, $2 number
-WITH gone AS (DELETE FROM fhir.notification WHERE subscription = $1 AND number = $2)
-UPDATE fhir.subscription SET delivered = $2, attempts = 0, error = '', state = 'active'
-WHERE pk = $1 AND delivered < $2;
+UPDATE fhir.subscription SET delivered = greatest(delivered, $2), attempts = 0, error = '', state = 'active',
+    shaken = true, told_at = now()
+WHERE pk = $1 AND state <> 'off';
 
 -- name: failed
 -- A notification has not arrived; it is tried again.
 -- $1 Subscription, $2 why, $3 seconds until then
 UPDATE fhir.subscription SET state = 'error', error = $2, attempts = attempts + 1,
     due_at = now() + make_interval(secs => $3::float8)
-WHERE pk = $1 AND state IN ('active', 'error');
+WHERE pk = $1 AND state <> 'off';
+
+-- name: forget
+-- Drops what was delivered long ago.
+-- $1 days
+DELETE FROM fhir.notification n USING fhir.subscription s
+WHERE s.pk = n.subscription AND n.number <= s.delivered AND n.made_at < now() - make_interval(days => $1);

@@ -19,6 +19,7 @@ from ecluse.cli.hub import hub
 from ecluse.cli.ig.command import ig
 from ecluse.cli.issues import issues
 from ecluse.cli.readable import readable, settings_of
+from ecluse.cli.subscriptions import subscriptions
 from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
 from ecluse.cli.topics import topics
@@ -298,6 +299,7 @@ async def site_list() -> None:
 main.add_command(hub)
 main.add_command(ig)
 main.add_command(issues)
+main.add_command(subscriptions)
 main.add_command(synth)
 main.add_command(terminology)
 main.add_command(topics)

@@ -34,6 +34,6 @@ async def show(settings: Settings) -> None:
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         table = Table("name", "address", "time zone")
         for site in await resources.sites(conn):
-            base = f"{settings.url}/fhir" if site.name == "default" else f"{settings.url}/sites/{site.name}/fhir"
+            base = settings.base(site.name)
             table.add_row(site.name, base, site.time_zone)
     Console().print(table)

@@ -190,6 +190,10 @@ class Settings:
         """Address under which clients reach the server, without a final slash."""
         return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
+    def base(self, site: str) -> str:
+        """The FHIR base of a site."""
+        return f"{self.url}/fhir" if site == "default" else f"{self.url}/sites/{site}/fhir"
+
     def variables(self) -> dict[str, str]:
         """The environment of a child process with these settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLUSE_")}

@@ -21,6 +21,8 @@ from fhir_server.operations.registry import declared
 from fhir_server.search import capabilities as capabilities_of_search
 from fhir_server.server import Server
 from fhir_server.store import guides
+from fhir_server.subscriptions.taking import SQL as SUBSCRIPTIONS
+from fhir_server.subscriptions.taking import SUBSCRIPTION
 from fhir_server.terminology.capabilities import terminology_capabilities
 from mappers.search.registry import BUILT_IN, Parameter, Registry, searchable
 
@@ -36,6 +38,9 @@ INTERACTIONS = (
     "history-type",
     "search-type",
 )
+TOPIC_EXTENSION = (
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+)
 OF_SYSTEM = ("transaction", "batch", "history-system", "search-system")
 
 
@@ -46,7 +51,9 @@ async def capabilities(server: Server, request: Request) -> Answer:
     async with server.connection() as conn:
         profiles = await guides.profiles(conn)
         registry = await server.registries.current(conn, request.site.number)
+        topics = await conn.fetch(SUBSCRIPTIONS["topics"], request.site.number)
     own = _with_parameters(_statement(server.settings.conditional_delete), registry)
+    own = _with_topics(own, [row["url"] for row in topics])
     statement = {
         **_with_profiles(own, profiles),
         "implementation": {"description": "Écluse", "url": request.base},
@@ -87,6 +94,18 @@ def _with_profiles(statement: dict[str, Any], profiles: dict[str, list[str]]) ->
         {**one, "supportedProfile": profiles[one["type"]]} if one["type"] in profiles else one
         for one in rest["resource"]
     ]
+    return {**statement, "rest": [{**rest, "resource": told}]}
+
+
+def _with_topics(statement: dict[str, Any], urls: list[str]) -> dict[str, Any]:
+    """The statement with the topics that can be subscribed to.
+
+    Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-capabilitystatement-subscriptiontopic-canonical.html"""
+    if not urls:
+        return statement
+    (rest,) = statement["rest"]
+    extension = [{"url": TOPIC_EXTENSION, "valueCanonical": url} for url in urls]
+    told = [{**one, "extension": extension} if one["type"] == SUBSCRIPTION else one for one in rest["resource"]]
     return {**statement, "rest": [{**rest, "resource": told}]}
 
 

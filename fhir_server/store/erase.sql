@@ -54,6 +54,8 @@ WITH source AS (
     DELETE FROM fhir.subscription s USING erased WHERE s.pk = erased.pk RETURNING s.pk
 ), unnotified AS (
     DELETE FROM fhir.notification n USING unsubscribed WHERE n.subscription = unsubscribed.pk
+), untopical AS (
+    DELETE FROM fhir.topic t USING erased WHERE t.pk = erased.pk
 ), skeleton AS (
     UPDATE fhir.resource r SET version = erased.version, updated = erased.updated, deleted = true, patient = NULL
     FROM erased WHERE r.site = $4 AND r.type = erased.type AND r.pk = erased.pk

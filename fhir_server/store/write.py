@@ -32,7 +32,8 @@ from fhir_server.store.keys import Keys
 from fhir_server.store.search_rows import NO_ROWS, alongside, together, without
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
-from fhir_server.subscriptions.taking import SUBSCRIPTION, Wanted, follow, taken
+from fhir_server.subscriptions.taking import SUBSCRIPTION, Taken, Wanted, asked, follow
+from fhir_server.subscriptions.topic import BASIC
 from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
 from mappers.search.registry import Registry
 
@@ -40,6 +41,7 @@ SQL = queries.load(__package__, "write.sql")
 STORE_NEW, STORE_NEXT = SQL["store_new"], SQL["store_next"]
 STORE_MANY = STORE_NEW.format(search_rows="")
 CREATED, UPDATED, DELETED = 1, 2, 3
+ASKING = (SUBSCRIPTION, BASIC)
 NO_VERSION, ANY_VERSION = 0, -1
 """What if_match may say beside a version: nothing may stand, anything must."""
 MANY = 50
@@ -53,7 +55,7 @@ class Intent(NamedTuple):
 
     new: the server gave the id, so no row can stand under it; change: makes the intent of the resource that stands,
     under its lock (a patch); seen: the version that a search found, which must be the one that stands; wanted: by a
-    Subscription that is not off"""
+    Subscription that is not off, or a topic"""
 
     type: str
     id: str
@@ -64,7 +66,7 @@ class Intent(NamedTuple):
     if_match: int | None = None
     change: Callable[[dict[str, Any]], Intent] | None = None
     seen: int | None = None
-    wanted: Wanted | None = None
+    wanted: Taken = None
 
 
 class Held(NamedTuple):
@@ -115,7 +117,7 @@ class Change(NamedTuple):
 def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_match: int | None = None) -> Intent:
     """The wish to store this resource under this id, with its rows mapped."""
     kind = resource["resourceType"]
-    resource, wanted = taken(resource) if kind == SUBSCRIPTION else (resource, None)
+    resource, wanted = asked(kind, resource) if kind in ASKING else (resource, None)
     rows, patient = index_rows(kind, resource), patient_of(kind, resource_id, resource)
     return Intent(kind, resource_id, resource, rows, patient, new, if_match, wanted=wanted)
 
@@ -219,7 +221,7 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     if item.resource is None:
         return _delete(item, held, entry, context)
     standing = json.decode_exactly(held.body) if held.body is not None else None
-    told = item.wanted is not None and item.wanted.headers is not None
+    told = isinstance(item.wanted, Wanted) and item.wanted.headers is not None
     if standing is not None and not told and same_content(standing, item.resource):
         return Written(item.type, item.id, held.version, held.updated, held.body, unchanged=True)
     updated = _after(held, context)
@@ -311,8 +313,8 @@ async def _store(
         registry = latest
     if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
         await settle(conn, context.site, registry, [change.altered for change in every])
-    for change in every:
-        if change.intent.type == SUBSCRIPTION:
+    for change in [*(one for one in new if one.intent.wanted is not None), *changed]:
+        if change.intent.type in ASKING:
             await follow(conn, context.site, change.pk, change.intent.id, change.written.updated, change.intent.wanted)
     return Position(stored["epoch"] or 1, stored["seq"])
 

@@ -21,9 +21,10 @@ ELSEWHERE = (Branch, Circle, InSet, Listed, Subsumed)
 """Values that depend on other resources or on terminology, or on arithmetic of the database."""
 
 
-def condition(criteria: str) -> tuple[str, dict[str, Any]]:
+def condition(criteria: str, place: str = PLACE) -> tuple[str, dict[str, Any]]:
     """The type that a Subscription is about and the condition on it.
 
+    place: where the criteria stand, for errors
     Raises: Unprocessable (422) when it cannot be read, or looks beyond the resource
     """
     # The parser knows the requests, and requests the door through which Subscriptions are written.
@@ -31,34 +32,38 @@ def condition(criteria: str) -> tuple[str, dict[str, Any]]:
 
     resource_type, _, text = criteria.partition("?")
     if resource_type not in types.number_of:
-        raise _refused(f"Begin with a resource type: Observation?code=…; {resource_type[:40]!r} is none.", criteria)
+        raise _refused(
+            f"Begin with a resource type: Observation?code=…; {resource_type[:40]!r} is none.", criteria, place
+        )
     try:
         query = parse(resource_type, text)
     except BadRequest as error:
-        raise _refused(" ".join(issue.text for issue in error.issues), criteria) from None
+        raise _refused(" ".join(issue.text for issue in error.issues), criteria, place) from None
     if query.includes or query.explain or query.sort or query.cursor:
-        raise _refused("Criteria take search parameters, and neither includes nor _sort, _explain or pages.", criteria)
-    return resource_type, {"all": [_told(one, criteria) for one in query.conditions]}
+        raise _refused(
+            "Criteria take search parameters, and neither includes nor _sort, _explain or pages.", criteria, place
+        )
+    return resource_type, {"all": [_told(one, criteria, place) for one in query.conditions]}
 
 
-def _told(one: Condition, criteria: str) -> dict[str, Any]:
+def _told(one: Condition, criteria: str, place: str) -> dict[str, Any]:
     match one:
         case AllOf(_, conditions):
-            return {"all": [_told(each, criteria) for each in conditions]}
+            return {"all": [_told(each, criteria, place) for each in conditions]}
         case AnyOf(_, conditions):
-            return {"any": [_told(each, criteria) for each in conditions]}
+            return {"any": [_told(each, criteria, place) for each in conditions]}
         case Not(_, inner):
-            return {"not": _told(inner, criteria)}
+            return {"not": _told(inner, criteria, place)}
         case Missing(_, kind, paths, targets) if not kind.startswith("_"):
             return _missing(kind, paths, targets)
         case Joined(_, clauses):
-            return {"joined": [_told(each, criteria) for each in clauses]}
+            return {"joined": [_told(each, criteria, place) for each in clauses]}
         case Clause(code, kind, paths, values) if kind != "_lastUpdated":
             if any(_elsewhere(value) for value in values):
-                raise _refused(f"{code}: its value needs more than the resource to be evaluated.", criteria)
+                raise _refused(f"{code}: its value needs more than the resource to be evaluated.", criteria, place)
             return {"rows": [kind, paths, [_value(value) for value in values]]}
     text = f"{one.code}: criteria are evaluated on one resource alone: leave out chains, _has and _lastUpdated."
-    raise _refused(text, criteria)
+    raise _refused(text, criteria, place)
 
 
 def _missing(kind: str, paths: tuple[int, ...], targets: tuple[int, ...]) -> dict[str, Any]:
@@ -88,5 +93,5 @@ def _plain(member: Any) -> Any:
     return member
 
 
-def _refused(text: str, criteria: str) -> Unprocessable:
-    return Unprocessable(text, expression=PLACE, diagnostics=criteria[:200])
+def _refused(text: str, criteria: str, place: str) -> Unprocessable:
+    return Unprocessable(text, expression=place, diagnostics=criteria[:200])

@@ -1,21 +1,85 @@
 -- name: take
 -- Takes a Subscription in; one that is known goes on counting. Headers that are not given again stay.
 -- $1 key, $2 site, $3 id, $4 instant, $5 end, $6 type, $7 endpoint, $8 payload, $9 headers or null, $10 condition
-INSERT INTO fhir.subscription (pk, site, id, since, due_at, ends_at, type, endpoint, payload, headers, condition)
+-- $11 topic or '', $12 content, $13 seconds between heartbeats, $14 seconds to answer in, $15 most events at once
+INSERT INTO fhir.subscription (pk, site, id, since, due_at, ends_at, type, endpoint, payload, headers, condition,
+    topic, content, heartbeat_s, timeout_s, most)
 VALUES ($1, $2::smallint, $3, $4::timestamptz, $4, $5::timestamptz, $6::smallint, $7, $8, coalesce($9::text, '[]')::jsonb,
-    $10::text::jsonb)
+    $10::text::jsonb, $11, $12, $13::int, $14::int, $15::int)
 ON CONFLICT (pk) DO UPDATE SET due_at = excluded.due_at, ends_at = excluded.ends_at, type = excluded.type,
     endpoint = excluded.endpoint, payload = excluded.payload, condition = excluded.condition, state = 'requested',
+    topic = excluded.topic, content = excluded.content, heartbeat_s = excluded.heartbeat_s,
+    timeout_s = excluded.timeout_s, most = excluded.most, shaken = false,
     error = '', attempts = 0, headers = CASE WHEN $9::text IS NULL THEN subscription.headers ELSE excluded.headers END;
 
+-- name: take_topic
+-- Takes a topic in. Null when its address is taken by another resource.
+-- $1 key of its Basic or null, $2 site or 0 for all, $3 address, $4 version, $5 title, $6 definition
+WITH renamed AS (DELETE FROM fhir.topic WHERE pk = $1 AND url <> $3)
+INSERT INTO fhir.topic AS t (pk, site, url, version, title, definition)
+VALUES ($1, $2::smallint, $3, $4, $5, $6::text::jsonb)
+ON CONFLICT (site, url) DO UPDATE SET version = excluded.version, title = excluded.title,
+    definition = excluded.definition WHERE t.pk IS NOT DISTINCT FROM excluded.pk
+RETURNING url;
+
+-- name: topics
+-- The topics of a site, its own before those of all sites.
+-- $1 site
+SELECT DISTINCT ON (url) url, version, title, definition FROM fhir.topic WHERE site IN (0, $1::smallint)
+ORDER BY url, site DESC;
+
 -- name: drop
--- Forgets a Subscription and what it would still have told.
+-- Forgets a Subscription and what it would still have told, or a topic.
 -- $1 key
-WITH gone AS (DELETE FROM fhir.notification WHERE subscription = $1)
+WITH gone AS (DELETE FROM fhir.notification WHERE subscription = $1),
+    untopical AS (DELETE FROM fhir.topic WHERE pk = $1)
 DELETE FROM fhir.subscription WHERE pk = $1;
 
 -- name: told
 -- How a Subscription stands, or all of a site.
 -- $1 site, $2 id or null
-SELECT id, state, error, last, delivered, attempts FROM fhir.subscription
+SELECT pk, id, state, error, last, delivered, topic, content FROM fhir.subscription
 WHERE site = $1 AND ($2::text IS NULL OR id = $2) ORDER BY id;
+
+-- name: events
+-- Notifications of a Subscription with their content, in order, the delivered ones as long as they are kept.
+-- $1 Subscription, $2 first number, $3 last number, $4 most rows
+SELECT n.number, n.made_at, n.type, n.id, v.op, v.body
+FROM fhir.notification n
+LEFT JOIN fhir.resource r ON r.site = n.site AND r.type = n.type AND r.id = n.id
+LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = n.version
+WHERE n.subscription = $1 AND n.number BETWEEN $2 AND $3 ORDER BY n.number LIMIT $4;
+
+-- name: again
+-- Sends once more from a number on.
+-- $1 Subscription, $2 the number
+UPDATE fhir.subscription SET delivered = least(delivered, $2::bigint - 1), due_at = now() WHERE pk = $1 AND state <> 'off';
+
+-- name: oldest
+-- The lowest number that is kept.
+-- $1 Subscription
+SELECT min(number) FROM fhir.notification WHERE subscription = $1;
+
+-- name: listed
+-- Subscriptions that are not off, of one site or all.
+-- $1 name of the site or null
+SELECT n.name AS site, s.id, coalesce(nullif(s.topic, ''), convert_from(v.body, 'UTF8')::jsonb ->> 'criteria') AS about,
+    s.state, s.last, s.delivered, s.error
+FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
+JOIN fhir.resource r ON r.pk = s.pk AND r.site = s.site AND r.id = s.id
+JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
+WHERE $1::text IS NULL OR n.name = $1 ORDER BY n.name, s.id;
+
+-- name: is_site
+-- $1 name
+SELECT EXISTS (SELECT FROM fhir.site WHERE name = $1);
+
+-- name: every_topic
+-- The topics of all sites, with the name of the site that has one for itself.
+SELECT n.name AS site, t.url, t.version, t.title, t.definition FROM fhir.topic t
+LEFT JOIN fhir.site n ON n.site = t.site ORDER BY t.url, n.name NULLS FIRST;
+
+-- name: drop_loaded
+-- Forgets a topic that was loaded. Null when there is none.
+-- $1 address
+DELETE FROM fhir.topic WHERE site = 0 AND url = $1 RETURNING url;

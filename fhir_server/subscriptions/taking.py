@@ -1,8 +1,9 @@
-"""Subscriptions, taken in as they are written.
+"""Subscriptions and topics, taken in as they are written.
 
-Enters: a Subscription that somebody wants to store, then its key in the transaction that stores it. Leaves: the
-resource without the secrets in `channel.header`, and the row that the consumer of subscriptions reads.
-Spec: http://hl7.org/fhir/R4/subscription.html
+Enters: a Subscription that somebody wants to store, then its key in the transaction that stores it; or the Basic that
+stands for a topic. Leaves: the resource without the secrets in `channel.header`, and the rows that the consumer of
+subscriptions reads.
+Spec: http://hl7.org/fhir/R4/subscription.html, http://hl7.org/fhir/uv/subscriptions-backport/STU1.1
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from urllib.parse import urlsplit
 from ecluse.core.db import queries
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import json, types
-from fhir_server.subscriptions.condition import condition
+from fhir_server.subscriptions.condition import PLACE, condition
+from fhir_server.subscriptions.topic import BASIC, Topic, of_basic
+from fhir_server.subscriptions.wish import Wish, filters, wish
 
 SQL = queries.load(__package__, "subscriptions.sql")
 SUBSCRIPTION = "Subscription"
@@ -23,7 +26,8 @@ PAYLOADS = {"application/fhir+json", "application/json"}
 
 
 class Wanted(NamedTuple):
-    """What a Subscription asks for. headers: None to keep those that are known; ends_at: aware, None for no end"""
+    """What a Subscription asks for. type, condition: "" and nothing with a wish, that is, about a topic; headers: None
+    to keep those that are known; ends_at: aware, None for no end"""
 
     type: str
     condition: dict[str, Any]
@@ -31,6 +35,18 @@ class Wanted(NamedTuple):
     payload: str
     headers: list[str] | None
     ends_at: datetime | None
+    wish: Wish | None = None
+
+
+Taken = Wanted | Topic | None
+"""What a resource asks for beyond being stored."""
+
+
+def asked(kind: str, resource: dict[str, Any]) -> tuple[dict[str, Any], Taken]:
+    """The resource as it is stored, and what it asks for.
+
+    Raises: Unprocessable (422) when it cannot be served"""
+    return taken(resource) if kind == SUBSCRIPTION else (resource, of_basic(resource) if kind == BASIC else None)
 
 
 def taken(resource: dict[str, Any]) -> tuple[dict[str, Any], Wanted | None]:
@@ -45,13 +61,14 @@ def taken(resource: dict[str, Any]) -> tuple[dict[str, Any], Wanted | None]:
         return stored, None
     if channel.get("type") != "rest-hook":
         raise _refused("channel.type", "The channel is rest-hook; others are not served.", channel.get("type"))
-    resource_type, conditions = condition(str(resource.get("criteria", "")))
+    wanted = wish(resource)
+    resource_type, conditions = ("", {}) if wanted else condition(str(resource.get("criteria", "")))
     end = resource.get("end")
     headers = channel.get("header")
     for header in headers or []:
         _check_header(header)
     ends_at = datetime.fromisoformat(end) if end else None
-    return stored, Wanted(resource_type, conditions, _endpoint(channel), _payload(channel), headers, ends_at)
+    return stored, Wanted(resource_type, conditions, _endpoint(channel), _payload(channel), headers, ends_at, wanted)
 
 
 def _endpoint(channel: dict[str, Any]) -> str:
@@ -80,17 +97,52 @@ def _refused(place: str, text: str, found: object) -> Unprocessable:
     return Unprocessable(text, expression=f"{SUBSCRIPTION}.{place}", diagnostics=str(found or "")[:200])
 
 
-async def follow(conn: Any, site: int, pk: int, own: str, instant: datetime, wanted: Wanted | None) -> None:
-    """Makes the row of one Subscription what was written. wanted: None when it is off or gone"""
-    if wanted is None:
+async def follow(conn: Any, site: int, pk: int, own: str, instant: datetime, wanted: Taken) -> None:
+    """Makes the rows of one Subscription or topic what was written.
+
+    wanted: None when it is off or gone
+    Raises: Unprocessable (422) when it is about a topic that is not there, or cannot be filtered so"""
+    if isinstance(wanted, Topic):
+        await _take_topic(conn, site, pk, wanted)
+    elif isinstance(wanted, Wanted):
+        await _take(conn, site, pk, own, instant, wanted)
+    else:
         await conn.execute(SQL["drop"], pk)
-        return
+
+
+async def _take(conn: Any, site: int, pk: int, own: str, instant: datetime, wanted: Wanted) -> None:
     headers = None if wanted.headers is None else json.encode(wanted.headers).decode()
-    told = json.encode(wanted.condition).decode()
-    number = types.number_of[wanted.type]
-    await conn.execute(
-        SQL["take"], pk, site, own, instant, wanted.ends_at, number, wanted.endpoint, wanted.payload, headers, told
-    )
+    conditions = await _filters(conn, site, wanted.wish) if wanted.wish else wanted.condition
+    told = json.encode(conditions).decode()
+    number = types.number_of[wanted.type] if wanted.type else 0
+    about = (wanted.wish or Wish(""))._replace(filters=())
+    row = (pk, site, own, instant, wanted.ends_at, number, wanted.endpoint, wanted.payload, headers, told)
+    topic = about.topic.partition("|")[0]
+    content = about.content if topic else ""
+    await conn.execute(SQL["take"], *row, topic, content, about.heartbeat_s, about.timeout_s, about.most)
+
+
+async def _filters(conn: Any, site: int, wanted: Wish) -> dict[str, Any]:
+    url, _, version = wanted.topic.partition("|")
+    known = await conn.fetch(SQL["topics"], site)
+    topic = next((row for row in known if row["url"] == url), None)
+    if topic is None:
+        shown = ", ".join(row["url"] for row in known) or "none yet"
+        raise Unprocessable(
+            f"No topic has this address. Topics here: {shown}.", expression=PLACE, diagnostics=url[:200]
+        )
+    if version not in ("", topic["version"]):
+        text = f"The topic is here in version {topic['version'] or '(none)'}."
+        raise Unprocessable(text, expression=PLACE, diagnostics=wanted.topic[:200])
+    return filters(wanted, json.decode(topic["definition"].encode()))
+
+
+async def _take_topic(conn: Any, site: int, pk: int, topic: Topic) -> None:
+    """Raises: Unprocessable (422) when another resource has this address"""
+    definition = json.encode(topic.definition).decode()
+    if await conn.fetchval(SQL["take_topic"], pk, site, topic.url, topic.version, topic.title, definition) is None:
+        text = "Another resource is the topic of this address: change that one, or delete it."
+        raise Unprocessable(text, expression=BASIC, diagnostics=topic.url[:200])
 
 
 async def shown(conn: Any, site: int, own: str, body: bytes) -> bytes:

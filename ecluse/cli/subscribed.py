@@ -1,0 +1,91 @@
+"""What `ecluse subscriptions` does: shows Subscriptions and topics, loads and drops topics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from ecluse.core.db.databases import open_databases
+from ecluse.core.errors import BadRequest, NotFound
+from ecluse.core.fhir import json
+from ecluse.core.settings import Settings
+from fhir_server.subscriptions.taking import SQL
+from fhir_server.subscriptions.topic import TOPIC, Topic, read
+
+EVERY_SITE = 0
+
+
+async def show(settings: Settings, site: str | None) -> None:
+    """A table of the Subscriptions. Raises: NotFound when there is no such site"""
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        rows = await conn.fetch(SQL["listed"], site)
+        if site is not None and not await conn.fetchval(SQL["is_site"], site):
+            raise NotFound(f"There is no site {site}.")
+    table = _table("site", "id", "about", "state", "told", "waiting", "error")
+    for row in rows:
+        waiting = row["last"] - row["delivered"]
+        table.add_row(
+            row["site"], row["id"], row["about"], row["state"], str(row["delivered"]), str(waiting), row["error"]
+        )
+    Console().print(table)
+
+
+async def topics(settings: Settings) -> None:
+    """A table of the topics."""
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        rows = await conn.fetch(SQL["every_topic"])
+    table = _table("site", "address", "version", "title", "about")
+    for row in rows:
+        triggers = json.decode(row["definition"].encode())["triggers"]
+        about = ", ".join(dict.fromkeys(trigger["type"] for trigger in triggers))
+        table.add_row(row["site"] or "all", row["url"], row["version"], row["title"], about)
+    Console().print(table)
+
+
+def _table(*names: str) -> Table:
+    """Addresses are to be copied: they are folded, not cut."""
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+async def load(settings: Settings, files: Sequence[Path]) -> None:
+    """Takes topics in, all of them or none.
+
+    Raises: BadRequest for a file that is no SubscriptionTopic, Unprocessable for one that cannot be served"""
+    found = list(map(_topic, files))
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        async with conn.transaction():
+            for topic in found:
+                definition = json.encode(topic.definition).decode()
+                await conn.fetchval(
+                    SQL["take_topic"], None, EVERY_SITE, topic.url, topic.version, topic.title, definition
+                )
+    for topic in found:
+        Console().print(f"{topic.url} can be subscribed to at every site.")
+
+
+def _topic(file: Path) -> Topic:
+    try:
+        told = json.decode(file.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadRequest(f"{file.name} is no JSON: {error}") from error
+    if not isinstance(told, dict) or told.get("resourceType") != TOPIC:
+        raise BadRequest(f"{file.name} is no {TOPIC}: resourceType says so in its first line.")
+    topic = read(told)
+    if topic is None:
+        raise BadRequest(f"{file.name}: its status is {told.get('status')}; active and draft topics are served.")
+    return topic
+
+
+async def drop(settings: Settings, url: str) -> None:
+    """Raises: NotFound when no loaded topic has this address"""
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        if await conn.fetchval(SQL["drop_loaded"], url) is None:
+            raise NotFound(f"No loaded topic has the address {url}; a Basic is deleted at its site.")
+    Console().print(f"{url} is no longer served.")

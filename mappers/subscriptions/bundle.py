@@ -1,0 +1,121 @@
+"""What an app is sent about a topic: a Bundle that begins with the status of its Subscription.
+
+Enters: how a Subscription stands, and events. Leaves: the JSON of a Bundle of type history, R4's form of
+subscription-notification.
+Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/notifications.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from ecluse.core.clock import instant_text
+from ecluse.core.fhir import json, types
+
+Json = dict[str, Any]
+Kind = Literal["handshake", "heartbeat", "event-notification", "query-status", "query-event"]
+PROFILE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"
+METHODS = {1: ("POST", "201"), 2: ("PUT", "200"), 3: ("DELETE", "204")}
+"""How each operation of the store is told in a history."""
+
+
+class Standing(NamedTuple):
+    """How a Subscription stands. base: of its site; total: events since it began; content: what of a resource is
+    sent"""
+
+    base: str
+    id: str
+    topic: str
+    status: str
+    total: int
+    content: str
+    error: str = ""
+    delivered: int | None = None
+
+
+class Told(NamedTuple):
+    """One event. id: "" when what it was about was erased; op: number of the store; body: as stored, None when it is
+    gone"""
+
+    number: int
+    at: datetime
+    type: str
+    id: str
+    op: int
+    body: bytes | None
+
+    @property
+    def place(self) -> str:
+        """`Type/id`."""
+        return f"{self.type}/{self.id}"
+
+
+def told(row: Mapping[str, Any]) -> Told:
+    """The event of a stored notification: number, made_at, type, id, and op and body of its version. Of what was erased
+    only the number is left."""
+    known = row["op"] is not None and bool(row["id"])
+    kind, own = (types.name_of[row["type"]], row["id"]) if known else ("", "")
+    return Told(row["number"], row["made_at"], kind, own, row["op"] or 0, row["body"] if known else None)
+
+
+def notification(key: str, at: datetime, kind: Kind, standing: Standing, events: Sequence[Told] = ()) -> bytes:
+    """The Bundle. key: a UUID of its own; at: when it is made"""
+    address = f"{standing.base}/Subscription/{standing.id}"
+    status = {
+        "fullUrl": f"urn:uuid:{key}",
+        "resource": parameters(key, kind, standing, events),
+        "request": {"method": "GET", "url": f"{address}/$status"},
+        "response": {"status": "200"},
+    }
+    entries = [] if standing.content == "empty" else [_entry(standing, one) for one in events if one.id]
+    bundle = {
+        "resourceType": "Bundle",
+        "id": key,
+        "type": "history",
+        "timestamp": instant_text(at),
+        "entry": [status, *entries],
+    }
+    return json.encode(bundle)
+
+
+def parameters(key: str, kind: Kind, standing: Standing, events: Sequence[Told] = ()) -> Json:
+    """The status, and each event by its number."""
+    given: list[Json] = [
+        {"name": "subscription", "valueReference": {"reference": f"{standing.base}/Subscription/{standing.id}"}},
+        *([{"name": "topic", "valueCanonical": standing.topic}] if standing.topic else []),
+        {"name": "status", "valueCode": standing.status},
+        {"name": "type", "valueCode": kind},
+        {"name": "events-since-subscription-start", "valueString": str(standing.total)},
+        *({"name": "notification-event", "part": _parts(standing, one)} for one in events),
+    ]
+    if standing.delivered is not None:
+        given.append({"name": "events-delivered", "valueString": str(standing.delivered)})
+    if standing.error:
+        given.append({"name": "error", "valueCodeableConcept": {"text": standing.error}})
+    meta = {"profile": [PROFILE]}
+    return {"resourceType": "Parameters", "id": key, "meta": meta, "parameter": given}
+
+
+def _parts(standing: Standing, event: Told) -> list[Json]:
+    parts: list[Json] = [
+        {"name": "event-number", "valueString": str(event.number)},
+        {"name": "timestamp", "valueInstant": instant_text(event.at)},
+    ]
+    if standing.content != "empty" and event.id:
+        parts.append({"name": "focus", "valueReference": {"reference": f"{standing.base}/{event.place}"}})
+    return parts
+
+
+def _entry(standing: Standing, event: Told) -> Json:
+    method, status = METHODS[event.op]
+    shown = standing.content == "full-resource" and event.body is not None
+    return {
+        "fullUrl": f"{standing.base}/{event.place}",
+        **({"resource": msgspec.Raw(event.body)} if shown and event.body else {}),
+        "request": {"method": method, "url": event.type if method == "POST" else event.place},
+        "response": {"status": status},
+    }

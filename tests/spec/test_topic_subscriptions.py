@@ -1,0 +1,350 @@
+"""Subscriptions to topics, against a real hook: handshake, notifications, heartbeat, and what is asked for again.
+
+Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.services.ports import free_port
+from tests.services.server import Served
+from tests.spec.hooks import Hook, consuming, until
+
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-"
+R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
+COMPLETED = "https://topics.example/encounter-completed"
+ANY = "https://topics.example/any-observation"
+FINISHED: dict[str, Any] = {
+    "resourceType": "SubscriptionTopic",
+    "url": COMPLETED,
+    "version": "1.0",
+    "status": "active",
+    "title": "An encounter ends",
+    "resourceTrigger": [
+        {
+            "resource": "http://hl7.org/fhir/StructureDefinition/Encounter",
+            "supportedInteraction": ["create", "update"],
+            "queryCriteria": {
+                "previous": "status:not=finished",
+                "resultForCreate": "test-passes",
+                "current": "Encounter?status=finished",
+                "requireBoth": True,
+            },
+        }
+    ],
+    "canFilterBy": [{"resource": "Encounter", "filterParameter": "patient"}],
+}
+
+
+def extension(name: str, **value: Any) -> dict[str, Any]:
+    return {"url": name, **value}
+
+
+def basic(url: str, kind: str) -> dict[str, Any]:
+    """A topic about everything that happens to a type, as R4 writes it."""
+    trigger = [extension("resource", valueUri=f"http://hl7.org/fhir/StructureDefinition/{kind}")]
+    able = [extension("resource", valueUri=kind), extension("filterParameter", valueString="code")]
+    return {
+        "resourceType": "Basic",
+        "code": {"coding": [{"system": "http://hl7.org/fhir/fhir-types", "code": "SubscriptionTopic"}]},
+        "extension": [
+            extension(f"{R5}url", valueUri=url),
+            extension(f"{R5}status", valueCode="active"),
+            extension(f"{R5}resourceTrigger", extension=trigger),
+            extension(f"{R5}canFilterBy", extension=able),
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def topics(served: Served, fhir: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Two topics: one loaded by the operator, one posted."""
+    file: Path = tmp_path_factory.mktemp("topics") / "completed.json"
+    file.write_text(json.dumps(FINISHED))
+    served.ecluse("subscriptions", "load", str(file))
+    answer = fhir.post("/Basic", json=basic(ANY, "Observation"))
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture
+def hook(topics: None) -> Hook:
+    """A hook that does not listen yet."""
+    return Hook(free_port())
+
+
+@pytest.fixture
+def consumer(served: Served) -> Iterator[None]:
+    """The consumer, running."""
+    with consuming(served):
+        yield
+
+
+def subscription(endpoint: str, topic: str, content: str = "full-resource", *filters: str, **more: int) -> Any:
+    return {
+        "resourceType": "Subscription",
+        "meta": {"profile": [f"{BACKPORT}subscription"]},
+        "status": "requested",
+        "reason": "test",
+        "criteria": topic,
+        "_criteria": {"extension": [extension(f"{BACKPORT}filter-criteria", valueString=one) for one in filters]},
+        "channel": {
+            "extension": [
+                extension(BACKPORT + name.replace("_", "-"), valueUnsignedInt=value) for name, value in more.items()
+            ],
+            "type": "rest-hook",
+            "endpoint": endpoint,
+            "payload": "application/fhir+json",
+            "_payload": {"extension": [extension(f"{BACKPORT}payload-content", valueCode=content)]},
+        },
+    }
+
+
+def subscribe(fhir: httpx.Client, *words: str, **more: int) -> str:
+    sent = subscription(*words, **more)
+    for empty in [name for name in ("_criteria",) if not sent[name]["extension"]]:
+        del sent[empty]
+    if not sent["channel"]["extension"]:
+        del sent["channel"]["extension"]
+    answer = fhir.post("/Subscription", json=sent)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def observe(fhir: httpx.Client, own: str, code: str, value: int = 0) -> None:
+    coding = {"coding": [{"system": "urn:t", "code": code}]}
+    body = {"resourceType": "Observation", "id": own, "status": "final", "code": coding, "valueInteger": value}
+    assert fhir.put(f"/Observation/{own}", json=body).status_code in (200, 201)
+
+
+def told(bundle: dict[str, Any]) -> dict[str, Any]:
+    """The status of a notification, by name; events as lists of their parts."""
+    assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "history")
+    first = bundle["entry"][0]
+    assert first["request"] == {"method": "GET", "url": f"{value(first, 'subscription')['reference']}/$status"}
+    return {
+        "type": value(first, "type"),
+        "status": value(first, "status"),
+        "topic": value(first, "topic"),
+        "total": value(first, "events-since-subscription-start"),
+        "events": [
+            {part["name"]: next(told for name, told in part.items() if name != "name") for part in one["part"]}
+            for one in first["resource"]["parameter"]
+            if one["name"] == "notification-event"
+        ],
+    }
+
+
+def value(entry: dict[str, Any], name: str) -> Any:
+    (one,) = [each for each in entry["resource"]["parameter"] if each["name"] == name]
+    return next(told for key, told in one.items() if key != "name")
+
+
+def bundles(hook: Hook) -> list[dict[str, Any]]:
+    return [json.loads(one.body) for one in hook.received]
+
+
+def kinds(hook: Hook) -> list[str]:
+    return [told(one)["type"] for one in bundles(hook)]
+
+
+def numbers(hook: Hook) -> list[int]:
+    return [int(event["event-number"]) for one in bundles(hook) for event in told(one)["events"]]
+
+
+def standing(fhir: httpx.Client, own: str) -> dict[str, Any]:
+    (entry,) = fhir.get(f"/Subscription/{own}/$status").json()["entry"]
+    parameters = entry["resource"]["parameter"]
+    return {one["name"]: next(told for key, told in one.items() if key != "name") for one in parameters}
+
+
+@pytest.mark.usefixtures("consumer")
+def test_a_handshake_comes_first_then_every_create_update_and_delete_then_a_heartbeat(
+    fhir: httpx.Client, hook: Hook
+) -> None:
+    own = subscribe(fhir, hook.url, ANY, "full-resource", "Observation?code=urn:t|first", heartbeat_period=5)
+    with hook.listening():
+        until(lambda: kinds(hook) == ["handshake"])
+        until(lambda: fhir.get(f"/Subscription/{own}").json()["status"] == "active")
+        observe(fhir, "topic-1", "first", 1)
+        observe(fhir, "topic-2", "other")
+        observe(fhir, "topic-1", "first", 2)
+        assert fhir.delete("/Observation/topic-1").is_success
+        until(lambda: "heartbeat" in kinds(hook))
+    assert kinds(hook) == ["handshake", "event-notification", "event-notification", "event-notification", "heartbeat"]
+    shaking, created, updated, deleted, beating = bundles(hook)
+    assert told(shaking) | {"events": []} == {
+        "type": "handshake",
+        "status": "requested",
+        "topic": ANY,
+        "total": "0",
+        "events": [],
+    }
+    assert numbers(hook) == [1, 2, 3]
+    entries = [one["entry"][1] for one in (created, updated, deleted)]
+    place = f"{fhir.base_url}Observation/topic-1"
+    assert {entry["fullUrl"] for entry in entries} == {place}
+    assert {told(one)["events"][0]["focus"]["reference"] for one in (created, updated, deleted)} == {place}
+    assert [entry["request"] for entry in entries] == [
+        {"method": "POST", "url": "Observation"},
+        {"method": "PUT", "url": "Observation/topic-1"},
+        {"method": "DELETE", "url": "Observation/topic-1"},
+    ]
+    assert [entry.get("resource", {}).get("valueInteger") for entry in entries] == [1, 2, None]
+    assert (told(beating)["total"], told(beating)["status"]) == ("3", "active")
+
+
+@pytest.mark.usefixtures("consumer")
+def test_a_topic_compares_what_was_with_what_is(fhir: httpx.Client, hook: Hook) -> None:
+    patients = [fhir.post("/Patient", json={"resourceType": "Patient"}).json()["id"] for _ in range(2)]
+    subscribe(fhir, hook.url, f"{COMPLETED}|1.0", "id-only", f"Encounter?patient=Patient/{patients[0]}")
+
+    def encounter(own: str, status: str, patient: str, length: int) -> None:
+        body = {
+            "resourceType": "Encounter",
+            "id": own,
+            "status": status,
+            "class": {"code": "IMP"},
+            "subject": {"reference": f"Patient/{patient}"},
+            "length": {"value": length},
+        }
+        assert fhir.put(f"/Encounter/{own}", json=body).is_success
+
+    with hook.listening():
+        until(lambda: kinds(hook) == ["handshake"])
+        encounter("goes-on", "in-progress", patients[0], 1)
+        encounter("goes-on", "finished", patients[0], 2)
+        encounter("goes-on", "finished", patients[0], 3)
+        encounter("others", "finished", patients[1], 1)
+        encounter("begun-finished", "finished", patients[0], 1)
+        until(lambda: len(numbers(hook)) == 2)
+    assert numbers(hook) == [1, 2]
+    entries = [one["entry"][1] for one in bundles(hook)[1:]]
+    names = [entry["fullUrl"].rpartition("/")[2] for entry in entries]
+    assert names == ["goes-on", "begun-finished"]
+    assert not any("resource" in entry for entry in entries)
+
+
+def test_a_hook_that_is_down_and_answers_500_gets_every_number_in_bundles_of_the_size_it_asked_for(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    own = subscribe(fhir, hook.url, ANY, "empty", "code=urn:t|down", max_count=3)
+    with consuming(served) as process:
+        until(lambda: "does not answer" in fhir.get(f"/Subscription/{own}").json().get("error", ""))
+        for number in range(5):
+            observe(fhir, "topic-down", "down", number)
+        until(lambda: standing(fhir, own)["events-since-subscription-start"] == "5")
+        process.kill()
+        process.wait()
+    observe(fhir, "topic-down", "down", 5)
+    hook.status = 500
+    with hook.listening(), consuming(served):
+        until(lambda: hook.refused)
+        hook.status = 200
+        until(lambda: numbers(hook) == [1, 2, 3, 4, 5, 6])
+        until(lambda: standing(fhir, own)["status"] == "active")
+    assert kinds(hook)[0] == "handshake"
+    assert max(len(told(one)["events"]) for one in bundles(hook)) == 3
+    assert {len(one["entry"]) for one in bundles(hook)} == {1}
+    assert not any("focus" in event for one in bundles(hook) for event in told(one)["events"])
+
+
+def test_events_are_read_again_and_sent_again_and_what_was_erased_is_in_neither(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    own = subscribe(fhir, hook.url, ANY, "full-resource", "code=urn:t|again")
+    with hook.listening(), consuming(served):
+        for number in range(4):
+            observe(fhir, f"topic-again-{number}", "again", number)
+        until(lambda: numbers(hook) == [1, 2, 3, 4])
+        assert fhir.post("/Observation/topic-again-1/$purge").is_success
+        until(lambda: "focus" not in _events(fhir, own)[1])
+        found = fhir.get(f"/Subscription/{own}/$events?eventsSinceNumber=2&eventsUntilNumber=3&content=id-only").json()
+        assert told(found)["type"] == "query-event"
+        assert [event["event-number"] for event in told(found)["events"]] == ["2", "3"]
+        assert [entry["fullUrl"] for entry in found["entry"][1:]] == [f"{fhir.base_url}Observation/topic-again-2"]
+        asked = {"resourceType": "Parameters", "parameter": [{"name": "eventsSinceNumber", "valueString": "2"}]}
+        answer = fhir.post(f"/Subscription/{own}/$resend", json=asked)
+        assert answer.status_code == 200, answer.text
+        until(lambda: numbers(hook) == [1, 2, 3, 4, 2, 3, 4])
+    again = bundles(hook)[-3]
+    assert len(again["entry"]) == 1 and b"topic-again-1" not in hook.received[-3].body
+    for query in ("eventsSinceNumber=x", "content=all", "eventsSinceNumber=0"):
+        assert fhir.get(f"/Subscription/{own}/$events?{query}").status_code == 400
+
+
+def _events(fhir: httpx.Client, own: str) -> list[dict[str, Any]]:
+    return list(told(fhir.get(f"/Subscription/{own}/$events").json())["events"])
+
+
+CANNOT = [
+    ({"criteria": "https://topics.example/none"}, "criteria", "No topic has this address"),
+    ({"criteria": f"{COMPLETED}|2.0"}, "criteria", "version 1.0"),
+    ({"_criteria": {"extension": [extension(f"{BACKPORT}filter-criteria", valueString="Encounter?date=2024")]}},
+     "criteria", "can be filtered by patient"),
+    ({"_criteria": {"extension": [extension(f"{BACKPORT}filter-criteria", valueString="Patient?name=x")]}},
+     "criteria", "about Encounter"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "place", "text"), CANNOT, ids=range(len(CANNOT)))
+@pytest.mark.usefixtures("topics")
+def test_what_a_topic_does_not_offer_is_refused_with_its_place(
+    fhir: httpx.Client, change: dict[str, Any], place: str, text: str
+) -> None:
+    sent = subscription("https://app.example/hook", COMPLETED, "empty", "patient=Patient/1", timeout=5) | change
+    answer = fhir.post("/Subscription", json=sent)
+    assert answer.status_code == 422, answer.text
+    (issue,) = answer.json()["issue"]
+    assert issue["expression"] == [f"Subscription.{place}"] and text in issue["details"]["text"]
+
+
+@pytest.mark.usefixtures("topics")
+def test_the_channel_says_what_is_sent_and_within_which_bounds(fhir: httpx.Client) -> None:
+    for more, content in (({"timeout": 3600}, "empty"), ({"heartbeat_period": 1}, "empty"), ({"timeout": 5}, "all")):
+        sent = subscription("https://app.example/hook", COMPLETED, content, "patient=Patient/1", **more)
+        answer = fhir.post("/Subscription", json=sent)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["issue"][0]["expression"][0].startswith("Subscription.channel")
+
+
+def test_a_topic_that_cannot_be_evaluated_is_refused_where_it_is_wrong(
+    served: Served, fhir: httpx.Client, tmp_path: Path
+) -> None:
+    wrong = basic("https://topics.example/wrong", "Observation")
+    wrong["extension"][2]["extension"].append(extension("fhirPathCriteria", valueString="true"))
+    answer = fhir.post("/Basic", json=wrong)
+    assert answer.status_code == 422
+    assert answer.json()["issue"][0]["expression"] == ["Basic.resourceTrigger[0].fhirPathCriteria"]
+    other = fhir.post("/Basic", json=basic(ANY, "Patient"))
+    assert (other.status_code, "Another resource" in other.text) == (422, True)
+
+
+@pytest.mark.usefixtures("topics")
+def test_the_capabilities_name_the_topics(fhir: httpx.Client, other_site: httpx.Client) -> None:
+    def named(client: httpx.Client) -> set[str]:
+        (rest,) = client.get("/metadata").json()["rest"]
+        (own,) = [one for one in rest["resource"] if one["type"] == "Subscription"]
+        return {one["valueCanonical"] for one in own.get("extension", ())}
+
+    assert {COMPLETED, ANY} <= named(fhir)
+    assert COMPLETED in named(other_site) and ANY not in named(other_site), "what a site posted is its own"
+
+
+def test_a_topic_goes_with_its_basic_and_comes_back(served: Served, fhir: httpx.Client) -> None:
+    url = "urn:topic:short"
+    stored = fhir.post("/Basic", json=basic(url, "Patient")).json()
+    assert url in served.ecluse("subscriptions", "topics")
+    assert fhir.delete(f"/Basic/{stored['id']}").is_success
+    assert url not in served.ecluse("subscriptions", "topics")
+    assert fhir.put(f"/Basic/{stored['id']}", json=stored).status_code == 201
+    assert url in served.ecluse("subscriptions", "topics")
+    assert fhir.post(f"/Basic/{stored['id']}/$purge").is_success
+    assert url not in served.ecluse("subscriptions", "topics")
+    table = served.ecluse("subscriptions", "list", "--site", "default")
+    assert "https:" in table
