@@ -22,7 +22,7 @@ from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
-from mappers.subscriptions.bundle import Kind, Standing, notification, told
+from mappers.subscriptions.bundle import Kind, Standing, message, notification, told
 
 LOOK_S = 0.5
 TIDY_S = 3600.0
@@ -120,7 +120,10 @@ class Delivery:
             place = f"{types.name_of[one['type']]}/{one['id']}"
             return Notification(number, row["endpoint"], headers, one["body"], "PUT", place)
         events = [told(dict(one)) for one in found]
-        bundle = notification(clock.new_id(), clock.now(), kind, self._standing(row, kind), events)
+        standing = self._standing(row, kind)
+        bundle = notification(clock.new_id(), clock.now(), kind, standing, events)
+        if row["channel"] == "message":
+            bundle = message(clock.new_id(), clock.now(), standing, row["endpoint"], bundle)
         return Notification(number, row["endpoint"], headers, bundle, timeout_s=row["timeout_s"])
 
     def _standing(self, row: asyncpg.Record, kind: Kind) -> Standing:

@@ -39,9 +39,10 @@ UPDATE fhir.subscription SET state = CASE WHEN ends_at <= now() THEN 'off' ELSE 
 WHERE (state = 'requested' AND topic = '') OR (state <> 'off' AND ends_at <= now());
 
 -- name: due
--- Subscriptions with something to say now: a handshake, notifications, or that all is well.
+-- Subscriptions with something to say now: a handshake, notifications, or that all is well. Whoever listens by websocket
+-- is told by the server that holds the connection.
 SELECT s.pk FROM fhir.subscription s
-WHERE s.due_at <= now() AND s.state <> 'off' AND (
+WHERE s.due_at <= now() AND s.state <> 'off' AND s.channel <> 'websocket' AND (
     s.last > s.delivered OR (s.topic <> '' AND (
         NOT s.shaken OR (s.heartbeat_s > 0 AND s.told_at + make_interval(secs => s.heartbeat_s) <= now()))))
 ORDER BY s.due_at;
@@ -50,7 +51,7 @@ ORDER BY s.due_at;
 -- How a Subscription stands that is served; nothing when it is off.
 -- $1 Subscription
 SELECT s.id, n.name AS site, s.topic, s.state, s.last, s.delivered, s.content, s.payload, s.endpoint, s.headers,
-    s.attempts, s.timeout_s, s.most, s.shaken,
+    s.attempts, s.timeout_s, s.most, s.shaken, s.channel,
     s.heartbeat_s > 0 AND s.told_at + make_interval(secs => s.heartbeat_s) <= now() AS quiet
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site WHERE s.pk = $1 AND s.state <> 'off';
 

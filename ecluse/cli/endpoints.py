@@ -12,7 +12,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from ecluse.bus.flow import alarms, flow
 from ecluse.cli import events, intake, metrics, status
@@ -26,6 +27,7 @@ from fhir_server.app import FhirApp
 from fhir_server.http.formats import accepts
 from fhir_server.http.listing import answering, listing
 from fhir_server.profiles import answers
+from fhir_server.subscriptions.websocket import PATH, Listeners
 from portal.lists import Read, Reads
 from portal.pages import routes as portal_routes
 
@@ -43,6 +45,7 @@ def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
         Route("/intake.json", _as_json(endpoints.arrivals)),
         Route("/intake/counts.json", _as_json(endpoints.tallies)),
         Route("/events", endpoints.events),
+        WebSocketRoute(PATH, endpoints.listened),
         Route("/openapi.json", endpoints.openapi_json),
         *(Route(path, endpoints.asyncapi) for path in ("/asyncapi", "/asyncapi.json", "/asyncapi.yaml")),
         *portal_routes(settings, endpoints.present, document(), reads),
@@ -63,10 +66,15 @@ class _Endpoints:
 
     def __init__(self, settings: Settings, fhir: FhirApp) -> None:
         self._settings, self._fhir = settings, fhir
+        self._listeners = Listeners()
 
     async def present(self) -> dict[str, Any]:
         """What is stored and where each consumer stands."""
         return await status.present(self._settings, self._fhir.server.databases)
+
+    async def listened(self, socket: WebSocket) -> None:
+        """Notifications of Subscriptions, to a websocket."""
+        await self._listeners.serve(socket, self._fhir.server)
 
     async def health(self, _: Request) -> Response:
         """Whether the store answers, and what an operator has to look at."""

@@ -1,13 +1,16 @@
-"""Subscription $status, $events and $resend: whether an app is reached, what it was to hear, and that again.
+"""Subscription $status, $events, $resend and $get-ws-binding-token: whether an app is reached, what it was to hear,
+that again, and how to listen.
 
 Enters: an address. Leaves: a searchset with the status of one Subscription or of all of the site that are not off; a
-Bundle with the events of some numbers, in the form in which they are sent; or the status after they are due again.
+Bundle with the events of some numbers, in the form in which they are sent; the status after they are due again; or a
+token with which a websocket is bound to Subscriptions.
 Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-status.html and
 OperationDefinition-backport-subscription-events.html
 """
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from ecluse.core import clock
@@ -19,10 +22,13 @@ from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
 from fhir_server.store import resources
 from fhir_server.subscriptions.taking import SQL
+from fhir_server.subscriptions.websocket import PATH, hashed
 from fhir_server.subscriptions.wish import CONTENTS
 from mappers.subscriptions.bundle import Standing, notification, parameters, told
 
 MOST = 1000
+TOKEN_S = 600
+"""How long a token can be used to bind a websocket; a bound one stays so."""
 LAST = (1 << 63) - 1
 SINCE, UNTIL, CONTENT = "eventsSinceNumber", "eventsUntilNumber", "content"
 GUIDE = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
@@ -80,6 +86,29 @@ async def resend(server: Server, request: Request, given: Parameters) -> Answer:
     return Answer(200, json.encode(parameters(clock.new_id(), "query-status", _standing(request, row))))
 
 
+async def token(server: Server, request: Request, given: Parameters) -> Answer:
+    """200 with a token for the Subscription of the address, or for those of `id`, or for all of the site by websocket.
+
+    Raises: BadRequest (400) when one of them is none by websocket"""
+    own = _own(request)
+    ids = given.texts("id") if own is None else [own]
+    secret = secrets.token_urlsafe(32)
+    async with server.transaction() as conn:
+        rows = await conn.fetch(SQL["listening"], request.site.number, ids or None)
+        found = [row["id"] for row in rows]
+        if not found or set(ids) - set(found):
+            named = ", ".join(sorted(set(ids) - set(found))) or "none"
+            raise BadRequest("Name Subscriptions whose channel is websocket, and which are not off.", diagnostics=named)
+        expires = await conn.fetchval(SQL["bind"], hashed(secret), [row["pk"] for row in rows], TOKEN_S)
+    told: list[dict[str, Any]] = [
+        {"name": "token", "valueString": secret},
+        {"name": "expiration", "valueDateTime": clock.instant_text(expires)},
+        *({"name": "subscription", "valueString": each} for each in found),
+        {"name": "websocket-url", "valueUrl": f"ws{server.settings.url.removeprefix('http')}{PATH}"},
+    ]
+    return Answer(200, json.encode({"resourceType": "Parameters", "parameter": told}))
+
+
 def _own(request: Request) -> str | None:
     _, *rest = request.segments
     return rest[0] if len(rest) == 2 else None
@@ -126,6 +155,7 @@ _OF = ("Subscription",)
 OPERATIONS = (
     Operation("status", status, f"{GUIDE}status", ("type", "instance"), _OF, ("id", "status")),
     Operation("events", events, f"{GUIDE}events", ("instance",), _OF, (SINCE, UNTIL, CONTENT)),
+    Operation("get-ws-binding-token", token, f"{GUIDE}get-ws-binding-token", ("type", "instance"), _OF, ("id",)),
     Operation(
         "resend", resend, "urn:ecluse:OperationDefinition:resend", ("instance",), _OF, (SINCE,), affects_state=True
     ),

@@ -1,14 +1,14 @@
 -- name: take
 -- Takes a Subscription in; one that is known goes on counting. Headers that are not given again stay.
 -- $1 key, $2 site, $3 id, $4 instant, $5 end, $6 type, $7 endpoint, $8 payload, $9 headers or null, $10 condition
--- $11 topic or '', $12 content, $13 seconds between heartbeats, $14 seconds to answer in, $15 most events at once
+-- $11 topic or '', $12 content, $13 seconds between heartbeats, $14 seconds to answer in, $15 most events at once, $16 channel
 INSERT INTO fhir.subscription (pk, site, id, since, due_at, ends_at, type, endpoint, payload, headers, condition,
-    topic, content, heartbeat_s, timeout_s, most)
+    topic, content, heartbeat_s, timeout_s, most, channel)
 VALUES ($1, $2::smallint, $3, $4::timestamptz, $4, $5::timestamptz, $6::smallint, $7, $8, coalesce($9::text, '[]')::jsonb,
-    $10::text::jsonb, $11, $12, $13::int, $14::int, $15::int)
+    $10::text::jsonb, $11, $12, $13::int, $14::int, $15::int, $16)
 ON CONFLICT (pk) DO UPDATE SET due_at = excluded.due_at, ends_at = excluded.ends_at, type = excluded.type,
     endpoint = excluded.endpoint, payload = excluded.payload, condition = excluded.condition, state = 'requested',
-    topic = excluded.topic, content = excluded.content, heartbeat_s = excluded.heartbeat_s,
+    channel = excluded.channel, topic = excluded.topic, content = excluded.content, heartbeat_s = excluded.heartbeat_s,
     timeout_s = excluded.timeout_s, most = excluded.most, shaken = false,
     error = '', attempts = 0, headers = CASE WHEN $9::text IS NULL THEN subscription.headers ELSE excluded.headers END;
 
@@ -83,3 +83,35 @@ LEFT JOIN fhir.site n ON n.site = t.site ORDER BY t.url, n.name NULLS FIRST;
 -- Forgets a topic that was loaded. Null when there is none.
 -- $1 address
 DELETE FROM fhir.topic WHERE site = 0 AND url = $1 RETURNING url;
+
+-- name: listening
+-- Subscriptions of a site by websocket, as far as they are among these.
+-- $1 site, $2 ids or null for all
+SELECT pk, id FROM fhir.subscription WHERE site = $1::smallint AND channel = 'websocket' AND state <> 'off'
+    AND ($2::text[] IS NULL OR id = ANY ($2)) ORDER BY id;
+
+-- name: bind
+-- A token for Subscriptions; those that have expired go.
+-- $1 its hash, $2 keys of the Subscriptions, $3 seconds
+WITH gone AS (DELETE FROM fhir.binding WHERE expires_at < now())
+INSERT INTO fhir.binding (token, subscriptions, expires_at)
+VALUES ($1, $2::bigint[], now() + make_interval(secs => $3::float8)) RETURNING expires_at;
+
+-- name: bound
+-- What a token is for; nothing when it has expired.
+-- $1 its hash
+SELECT subscriptions FROM fhir.binding WHERE token = $1 AND expires_at >= now();
+
+-- name: stands
+-- How a Subscription by websocket stands; nothing when it is off or by another channel now.
+-- $1 key
+SELECT s.id, n.name AS site, s.topic, s.state, s.last, s.delivered, s.content, s.heartbeat_s, s.most
+FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
+WHERE s.pk = $1 AND s.channel = 'websocket' AND s.state <> 'off';
+
+-- name: arrived
+-- Notifications up to a number were sent.
+-- $1 key, $2 number
+UPDATE fhir.subscription SET delivered = greatest(delivered, $2::bigint), error = '', state = 'active', shaken = true,
+    told_at = now()
+WHERE pk = $1 AND state <> 'off';

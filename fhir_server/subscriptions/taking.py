@@ -22,6 +22,9 @@ from fhir_server.subscriptions.wish import Wish, filters, wish
 SQL = queries.load(__package__, "subscriptions.sql")
 SUBSCRIPTION = "Subscription"
 JSON = "application/fhir+json"
+REST_HOOK, MESSAGE, WEBSOCKET = "rest-hook", "message", "websocket"
+OF_TOPICS = (REST_HOOK, MESSAGE, WEBSOCKET)
+"""The channels of Subscriptions to topics; those to a search have only the first."""
 PAYLOADS = {"application/fhir+json", "application/json"}
 
 
@@ -36,6 +39,7 @@ class Wanted(NamedTuple):
     headers: list[str] | None
     ends_at: datetime | None
     wish: Wish | None = None
+    channel: str = REST_HOOK
 
 
 Taken = Wanted | Topic | None
@@ -59,16 +63,24 @@ def taken(resource: dict[str, Any]) -> tuple[dict[str, Any], Wanted | None]:
     stored = resource | ({"channel": kept} if channel else {})
     if resource.get("status") == "off":
         return stored, None
-    if channel.get("type") != "rest-hook":
-        raise _refused("channel.type", "The channel is rest-hook; others are not served.", channel.get("type"))
     wanted = wish(resource)
+    kind = _channel(channel.get("type"), OF_TOPICS if wanted else (REST_HOOK,))
     resource_type, conditions = ("", {}) if wanted else condition(str(resource.get("criteria", "")))
     end = resource.get("end")
     headers = channel.get("header")
     for header in headers or []:
         _check_header(header)
     ends_at = datetime.fromisoformat(end) if end else None
-    return stored, Wanted(resource_type, conditions, _endpoint(channel), _payload(channel), headers, ends_at, wanted)
+    endpoint = "" if kind == WEBSOCKET else _endpoint(channel)
+    return stored, Wanted(resource_type, conditions, endpoint, _payload(channel), headers, ends_at, wanted, kind)
+
+
+def _channel(kind: object, served: tuple[str, ...]) -> str:
+    if kind not in served:
+        about = "a topic" if len(served) > 1 else "a search"
+        text = f"The channel of a Subscription to {about} is {', '.join(served)}; others are not served."
+        raise _refused("channel.type", text, kind)
+    return str(kind)
 
 
 def _endpoint(channel: dict[str, Any]) -> str:
@@ -119,7 +131,8 @@ async def _take(conn: Any, site: int, pk: int, own: str, instant: datetime, want
     row = (pk, site, own, instant, wanted.ends_at, number, wanted.endpoint, wanted.payload, headers, told)
     topic = about.topic.partition("|")[0]
     content = about.content if topic else ""
-    await conn.execute(SQL["take"], *row, topic, content, about.heartbeat_s, about.timeout_s, about.most)
+    bounds = (about.heartbeat_s, about.timeout_s, about.most)
+    await conn.execute(SQL["take"], *row, topic, content, *bounds, wanted.channel)
 
 
 async def _filters(conn: Any, site: int, wanted: Wish) -> dict[str, Any]:

@@ -82,6 +82,32 @@ def notification(key: str, at: datetime, kind: Kind, standing: Standing, events:
     return json.encode(bundle)
 
 
+def message(key: str, at: datetime, standing: Standing, endpoint: str, bundle: bytes) -> bytes:
+    """A notification as the focus of a message, for the channel of that name.
+
+    key: a UUID of its own; endpoint: to which it goes
+    Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#messaging"""
+    focus = f"urn:uuid:{json.decode(bundle)['id']}"
+    header = {
+        "resourceType": "MessageHeader",
+        "id": key,
+        "eventUri": standing.topic,
+        "destination": [{"endpoint": endpoint}],
+        "source": {"name": "Écluse", "endpoint": standing.base},
+        "focus": [{"reference": focus}],
+    }
+    told = {
+        "resourceType": "Bundle",
+        "type": "message",
+        "timestamp": instant_text(at),
+        "entry": [
+            {"fullUrl": f"urn:uuid:{key}", "resource": header},
+            {"fullUrl": focus, "resource": msgspec.Raw(bundle)},
+        ],
+    }
+    return json.encode(told)
+
+
 def parameters(key: str, kind: Kind, standing: Standing, events: Sequence[Told] = ()) -> Json:
     """The status, and each event by its number."""
     given: list[Json] = [

@@ -12,10 +12,11 @@ CREATE TABLE fhir.topic (
     PRIMARY KEY (site, url)
 );
 
--- topic: '' for criteria; then `type` is 0 and `condition` has a filter for each type that has one. content: what of a
+-- channel: how the app is told; topic: '' for criteria; then `type` is 0 and `condition` has a filter for each type that has one. content: what of a
 -- resource is sent; most: events in one notification; shaken: whether the app has answered since it last subscribed;
 -- told_at: when it last heard something.
 ALTER TABLE fhir.subscription
+    ADD channel text COLLATE "C" NOT NULL DEFAULT 'rest-hook',
     ADD topic text COLLATE "C" NOT NULL DEFAULT '',
     ADD content text COLLATE "C" NOT NULL DEFAULT '',
     ADD heartbeat_s integer NOT NULL DEFAULT 0,
@@ -23,3 +24,10 @@ ALTER TABLE fhir.subscription
     ADD most integer NOT NULL DEFAULT 1,
     ADD shaken boolean NOT NULL DEFAULT false,
     ADD told_at timestamptz NOT NULL DEFAULT now();
+
+-- A token with which a websocket is bound to Subscriptions, for a short time. token: its SHA-256; subscriptions: their keys
+CREATE TABLE fhir.binding (
+    token bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL,
+    subscriptions bigint[] NOT NULL
+);
