@@ -81,7 +81,12 @@ PLACES = {
 }
 """What to write, by the parameter that does not fit."""
 
-CONSUMERS = {"warehouse": "Entrepôt OMOP", "search": "Recherche plein texte"}
+CONSUMERS = {
+    "warehouse": "Entrepôt OMOP",
+    "search": "Recherche plein texte",
+    "subscriptions": "Abonnements",
+    "relay": "Relais vers Kafka",
+}
 
 
 def date(text: str) -> str:
@@ -148,6 +153,14 @@ def number(value: int) -> str:
 def counted(value: int, one: str, many: str) -> str:
     """A number and its noun."""
     return f"{number(value)} {many if value > 1 else one}"
+
+
+def size(octets: int) -> str:
+    """How much room: `12 Ko`, `3 Mo`, `16 Go`."""
+    for each, unit in ((1 << 30, "Go"), (1 << 20, "Mo")):
+        if octets >= each:
+            return f"{number(round(octets / each))}{THIN}{unit}"
+    return f"{number(-(-octets // 1024))}{THIN}Ko"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ Enters: settings, a call that tells what is stored and where each consumer stand
 behind the lists. Leaves: routes.
 
     /                              what is stored and where it stands (as JSON: /status.json)
+    /flow                          what flows now, and what holds it up (as JSON too)
     /search                        search in the reports
     /search/choices.json           what the filters of a search may hold
     /reports/{site}/{type}/{id}    one report with its whole text
@@ -33,6 +34,7 @@ from ecluse.index.snippet import marked
 from ecluse.index.tantivy import Reader
 from portal.answers import HEADERS, answered, data, page, wants_page
 from portal.asking import Asked, asked
+from portal.flow import FlowPage
 from portal.french import failure as explained
 from portal.intake import IntakePages
 from portal.lists import Reads
@@ -43,15 +45,19 @@ Status = Callable[[], Awaitable[Mapping[str, Any]]]
 STATIC = {"portal.css": "text/css; charset=utf-8", "ecluse.svg": "image/svg+xml"}
 
 
-def routes(settings: Settings, status: Status, document: Mapping[str, Any], reads: Reads) -> list[BaseRoute]:
+def routes(
+    settings: Settings, status: Status, flowing: Status, document: Mapping[str, Any], reads: Reads
+) -> list[BaseRoute]:
     """The routes of the portal.
 
-    status: what /status.json answers; document: what /openapi.json answers; reads: what lists answer
+    status: what /status.json answers; flowing: what /flow tells; document: what /openapi.json answers; reads: what
+    lists answer
     """
     portal = Portal(Reader(settings.data / "index"), status, document)
     intake, quality = IntakePages(reads), QualityPages(reads)
     return [
         Route("/", portal.home),
+        Route("/flow", FlowPage(flowing).now),
         Route("/search", portal.search),
         Route("/search/choices.json", portal.choices),
         Route("/reports/{site}/{type}/{id}", portal.report),

@@ -28,3 +28,16 @@ SELECT coalesce((SELECT until > now() FROM bus.relay_lease), false) AS running,
        coalesce((SELECT greatest(extract(epoch FROM now() - coalesce(v.updated, r.updated))::float8, 0) FROM first
                  JOIN fhir.resource r ON r.site = first.site AND r.type = first.type AND r.pk = first.pk
                  LEFT JOIN fhir.version v ON v.pk = first.pk AND v.version = first.version), 0) AS seconds;
+
+-- name: arrivals
+-- What arrived within the last minute, and how long the answers took.
+SELECT count(*) AS requests, coalesce(sum(created + updated + deleted), 0)::bigint AS resources,
+    count(*) FILTER (WHERE status >= 400) AS refused,
+    coalesce(percentile_disc(0.99) WITHIN GROUP (ORDER BY took_ms), 0)::int AS p99_ms
+FROM fhir.write WHERE received_at > now() - interval '1 minute' AND part IS NULL;
+
+-- name: subscriptions
+-- How Subscriptions stand, and how many notifications wait.
+SELECT count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE state = 'error') AS error,
+    count(*) FILTER (WHERE state = 'requested') AS requested, coalesce(sum(last - delivered), 0)::bigint AS waiting
+FROM fhir.subscription WHERE state <> 'off';

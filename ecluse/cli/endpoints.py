@@ -48,7 +48,7 @@ def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
         WebSocketRoute(PATH, endpoints.listened),
         Route("/openapi.json", endpoints.openapi_json),
         *(Route(path, endpoints.asyncapi) for path in ("/asyncapi", "/asyncapi.json", "/asyncapi.yaml")),
-        *portal_routes(settings, endpoints.present, document(), reads),
+        *portal_routes(settings, endpoints.present, endpoints.flowing, document(), reads),
     ]
 
 
@@ -71,6 +71,10 @@ class _Endpoints:
     async def present(self) -> dict[str, Any]:
         """What is stored and where each consumer stands."""
         return await status.present(self._settings, self._fhir.server.databases)
+
+    async def flowing(self) -> dict[str, Any]:
+        """What flows now."""
+        return await status.flowing(self._settings, self._fhir.server.databases)
 
     async def listened(self, socket: WebSocket) -> None:
         """Notifications of Subscriptions, to a websocket."""

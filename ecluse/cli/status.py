@@ -26,7 +26,8 @@ from consumers import dead_letters, ledger, registry
 from consumers.lag import lag
 from consumers.reach import reach
 from consumers.sink import Sink
-from ecluse.bus.flow import alarms, flow
+from ecluse.bus.flow import SQL as FLOW
+from ecluse.bus.flow import Flow, alarms, flow
 from ecluse.bus.position import position
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
@@ -48,18 +49,58 @@ async def present(settings: Settings, databases: Databases) -> Present:
             counts = await resources.stored_counts(conn)
             rows = await reindex.present(conn)
             made = await registries.standing(conn)
-            flowing = await flow(conn, settings)
+            found = await flow(conn, settings)
         sinks = registry.sinks(settings, databases).values()
         return {
             "stored": _stored(counts),
             "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
             "search_parameters": made,
-            "outbox": {"budget_bytes": settings.events_budget_bytes, **flowing.outbox._asdict()},
-            "writer": flowing.writer and flowing.writer._asdict(),
-            "relay": flowing.relay and flowing.relay._asdict(),
-            "alarms": alarms(flowing, settings),
+            **_flow(found, settings),
         }
+
+
+async def flowing(settings: Settings, databases: Databases) -> Present:
+    """What flows now, cheap enough to be asked every few seconds:
+
+        {"arrivals": {"requests", "resources", "refused", "p99_ms"} of the last minute,
+         "outbox", "writer", "relay", "alarms": as above,
+         "consumers": [{"name", "lag_events", "lag_s", "dead"}],
+         "subscriptions": {"active", "error", "requested", "waiting"}}
+
+    Raises: Unavailable (503) when a database or the broker is away"""
+    with translated():
+        async with databases.store.acquire() as conn:
+            found = await flow(conn, settings, counted=False)
+            (arrivals,) = await conn.fetch(FLOW["arrivals"])
+            (subscriptions,) = await conn.fetch(FLOW["subscriptions"])
+        sinks = registry.sinks(settings, databases).values()
+        return {
+            "arrivals": dict(arrivals),
+            **_flow(found, settings),
+            "consumers": [await _pace(settings, databases, sink) for sink in sinks],
+            "subscriptions": dict(subscriptions),
+        }
+
+
+def _flow(found: Flow, settings: Settings) -> Present:
+    return {
+        "outbox": {"budget_bytes": settings.events_budget_bytes, **found.outbox._asdict()},
+        "writer": found.writer and found.writer._asdict(),
+        "relay": found.relay and found.relay._asdict(),
+        "alarms": alarms(found, settings),
+    }
+
+
+async def _pace(settings: Settings, databases: Databases, sink: Sink) -> Present:
+    behind = await lag(settings, databases, sink)
+    reasons = await dead_letters.reasons(sink.pool, sink.name)
+    return {
+        "name": sink.name,
+        "lag_events": behind.events,
+        "lag_s": round(behind.seconds, 3),
+        "dead": sum(reasons.values()),
+    }
 
 
 def _stored(counts: Any) -> dict[str, dict[str, dict[str, int]]]:

@@ -313,7 +313,8 @@ async def _store(
         registry = latest
     if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
         await settle(conn, context.site, registry, [change.altered for change in every])
-    for change in [*(one for one in new if one.intent.wanted is not None), *changed]:
+    asking = [*(one for one in new if one.intent.wanted is not None), *changed]
+    for change in sorted(asking, key=lambda one: one.intent.type):  # a topic before who subscribes to it
         if change.intent.type in ASKING:
             await follow(conn, context.site, change.pk, change.intent.id, change.written.updated, change.intent.wanted)
     return Position(stored["epoch"] or 1, stored["seq"])

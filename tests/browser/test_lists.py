@@ -175,3 +175,15 @@ def test_every_control_has_a_name_and_every_page_one_main_heading(page: Page) ->
         assert page.locator("h1").count() == 1, address
         unnamed = "[...document.querySelectorAll('input, select')].filter(e => !e.labels.length).length"
         assert page.evaluate(unnamed) == 0, address
+
+
+def test_what_flows_is_seen_and_can_be_paused(page: Page) -> None:
+    page.goto("/flow")
+    expect(page.get_by_role("heading", name="Ce qui passe en ce moment")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="Réception")).to_contain_text("Requêtes par minute")
+    expect(page.get_by_role("listitem").filter(has_text="Entrepôt OMOP")).to_contain_text("À jour")
+    fits(page)
+    readable(page)
+    page.get_by_role("link", name="Mettre en pause").click()
+    expect(page.get_by_role("link", name="Reprendre l'actualisation")).to_be_visible()
+    fits(page)

@@ -48,6 +48,20 @@ PRESENT: dict[str, Any] = {
 }
 
 
+FLOWING: dict[str, Any] = {
+    "arrivals": {"requests": 1234, "resources": 5678, "refused": 2, "p99_ms": 31},
+    "outbox": {"bytes": 3_000_000, "budget_bytes": 1 << 34, "slowest": "warehouse", "seq": 7},
+    "writer": {"pid": 7, "application": "psql", "seconds": 90.0},
+    "relay": {"running": False, "unsent": 1, "seconds": 75.0},
+    "alarms": ["No relay runs <now>."],
+    "consumers": [
+        {"name": "warehouse", "lag_events": 12, "lag_s": 3.2, "dead": 1},
+        {"name": "subscriptions", "lag_events": 0, "lag_s": 0.0, "dead": 0},
+    ],
+    "subscriptions": {"active": 3, "error": 1, "requested": 0, "waiting": 40},
+}
+
+
 def _entry(number: int, **given: Any) -> Entry:
     fields = {
         "key": f"default/DocumentReference/d{number}",
@@ -88,6 +102,10 @@ async def _present() -> dict[str, Any]:
     return PRESENT
 
 
+async def _flowing() -> dict[str, Any]:
+    return FLOWING
+
+
 @pytest.fixture
 async def portal(data: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the portal."""
@@ -96,7 +114,7 @@ async def portal(data: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def _client(data: Path, status: Any) -> httpx.AsyncClient:
-    app = Starlette(routes=routes(Settings(data=data), status, DOCUMENT, READS))
+    app = Starlette(routes=routes(Settings(data=data), status, _flowing, DOCUMENT, READS))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal")
 
 
@@ -307,3 +325,17 @@ async def test_the_api_is_a_page_made_of_its_document(portal: httpx.AsyncClient)
     assert "<code><b>GET</b> /health</code>" in answer.text
     assert "Whether it answers." in answer.text
     assert "A server &lt;b&gt;" in answer.text
+
+
+async def test_what_flows_is_a_page_that_renews_itself_until_it_is_paused(portal: httpx.AsyncClient) -> None:
+    shown = await portal.get("/flow", headers=PAGE)
+    assert (shown.status_code, shown.headers["refresh"]) == (200, "5")
+    text = shown.text.replace("\u202f", " ")
+    for words in (
+        *("1 234", "5 678", "31 ms", "3 Mo sur 16 Go", "Entrepôt OMOP", "1 min", "12 événements de retard, depuis 3 s"),
+        *("Arrêté", "1 échec", "1 application injoignable", "Notifications en attente", "No relay runs &lt;now&gt;."),
+    ):
+        assert words in text, words
+    paused = await portal.get("/flow?paused", headers=PAGE)
+    assert "refresh" not in paused.headers and "Reprendre" in paused.text
+    assert (await portal.get("/flow", headers=JSON)).json() == FLOWING
