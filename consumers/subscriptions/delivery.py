@@ -109,7 +109,7 @@ class Delivery:
                 delay_s = min(LONGEST_S, FIRST_S * 2 ** min(row["attempts"], 20))
                 await self._pool.execute(SQL["failed"], pk, str(error), delay_s)
                 return
-            await self._pool.execute(SQL["delivered"], pk, number)
+            await self._pool.execute(SQL["delivered"], pk, number, row["delivered"])
 
     def _sent(self, row: asyncpg.Record, kind: Kind, found: list[asyncpg.Record], number: int) -> Notification:
         headers = tuple(json.decode(row["headers"].encode()))

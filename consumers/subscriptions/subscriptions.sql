@@ -66,9 +66,10 @@ WHERE n.subscription = $1 AND n.number > $2 ORDER BY n.number LIMIT $3;
 
 -- name: delivered
 -- Notifications up to a number have arrived; the pointers stay for those who ask again. Number 0: something else has.
--- $1 Subscription, $2 number
-UPDATE fhir.subscription SET delivered = greatest(delivered, $2), attempts = 0, error = '', state = 'active',
-    shaken = true, told_at = now()
+-- Who asked again while they were on their way is heard: then `delivered` is no longer what the sender began at.
+-- $1 Subscription, $2 number, $3 number at which the sender began
+UPDATE fhir.subscription SET attempts = 0, error = '', state = 'active', shaken = true, told_at = now(),
+    delivered = CASE WHEN delivered = $3 THEN greatest(delivered, $2) ELSE delivered END
 WHERE pk = $1 AND state <> 'off';
 
 -- name: failed

@@ -110,8 +110,10 @@ FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 WHERE s.pk = $1 AND s.channel = 'websocket' AND s.state <> 'off';
 
 -- name: arrived
--- Notifications up to a number were sent.
--- $1 key, $2 number
-UPDATE fhir.subscription SET delivered = greatest(delivered, $2::bigint), error = '', state = 'active', shaken = true,
-    told_at = now()
+-- Notifications up to a number were sent. When `delivered` is no longer what the sender began at, somebody has asked again
+-- (or another connection has gone on): then it stays.
+-- $1 key, $2 number, $3 number at which the sender began
+UPDATE fhir.subscription SET error = '',
+    delivered = CASE WHEN delivered = $3::bigint THEN greatest(delivered, $2::bigint) ELSE delivered END,
+    state = 'active', shaken = true, told_at = now()
 WHERE pk = $1 AND state <> 'off';

@@ -120,6 +120,8 @@ class _Telling:
                     return False
                 found = []
                 if pk in self._at:
+                    # Below what this connection has heard when somebody has asked for it again.
+                    self._at[pk] = min(self._at[pk], row["delivered"])
                     found = await conn.fetch(SQL["events"], pk, self._at[pk] + 1, LAST, row["most"])
             kind = self._kind(pk, row["heartbeat_s"], bool(found))
             if kind is None:
@@ -144,4 +146,4 @@ class _Telling:
         self._heard[pk] = clock.monotonic()
         self._at[pk] = events[-1].number if events else self._at[pk]
         async with self._server.connection() as conn:
-            await conn.execute(SQL["arrived"], pk, self._at[pk])
+            await conn.execute(SQL["arrived"], pk, self._at[pk], row["delivered"])

@@ -33,7 +33,7 @@ class Hook:
     def __init__(self, port: int) -> None:
         self.port, self.status, self.slow_s = port, 200, 0.0
         self.received: list[Received] = []
-        self.refused = 0
+        self.refused = self.begun = 0
 
     @property
     def url(self) -> str:
@@ -63,6 +63,7 @@ def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            hook.begun += 1
             threading.Event().wait(hook.slow_s)
             if hook.status == 200:
                 number = int(self.headers["X-Ecluse-Event-Number"])

@@ -281,6 +281,23 @@ def test_events_are_read_again_and_sent_again_and_what_was_erased_is_in_neither(
         assert fhir.get(f"/Subscription/{own}/$events?{query}").status_code == 400
 
 
+def test_who_asks_again_while_a_notification_is_on_its_way_is_heard(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    own = subscribe(fhir, hook.url, ANY, "id-only", "code=urn:t|underway")
+    with hook.listening(), consuming(served):
+        for number in range(2):
+            observe(fhir, f"topic-underway-{number}", "underway", number)
+        until(lambda: standing(fhir, own)["events-delivered"] == "2")
+        begun, hook.slow_s = hook.begun, 1.0
+        observe(fhir, "topic-underway-2", "underway", 2)
+        until(lambda: hook.begun > begun)
+        assert fhir.post(f"/Subscription/{own}/$resend?eventsSinceNumber=1").status_code == 200
+        assert numbers(hook) == [1, 2], "the third is still on its way"
+        hook.slow_s = 0.0
+        until(lambda: numbers(hook) == [1, 2, 3, 1, 2, 3])
+
+
 def _events(fhir: httpx.Client, own: str) -> list[dict[str, Any]]:
     return list(told(fhir.get(f"/Subscription/{own}/$events").json())["events"])
 
@@ -344,6 +361,9 @@ def test_a_websocket_is_told_what_happens_and_what_happened_while_nobody_listene
         again = [next_event(socket) for _ in range(3)]
         assert [told(one)["events"][0]["event-number"] for one in again] == ["2", "3", "4"]
         until(lambda: standing(fhir, own)["events-delivered"] == "4")
+        assert fhir.post(f"/Subscription/{own}/$resend?eventsSinceNumber=3").status_code == 200
+        again = [next_event(socket) for _ in range(2)]
+        assert [told(one)["events"][0]["event-number"] for one in again] == ["3", "4"]
         assert fhir.delete(f"/Subscription/{own}").is_success
         with pytest.raises(ConnectionClosed):
             next_event(socket)

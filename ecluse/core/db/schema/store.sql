@@ -479,6 +479,9 @@ CREATE INDEX flag_profile ON fhir.flag (site, profile, type);
 
 -- One Subscription that is not off. `condition`: its criteria as data; `headers`: what the app wants to be sent, secrets
 -- among it, which stand nowhere else; `last` and `delivered`: numbers of notifications; `due_at`: when to try next.
+-- `channel`: how the app is told; `topic`: '' for criteria; then `type` is 0 and `condition` has a filter for each type that
+-- has one. `content`: what of a resource is sent; `most`: events in one notification; `shaken`: whether the app has answered
+-- since it last subscribed; `told_at`: when it last heard something.
 CREATE TABLE fhir.subscription (
     pk bigint PRIMARY KEY,
     since timestamptz NOT NULL,
@@ -495,11 +498,19 @@ CREATE TABLE fhir.subscription (
     payload text COLLATE "C" NOT NULL,
     headers jsonb NOT NULL,
     condition jsonb NOT NULL,
-    error text NOT NULL DEFAULT ''
+    error text NOT NULL DEFAULT '',
+    channel text COLLATE "C" NOT NULL DEFAULT 'rest-hook',
+    topic text COLLATE "C" NOT NULL DEFAULT '',
+    content text COLLATE "C" NOT NULL DEFAULT '',
+    heartbeat_s integer NOT NULL DEFAULT 0,
+    timeout_s integer NOT NULL DEFAULT 20,
+    most integer NOT NULL DEFAULT 1,
+    shaken boolean NOT NULL DEFAULT false,
+    told_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX subscription_type ON fhir.subscription (type, site);
 
--- One notification that is not delivered yet, as a pointer: the content is read from the store when it is sent, so
+-- One notification, kept for a while when it is delivered, as a pointer: the content is read from the store when it is sent, so
 -- erasing it there is enough. Erased, it keeps its number and says nothing.
 CREATE TABLE fhir.notification (
     subscription bigint NOT NULL,
@@ -512,3 +523,22 @@ CREATE TABLE fhir.notification (
     PRIMARY KEY (subscription, number)
 );
 CREATE INDEX notification_resource ON fhir.notification (site, type, id);
+
+-- One topic that can be subscribed to. site: 0 for all; pk: of the Basic that it was read from, null when an operator
+-- loaded it; definition: its triggers and the parameters that it can be filtered by, as data.
+CREATE TABLE fhir.topic (
+    pk bigint UNIQUE,
+    site smallint NOT NULL,
+    url text COLLATE "C" NOT NULL,
+    version text COLLATE "C" NOT NULL,
+    title text NOT NULL,
+    definition jsonb NOT NULL,
+    PRIMARY KEY (site, url)
+);
+
+-- A token with which a websocket is bound to Subscriptions, for a short time. token: its SHA-256; subscriptions: their keys
+CREATE TABLE fhir.binding (
+    token bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL,
+    subscriptions bigint[] NOT NULL
+);
