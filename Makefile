@@ -2,7 +2,7 @@
 # make test    all tests, on real PostgreSQL and real Kafka
 # make check   lint, types, layers, unit and golden tests, in a minute
 # make up      server, consumers and portal
-# make bench   limits, load and freshness of this machine
+# make bench [ONLY=server|bus|history] [QUICK=1]   limits, load, freshness and the bus of this machine
 # make bench-search [SYNTHEA=DIR]   searches, on 150,000 and on 1,500,000 resources
 # make lock    the lock files, from pyproject.toml
 .PHONY: demo test check up chaos bench bench-search lock
@@ -24,7 +24,7 @@ chaos: .venv/development.stamp
 	.venv/bin/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 bench: .venv/development.stamp
-	.venv/bin/python -m bench
+	.venv/bin/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 bench-search: .venv/development.stamp
 	.venv/bin/python -m bench.search $(if $(SYNTHEA),--bundles $(SYNTHEA))

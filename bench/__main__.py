@@ -1,7 +1,8 @@
-"""`make bench`: the limit of the machine, the load, the freshness and bulk data, each beside its target.
+"""`make bench`: the limit of the machine, the load, the freshness, bulk data and the bus, each beside its target.
 
-Enters: `--patients N` virtual patients or `--bundles DIR`, `--seconds S` for each timed scenario. Leaves:
-bench/results/last.json and a table. It starts its own server on the embedded default, in a folder that it removes.
+Enters: `--patients N` virtual patients or `--bundles DIR`, `--seconds S` for each timed scenario; `--only server`,
+`bus` or `history`; `--quick`, a tenth of the events of bus and history. Leaves: bench/results/last.json and a table.
+It starts its own server on the embedded default and its own Kafka, in a folder that it removes.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import time
 from pathlib import Path
 
 from bench import bulk, freshness, ingest, requests, validation, writes
+from bench.bus import figures as bus
 from bench.report import Figure, as_json, show
 from bench.server import Server
 
 RESULTS = Path(__file__).parent / "results"
 CALM_S = 10
+PARTS = ("server", "bus", "history")
 PROJECT = """name: bench
 title: Benchmark
 types: [Patient, Encounter, Condition, Observation]
@@ -35,6 +38,17 @@ async def measure(options: argparse.Namespace, data: Path) -> list[Figure]:
     server = Server(data, {"ECLUSE_HUB_PROJECTS": str(projects), "ECLUSE_LOG_LEVEL": "warning"})
     server.ecluse("hub", "keygen", "--out", str(projects / "recipient.jwk"))
     (projects / "bench.yaml").write_text(PROJECT)
+    figures = await _server(server, options, data) if "server" in options.only else []
+    size = bus.QUICK if options.quick else bus.Size()
+    if "bus" in options.only:
+        figures += await bus.backlog(data, projects, size)
+    if "history" in options.only:
+        figures += await bus.beside_history(data, projects, size)
+    return figures
+
+
+async def _server(server: Server, options: argparse.Namespace, data: Path) -> list[Figure]:
+    """Those of the server and its sinks, on the embedded log."""
     files = sorted((options.bundles or _synthesised(server, options)).rglob("*.json"))
     alone = Server(data / "alone", {"ECLUSE_LOG_LEVEL": "warning"}, "serve")
     try:
@@ -84,7 +98,10 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=60, help="virtual patients to load")
     parser.add_argument("--seconds", type=float, default=4, help="length of each timed scenario")
     parser.add_argument("--bundles", type=Path, help="folder of transaction bundles to load instead")
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part; may be repeated; default: all")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the events of bus and history")
     options = parser.parse_args()
+    options.only = options.only or PARTS
     with tempfile.TemporaryDirectory(prefix="ecluse-bench-") as folder:
         figures = asyncio.run(measure(options, Path(folder)))
     machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}

@@ -26,7 +26,7 @@ async def figures(server: Server, seconds: float) -> list[Figure]:
     """The time until each sink shows a write: the row in the ledger's own transaction, the hit in the text index."""
     conn = await asyncpg.connect(server.ecluse("dsn", "warehouse"))
     try:
-        seen = await _measure(server, conn, seconds)
+        seen = await measure(server, conn, seconds)
     finally:
         await conn.close()
     return [_figure(name, run) for name, run in seen.items()]
@@ -39,7 +39,8 @@ def _figure(name: str, run: Run) -> Figure:
     return Figure(f"freshness of {name}, p99", run.percentile_ms(0.99), "ms", 1000, note=note)
 
 
-async def _measure(server: Server, conn: asyncpg.Connection, seconds: float) -> dict[str, Run]:
+async def measure(server: Server, conn: asyncpg.Connection, seconds: float) -> dict[str, Run]:
+    """How long each sink took to show each of its writes, for so many seconds."""
     lock = asyncio.Lock()
     sinks: dict[str, Visible] = {name: _ledger(conn, lock, name) for name in ("warehouse", "hub-bench")}
     sinks["search"] = _search(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,16 @@ class Figure:
             return ""
         met = self.value >= self.target if self.at_least else self.value <= self.target
         return "met" if met else "missed"
+
+
+class Told(list[Figure]):
+    """Figures in the order in which they are measured; each is told at once to whoever waits for the table."""
+
+    def add(self, *figures: Figure) -> None:
+        """Appends and tells them."""
+        for figure in figures:
+            print(f"{figure.name}: {figure.value:g} {figure.unit} {figure.verdict} ({figure.note})", file=sys.stderr)
+        self.extend(figures)
 
 
 def as_json(figures: list[Figure], machine: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Server:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(60)
+            self._process = None
 
     def ecluse(self, *words: str) -> str:
         """What a command printed."""

@@ -6,6 +6,8 @@ the process of one consumer does not load the libraries of the others.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from consumers.sink import Sink
 from ecluse.core.db.databases import Databases
 from ecluse.core.errors import NotFound
@@ -18,6 +20,16 @@ def sinks(settings: Settings, databases: Databases) -> dict[str, Sink]:
     if settings.subscriptions == "on":
         built.append(_subscriptions(settings, databases))
     return {sink.name: sink for sink in built}
+
+
+def names(settings: Settings) -> list[str]:
+    """Every consumer's name, without what it takes to be one; no hub's when a project's file is wrong."""
+    from consumers.hub.project import ProjectError, projects
+
+    found = ["warehouse", "search"] + (["subscriptions"] if settings.subscriptions == "on" else [])
+    with suppress(ProjectError):
+        found += [f"hub-{project.name}" for project in projects(settings.hub_projects)]
+    return found
 
 
 def sink(settings: Settings, databases: Databases, name: str) -> Sink:

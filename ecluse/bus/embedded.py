@@ -20,6 +20,8 @@ from ecluse.core.errors import Unavailable
 __all__ = ["PARTITIONS", "EmbeddedLog", "Notifier"]
 
 REPORT_S = 1.0
+MOST_HISTORY = 250
+"""Events of the lane of history in a batch: what is live waits until a batch is written."""
 PARTITIONS: tuple[Partition, ...] = tuple((TOPIC, lane) for lane in range(len(LANES)))
 
 
@@ -52,7 +54,7 @@ class EmbeddedLog:
         """The next events, live ones first; empty when none came in time."""
         deadline = clock.monotonic() + timeout_s
         while True:
-            sent = await self._tail.read(max_events, max_bytes)
+            sent = await self._tail.read(max_events, max_bytes, MOST_HISTORY)
             left_s = deadline - clock.monotonic()
             if sent or left_s <= 0:
                 return self._batch([item.event for item in sent])

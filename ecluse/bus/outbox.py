@@ -108,28 +108,30 @@ class Tail:
         self._until = 0
         self._outbox.forget()
 
-    async def read(self, max_events: int, max_bytes: int) -> list[Sent]:
-        """The next events, live before bulk; `at` is then the number up to which each lane is read."""
+    async def read(self, max_events: int, max_bytes: int, most_bulk: int | None = None) -> list[Sent]:
+        """The next events, live before bulk; `at` is then the number up to which each lane is read.
+
+        most_bulk: of the lane of history, None for as many as of the other"""
         before = list(self.at)
         try:
             # A backlog of bulk does not keep the live lane from looking for more.
             if self.at[0] >= self._until:
                 self._until = await self._outbox.settle() or self._until
-            return await self._lanes(max_events, max_bytes)
+            return await self._lanes((max_events, max_events if most_bulk is None else most_bulk), max_bytes)
         except BaseException:
             # What one lane gave before the other failed was handed to nobody: it is read again.
             self.at = before
             self._outbox.forget()
             raise
 
-    async def _lanes(self, max_events: int, max_bytes: int) -> list[Sent]:
+    async def _lanes(self, most: Sequence[int], max_bytes: int) -> list[Sent]:
         sent: list[Sent] = []
         for lane, at in enumerate(self.at):
-            if at < self._until and max_events > 0 and max_bytes > 0:
-                read = await self._outbox.read(at, self._until, lane, max_events, max_bytes)
+            count = min(most[lane], most[0] - len(sent))
+            if at < self._until and count > 0 and max_bytes > 0:
+                read = await self._outbox.read(at, self._until, lane, count, max_bytes)
                 self.at[lane] = read.position
                 sent += read.sent
-                max_events -= len(read.sent)
                 max_bytes -= sum(len(item.event.body or b"") for item in read.sent)
         return sent
 

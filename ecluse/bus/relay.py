@@ -5,6 +5,9 @@ compacted topic, both in one Kafka transaction a batch; then the cursor moves. A
 sent again: consumers drop what they have. There is one relay: a lease in the database chooses it, Kafka fences the
 one before by the transactional id.
 
+History is sent a part at a time, when the consumers that are up are near (room.py): what is live overtakes it here, and
+could not in a topic.
+
 State records are sent for the store's present version only. An older version's event is followed by that of the newer
 one, which carries the state; so the last state record of a resource is never an older version.
 
@@ -18,7 +21,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaException, Producer
 
@@ -29,6 +32,7 @@ from ecluse.bus.envelope import Outgoing
 from ecluse.bus.event import LANES
 from ecluse.bus.lease import FENCED, SQL, Lease
 from ecluse.bus.outbox import Sent, Tail
+from ecluse.bus.room import AGAIN_S, EVENTS, Room
 from ecluse.bus.topics import Topics
 from ecluse.bus.wakeup import POLL_S, Wakeup
 from ecluse.core.db.databases import open_databases
@@ -37,22 +41,33 @@ from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
 log = Log("relay")
-MAX_EVENTS = 2000
+MAX_EVENTS = 5000
+"""A transaction leaves a mark in each partition that it wrote to: of a backlog, large ones cost a quarter less."""
 MAX_BYTES = 8 * 1024 * 1024
 TRANSACTION_S = 60
+POLL_EVERY = 100
 CALL_S = 10.0
+
+
+class Read(NamedTuple):
+    """Events in order, and the number up to which each lane is read with them."""
+
+    sent: list[Sent]
+    at: list[int]
 
 
 class Relay:
     """One relay in one process."""
 
-    def __init__(self, settings: Settings, store: Any) -> None:
-        """store: the store's database."""
+    def __init__(self, settings: Settings, store: Any, groups: Sequence[str] = ()) -> None:
+        """store: the store's database; groups: names of the consumers that history must not bury."""
         self._settings = settings
         self._store = store
         self._lease = Lease(store)
         self._tail = Tail(store)
         self._wakeup = Wakeup(store)
+        self._room = Room(settings, groups)
+        self._held = False
         self._stored: dict[int, int] = {}
         self._epoch = 0
         self._backoff = Backoff()
@@ -103,17 +118,38 @@ class Relay:
             await self._put_right(producer, topics)
             self._stored = {row["lane"]: row["seq"] for row in rows}
             self._tail.seek([self._stored.get(lane, 0) for lane in range(len(LANES))])
+            await self._send(producer, topics, broker, stop)
+        finally:
+            await self._blocking(_close, producer)
+
+    async def _send(self, producer: Producer, topics: Topics, broker: Broker, stop: asyncio.Event) -> None:
+        """What comes, batch by batch; of a backlog the next one is read while one is sent."""
+        ahead: asyncio.Task[Read] | None = None
+        try:
             while not stop.is_set():
-                sent = await self._tail.read(MAX_EVENTS, MAX_BYTES)
+                sent, at = await (ahead or self._read())
+                ahead = asyncio.create_task(self._read()) if len(sent) == MAX_EVENTS else None
                 if sent:
                     await broker.ensure({item.event.type for item in sent})
                     await self._blocking(_publish, producer, sent, topics, self._settings.url)
                     self._backoff.reset()
-                await self._advance()
+                await self._advance(at)
                 if not sent:
-                    await self._wakeup.wait(POLL_S)
+                    await self._wakeup.wait(AGAIN_S if self._held else POLL_S)
         finally:
-            await self._blocking(_close, producer)
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _read(self) -> Read:
+        """The next events; after a part of history only live ones, until its consumers are near."""
+        self._held = self._held and not await self._room.free()
+        most = 0 if self._held else EVENTS if self._room.limited else None
+        sent = await self._tail.read(MAX_EVENTS, MAX_BYTES, most)
+        if self._room.limited and sent and sent[-1].event.lane == "bulk":
+            self._held = True
+            self._room.sent()
+        return Read(sent, list(self._tail.at))
 
     async def _put_right(self, producer: Producer, topics: Topics) -> None:
         """Sends again, as it stands, whatever the topics have of events that a restore undid."""
@@ -129,8 +165,8 @@ class Relay:
         if await self._store.fetchval(SQL["put_right"], self._lease.generation, self._epoch) is None:
             raise Fenced(FENCED)
 
-    async def _advance(self) -> None:
-        moved = [(lane, seq) for lane, seq in enumerate(self._tail.at) if self._stored.get(lane) != seq]
+    async def _advance(self, at: Sequence[int]) -> None:
+        moved = [(lane, seq) for lane, seq in enumerate(at) if self._stored.get(lane) != seq]
         for lane, seq in moved:
             if await self._store.fetchval(SQL["advance"], self._lease.generation, lane, seq) is None:
                 raise Fenced(FENCED)
@@ -140,8 +176,10 @@ class Relay:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *values)
 
 
-async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+async def run_relay(settings: Settings, stop: asyncio.Event, groups: Sequence[str]) -> None:
     """Relays until `stop` is set, through every failure that passes by itself.
+
+    groups: names of the consumers that history must not bury
 
     Raises: Fenced (503) when another relay has taken over
     """
@@ -151,7 +189,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
             async with open_databases(settings) as databases:
                 upkeep = asyncio.create_task(partitions.keep(databases.store, stop, partitions.limits_of(settings)))
                 try:
-                    await Relay(settings, databases.store).run(stop)
+                    await Relay(settings, databases.store, groups).run(stop)
                 finally:
                     upkeep.cancel()
         except Exception as error:
@@ -199,9 +237,10 @@ def _publish(producer: Producer, sent: Sequence[Sent], topics: Topics, url: str)
 
     with _kafka():
         producer.begin_transaction()
-        for topic, partition, key, value, headers in records(sent, topics, url):
+        for number, (topic, partition, key, value, headers) in enumerate(records(sent, topics, url)):
             producer.produce(topic, value, key, partition, on_delivery=delivered, headers=dict(headers))
-            producer.poll(0)
+            if number % POLL_EVERY == 0:
+                producer.poll(0)
         producer.commit_transaction(TRANSACTION_S)
     if failed:
         raise Unavailable(f"{len(failed)} records were not delivered: {failed[0]}")

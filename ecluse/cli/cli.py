@@ -72,10 +72,12 @@ def serve(**given: Any) -> None:
 @readable
 async def relay() -> None:
     """Ships the outbox to Kafka."""
+    from consumers import registry
     from ecluse.bus.relay import run_relay
 
     settle_collector()
-    await run_relay(settings_of(), _until_signal())
+    settings = settings_of()
+    await run_relay(settings, _until_signal(), registry.names(settings))
 
 
 @main.command()

@@ -24,7 +24,8 @@ from ecluse.core import clock
 from ecluse.core.errors import EcluseError, NotFound, Unavailable
 
 FIRST = re.compile(r"(hospital|organi[sz]ation|practitioner|location|site)", re.IGNORECASE)
-CONCURRENCY = 4
+CONCURRENCY = {False: 4, True: 2}
+"""Requests at once; fewer for history, which has time and leaves the processors to the live flow."""
 NDJSON_LINES = 500
 KEPT = ("information", "business-rule")
 """How an entry of a bundle is told that what came live was left as it is."""
@@ -174,7 +175,7 @@ async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None
                 progress(path)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(CONCURRENCY):
+            for _ in range(CONCURRENCY[history]):
                 group.create_task(worker())
     return report
 
