@@ -2,6 +2,7 @@
 
 Posted and read back, it is equal but for id and meta, to the last digit. Its XML, put back, makes no version: nothing
 was lost on the way out or in. Patched, it has a version more; deleted, it is gone; posted as XML, it is what it was.
+The rules of R4 judge it once, when it is first posted.
 A collection above a megabyte, of which each entry is a file too, is posted, read and deleted in JSON alone.
 """
 
@@ -81,6 +82,8 @@ class _Life:
 
     def _call(self, wanted: int, method: str, address: str, media: str = JSON, content: bytes = b"") -> httpx.Response:
         headers = {"Prefer": "return=minimal", "Accept": media, **({"Content-Type": media} if content else {})}
+        if content is not self._sent:
+            headers |= {"X-Ecluse-Validation": "structure"}
         if content is TAG:
             headers |= {"Content-Type": "application/json-patch+json"}
         answer = self._client.request(method, address, headers=headers, content=content)
