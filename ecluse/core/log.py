@@ -17,7 +17,7 @@ from ecluse.core import clock
 FIELDS = frozenset(
     "address attempt batch bytes consumer count delay_s database duration_ms entries error group host "
     "interaction lag_events lag_s lane method partition pid port reason request_id resource_type seq signal "
-    "site sql_state status topic version worker".split()
+    "site sql_state status subscription topic version worker".split()
 )
 
 
