@@ -6,6 +6,7 @@ Spec: http://hl7.org/fhir/R5/subscriptiontopic-definitions.html#SubscriptionTopi
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from asyncpg import Record
@@ -28,9 +29,14 @@ class Happening:
         self.event = event
         self.type = types.number_of[event.type]
         self._conn = conn
-        self._after = None if resource is None else index_rows(event.type, resource)
+        self._resource = resource
         self._before: IndexRows | None = None
         self._known = False
+
+    @cached_property
+    def _after(self) -> IndexRows | None:
+        """The rows of what came, made when the first Subscription looks at them."""
+        return None if self._resource is None else index_rows(self.event.type, self._resource)
 
     async def concerns(self, row: Record) -> bool:
         """row: of `watching`"""
@@ -43,7 +49,7 @@ class Happening:
         for trigger in topic["triggers"]:
             if await self._triggers(trigger):
                 own = condition.get(self.event.type)
-                return own is None or await self._is(own, before=self._after is None)
+                return own is None or await self._is(own, before=self._resource is None)
         return False
 
     async def _triggers(self, trigger: dict[str, Any]) -> bool:

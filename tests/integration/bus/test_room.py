@@ -59,6 +59,13 @@ async def relaying(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[None
     await running
 
 
+async def _slow(settings: Settings, pool: asyncpg.Pool) -> Slow:
+    """A consumer of a topic that is there."""
+    topics = await layout(settings, pool)
+    await Broker(settings, pool, topics).ensure(["Observation"])
+    return Slow(settings, topics.events("Observation"))
+
+
 async def _reached(pool: asyncpg.Pool, lane: int, seq: int) -> None:
     async with asyncio.timeout(WITHIN_S):
         while await pool.fetchval(CURSOR, lane) < seq:
@@ -69,9 +76,7 @@ async def test_history_waits_for_a_consumer_that_is_up_and_live_events_pass_it(
     pool: asyncpg.Pool, on_kafka: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "PATIENCE_S", 600.0)
-    topics = await layout(on_kafka, pool)
-    await Broker(on_kafka, pool, topics).ensure(["Observation"])
-    slow = Slow(on_kafka, topics.events("Observation"))
+    slow = await _slow(on_kafka, pool)
     async with pool.acquire() as conn:
         await fill(conn, HISTORY, size=10, lane=1)
         async with relaying(on_kafka, pool):
@@ -87,9 +92,7 @@ async def test_history_waits_for_a_consumer_that_is_up_and_live_events_pass_it(
 
 
 async def test_a_consumer_that_is_down_is_not_waited_for(pool: asyncpg.Pool, on_kafka: Settings) -> None:
-    topics = await layout(on_kafka, pool)
-    await Broker(on_kafka, pool, topics).ensure(["Observation"])
-    slow = Slow(on_kafka, topics.events("Observation"))
+    slow = await _slow(on_kafka, pool)
     async with pool.acquire() as conn:
         await fill(conn, HISTORY, size=10, lane=1)
     async with relaying(on_kafka, pool):
@@ -102,9 +105,7 @@ async def test_a_consumer_that_hangs_slows_history_and_does_not_stop_it(
     pool: asyncpg.Pool, on_kafka: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "PATIENCE_S", 0.2)
-    topics = await layout(on_kafka, pool)
-    await Broker(on_kafka, pool, topics).ensure(["Observation"])
-    slow = Slow(on_kafka, topics.events("Observation"))
+    slow = await _slow(on_kafka, pool)
     async with pool.acquire() as conn:
         await fill(conn, HISTORY, size=10, lane=1)
     async with relaying(on_kafka, pool):
