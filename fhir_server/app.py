@@ -12,6 +12,7 @@ from typing import Any
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Unprocessable
+from ecluse.core.settings import fhir_base
 from fhir_server.bundles import post
 from fhir_server.http import address, binary, formats
 from fhir_server.http.body import Disconnected, pieces, read_body
@@ -114,7 +115,7 @@ class FhirApp:
     def _base(self, scope: Any, headers: Mapping[str, str], site: str) -> str:
         """The site's base as this client reaches it, unless an address is set."""
         server = self.server.settings.base_url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
-        return f"{server}/fhir" if site == "default" else f"{server}/sites/{site}/fhir"
+        return fhir_base(server, site)
 
 
 def _headers(scope: Any) -> dict[str, str]:

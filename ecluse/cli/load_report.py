@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ecluse.cli.load import Report, files, load
-from ecluse.core.settings import Settings
+from ecluse.core.settings import Settings, fhir_base
 
 PLACES_SHOWN = 3
 
@@ -18,7 +18,7 @@ PLACES_SHOWN = 3
 def base_of(settings: Settings, url: str | None, site: str) -> str:
     """The FHIR base of a site; url: with or without /fhir."""
     address = (url or settings.url).rstrip("/").removesuffix("/fhir")
-    return f"{address}/fhir" if site == "default" else f"{address}/sites/{site}/fhir"
+    return fhir_base(address, site)
 
 
 async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: str, *, history: bool) -> bool:

@@ -192,7 +192,7 @@ class Settings:
 
     def base(self, site: str) -> str:
         """The FHIR base of a site."""
-        return f"{self.url}/fhir" if site == "default" else f"{self.url}/sites/{site}/fhir"
+        return fhir_base(self.url, site)
 
     def variables(self) -> dict[str, str]:
         """The environment of a child process with these settings."""
@@ -237,3 +237,8 @@ def _read(variable: str, text: str, kind: type) -> Any:
         raise SettingsError(
             f"{variable}={text!r} is not {'a whole number' if kind is int else f'a {kind.__name__}'}"
         ) from error
+
+
+def fhir_base(address: str, site: str) -> str:
+    """The FHIR base of a site of the server at this address, which ends without a slash."""
+    return f"{address}/fhir" if site == "default" else f"{address}/sites/{site}/fhir"
