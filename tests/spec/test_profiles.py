@@ -317,6 +317,19 @@ def test_validate_tells_rules_of_r4_and_of_profiles_together(fhir: httpx.Client)
     assert errors == [("error", "invariant", "Patient.contact[0]"), ("error", "required", "Patient.birthDate")]
 
 
+def test_an_extension_of_r4_in_a_wrong_place_is_told(fhir: httpx.Client) -> None:
+    birth_time = {
+        "url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime",
+        "valueDateTime": "2020-01-01T10:00:00Z",
+    }
+    wrong = {"resourceType": "Patient", "extension": [birth_time]}
+    errors = [one for one in told(fhir.post("/Patient/$validate", json=wrong)) if one[0] == "error"]
+    assert errors == [("error", "structure", "Patient.extension[0]")]
+    refused = fhir.post("/Patient", json=wrong, headers={"x-ecluse-validation": "profiles"})
+    assert refused.status_code == 422
+    assert "Patient.birthDate" in refused.json()["issue"][0]["details"]["text"]
+
+
 def test_validate_says_that_a_broken_structure_comes_before_profiles(fhir: httpx.Client) -> None:
     wrong = {"resourceType": "Patient", "nosuch": 1}
     answer = told(fhir.post("/Patient/$validate", params={"profile": URL}, json=wrong))

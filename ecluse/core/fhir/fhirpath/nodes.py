@@ -165,7 +165,7 @@ def _collect_several(node: Node, member: Member, values: Any, siblings: Any, fou
 
 
 @cache
-def _by_key(type_name: str) -> dict[str, tuple[Member]]:
+def by_key(type_name: str) -> dict[str, tuple[Member]]:
     """The members of a type by JSON name, also by that of the sibling."""
     every = [member for several in members(type_name).values() for member in several]
     return {name: (member,) for member in every for name in (member.key, member.sibling) if name}
@@ -176,7 +176,7 @@ def children(node: Node) -> list[Item]:
     holder = node.sibling if node.member.primitive else node.value
     found: list[Item] = []
     if type(holder) is dict:
-        known = _by_key(node.type)
+        known = by_key(node.type)
         for name in holder:
             wanted = known.get(name)
             if wanted and (wanted[0].key == name or wanted[0].key not in holder):

@@ -1,6 +1,6 @@
-"""The extensions inside a resource, each with its place.
+"""The extensions inside a resource, each with where it stands.
 
-Enters: a decoded resource. Leaves: extension and FHIRPath, in the order in which they stand.
+Enters: a decoded resource. Leaves: extensions in the order in which they stand, and the node of one.
 Spec: http://hl7.org/fhir/R4/extensibility.html
 """
 
@@ -9,52 +9,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecluse.core.fhir.definitions.structures import structures
-from ecluse.core.fhir.validation.profiles.paths import names_of
+from ecluse.core.fhir.fhirpath.nodes import Node, by_key, resource_type
 
 NAMES = ("extension", "modifierExtension")
 Chain = tuple[Any, ...]
-"""Where the walk is: (chain of the parent, JSON name, index or None). A place is spelt only for what is found."""
+"""Where the walk is: (chain of the parent, JSON name, index or None). Nodes are made only of what is looked at."""
 
 
-def extensions(resource: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every extension of a resource. place: of the resource"""
-    for extension, chain in _walk(resource, ()):
-        yield extension, place + _spelt(resource, chain)
-
-
-def _walk(value: dict[str, Any], chain: Chain) -> Iterator[tuple[dict[str, Any], Chain]]:
+def extensions(value: dict[str, Any], chain: Chain = ()) -> Iterator[tuple[dict[str, Any], Chain]]:
+    """Every extension of a resource, with the way to it."""
     for name, member in value.items():
         if type(member) is dict:
-            yield from _walk(member, (chain, name, None))
+            yield from extensions(member, (chain, name, None))
         elif type(member) is list:
             for index, one in enumerate(member):
                 if type(one) is dict:
                     at = (chain, name, index)
                     if name in NAMES and type(one.get("url")) is str:
                         yield one, at
-                    yield from _walk(one, at)
+                    yield from extensions(one, at)
 
 
-def _spelt(resource: dict[str, Any], chain: Chain) -> str:
-    """The steps of a chain as FHIRPath: `.name[0].extension[1]`."""
+def node_at(top: Node, chain: Chain) -> Node:
+    """The node at the end of a way. top: of the resource"""
     steps: list[tuple[str, int | None]] = []
     while chain:
         chain, name, index = chain
         steps.append((name, index))
-    text, kind, value = "", resource["resourceType"], resource
+    node = top
     for name, index in reversed(steps):
-        value = value[name] if index is None else value[name][index]
-        name, kind = _element(kind, name.removeprefix("_"))
-        kind = value.get("resourceType", kind)
-        text += f".{name}" + (f"[{index}]" if index is not None else "")
-    return text
+        node = _below(node, name, index)
+    return node
 
 
-def _element(type_name: str, name: str) -> tuple[str, str]:
-    """An element's name and type by its JSON name: `valueQuantity` is value, a Quantity."""
-    for element in structures().types.get(type_name, ()):
-        for member, kind in element.members():
-            if member == name:
-                return element.name, kind
-    return name, names_of("Element", name)[0][1]
+def _below(node: Node, name: str, index: int | None) -> Node:
+    [member] = by_key(node.type)[name]
+    holder = node.sibling if node.member.primitive else node.value
+    value, sibling = _item(holder.get(member.key), index), _item(holder.get(member.sibling), index)
+    kind = resource_type(value) if member.type == "Resource" else member.type
+    return Node(value, sibling, kind, node, member, -1 if index is None else index)
+
+
+def _item(value: Any, index: int | None) -> Any:
+    if index is None or value is None:
+        return value
+    return value[index] if index < len(value) else None

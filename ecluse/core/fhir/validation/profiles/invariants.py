@@ -36,7 +36,7 @@ def invariant(profiles: Profiles, constraint: Constraint) -> Check | None:
 
     def check(run: Run, item: Item) -> None:
         try:
-            holds = expression.holds(_node(item), _given(profiles, run))
+            holds = expression.holds(_node(item), given(profiles, run))
         except FhirPathError as error:
             run.unchecked[f"the invariant {constraint.key}: {error}"] = None
             return
@@ -52,8 +52,8 @@ def _node(item: Item) -> Node:
     return Node(item.value, item.sibling, item.kind, None, member)
 
 
-def _given(profiles: Profiles, run: Run) -> Given:
-    """What a run lends its expressions."""
+def given(profiles: Profiles, run: Run, **variables: Any) -> Given:
+    """What a run lends its expressions. variables: more of them, by name"""
 
     def resolve(reference: str, _: Node) -> Node | None:
         found = run.target({"reference": reference})
@@ -67,7 +67,7 @@ def _given(profiles: Profiles, run: Run) -> Given:
         return profiles.conforms(run, _item(node), canonical)
 
     resource: Any = root(run.root) if run.root else []
-    return Given({"resource": resource, "rootResource": resource}, resolve, member_of, conforms_to)
+    return Given({"resource": resource, "rootResource": resource, **variables}, resolve, member_of, conforms_to)
 
 
 def _item(node: Any) -> Item:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ecluse.core.errors import Unprocessable
+from ecluse.core.fhir.definitions.extensions import Usage, usage_of
 from ecluse.core.fhir.definitions.structures import structures
 from ecluse.core.fhir.validation.profiles.checks import any_of
 from ecluse.core.fhir.validation.profiles.compile import NOTHING, Compiler
+from ecluse.core.fhir.validation.profiles.context import usage_in
 from ecluse.core.fhir.validation.profiles.element import Node
 from ecluse.core.fhir.validation.profiles.library import Library, NotLoaded, is_base_type
 from ecluse.core.fhir.validation.profiles.run import Check, Item, Run
@@ -40,6 +42,7 @@ class Profiles:
         self.value_sets: Members = value_sets or ValueSets(library)
         self._trees: dict[str, Node | None] = {}
         self._profiles: dict[str, Profile | None] = {}
+        self._usages: dict[str, Usage | None] = {}
 
     def type_of(self, canonical: str) -> str:
         """The type that a profile is for, "" when nobody knows the profile."""
@@ -91,6 +94,16 @@ class Profiles:
         compiler = Compiler(self, tree)
         checks = compiler.item(tree, NOTHING, kind)
         return Profile(f"{url}|{version}" if version else url, kind, checks, tuple(compiler.gaps))
+
+    def usage(self, url: str) -> Usage | None:
+        """Where an extension may stand, by its installed definition, else by R4's own; None when nobody tells.
+
+        Raises: NotLoaded
+        """
+        if url not in self._usages:
+            definition = self.library.get(url) if self.type_of(url) == "Extension" else None
+            self._usages[url] = usage_of(url) if definition is None else usage_in(definition)
+        return self._usages[url]
 
     def check(self, run: Run, item: Item, canonical: str) -> bool:
         """Checks an item against a profile; its issues go to the run, under the profile's url. False when nobody knows

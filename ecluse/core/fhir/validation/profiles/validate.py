@@ -13,8 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from ecluse.core.errors import Issue
+from ecluse.core.fhir.fhirpath.nodes import Node, root
 from ecluse.core.fhir.scan import MOST_ISSUES
-from ecluse.core.fhir.validation.profiles.extensions import extensions
+from ecluse.core.fhir.validation.profiles.context import check_context
+from ecluse.core.fhir.validation.profiles.extensions import Chain, extensions, node_at
 from ecluse.core.fhir.validation.profiles.library import is_base_type
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.run import Item, Run, bundled
@@ -41,12 +43,25 @@ def profile_issues(
         _apply(profiles, run, Item(resource, None, kind, place), canonical, place)
     for own, at in _resources(resource, place):
         _declared(profiles, run, own, at)
-    for extension, at in extensions(resource, place):
-        if profiles.type_of(extension["url"]) == "Extension" and not is_base_type(extension["url"]):
-            profiles.check(run, Item(extension, None, "Extension", at), extension["url"])
+    top = root(resource, place)
+    for extension, way in extensions(resource):
+        if not is_base_type(extension["url"]):
+            _extension(profiles, run, top, extension["url"], way)
     if answers is not None and answers.open:
         raise NotAnswered(frozenset(answers.open))
     return _told(run, place)
+
+
+def _extension(profiles: Profiles, run: Run, top: Node, url: str, way: Chain) -> None:
+    """Checks an extension against its definition, and whether it stands where that allows it."""
+    known, usage = profiles.type_of(url) == "Extension", profiles.usage(url)
+    if not known and usage is None:
+        return
+    node = node_at(top, way)
+    if known:
+        profiles.check(run, Item(node.value, None, "Extension", node.location), url)
+    if usage is not None:
+        check_context(profiles, run, node, usage)
 
 
 def _resources(resource: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:

@@ -1,0 +1,144 @@
+"""Whether an extension stands where its definition allows it.
+
+Enters: the usage that a definition tells, the node of an extension. Leaves: findings that name the place, the places
+allowed and what to do.
+Spec: http://hl7.org/fhir/R4/defining-extensions.html#context
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ecluse.core.fhir.definitions.extensions import Context, Usage
+from ecluse.core.fhir.definitions.structures import structures
+from ecluse.core.fhir.fhirpath.expression import compile
+from ecluse.core.fhir.fhirpath.failures import FhirPathError
+from ecluse.core.fhir.fhirpath.nodes import Node, base_type
+from ecluse.core.fhir.validation.profiles.checks import any_of
+from ecluse.core.fhir.validation.profiles.invariants import given
+from ecluse.core.fhir.validation.profiles.library import BASE
+from ecluse.core.fhir.validation.profiles.run import Run
+
+if TYPE_CHECKING:
+    from ecluse.core.fhir.validation.profiles.profiles import Profiles
+
+ANYWHERE = ("Element", "Any")
+"""Expressions for every element; that resources are meant too is how HL7's own validator reads them."""
+MOST_NAMED = 12
+
+
+def usage_in(definition: Mapping[str, Any]) -> Usage | None:
+    """The usage of an extension's StructureDefinition, None when it tells none."""
+    contexts = tuple(
+        Context(row["type"], row["expression"])
+        for row in definition.get("context", ())
+        if isinstance(row, dict) and isinstance(row.get("type"), str) and isinstance(row.get("expression"), str)
+    )
+    invariants = tuple(text for text in definition.get("contextInvariant", ()) if isinstance(text, str))
+    return Usage(contexts, invariants) if contexts or invariants else None
+
+
+def check_context(profiles: Profiles, run: Run, node: Node, usage: Usage) -> None:
+    """Notes what is wrong with the place of an extension."""
+    holder = node.parent
+    if holder is None:
+        return
+    url = node.value["url"]
+    answers = [_fits(profiles, run, holder, context) for context in usage.contexts]
+    if usage.contexts and not any(answers):
+        if None in answers:
+            run.unchecked[f"where the extension {url} may stand"] = None
+        else:
+            where = _places(usage.contexts)
+            text = f"Move this extension to {where}, or leave it out: it is not made for {_name(holder)}."
+            run.add(node.location, text, "structure", f"found {url}")
+    for invariant in usage.invariants:
+        if _holds(profiles, run, holder, node, invariant) is False:
+            text = f"Leave this extension out, or mend {_name(holder)} around it: it is only for where {invariant}."
+            run.add(node.location, text, "invariant", f"found {url}")
+
+
+def _fits(profiles: Profiles, run: Run, holder: Node, context: Context) -> bool | None:
+    """Whether a place is one of this context, None when that cannot be told."""
+    match context.type:
+        case "element":
+            expression = _element(profiles, context.expression)
+            return (expression in ANYWHERE or expression in element_ids(holder)) if expression else None
+        case "extension":
+            return holder.type == "Extension" and holder.value.get("url") == context.expression
+        case "fhirpath":
+            return _is_found(profiles, run, holder, context.expression)
+    return None
+
+
+def _element(profiles: Profiles, expression: str) -> str:
+    """The id of an element of R4 for an expression; a profile's is that of the element it constrains; "" for a profile
+    that is not known."""
+    canonical, mark, path = expression.partition("#")
+    if not mark and ":" in expression.partition("/")[0]:
+        return profiles.type_of(canonical)
+    steps = (path if mark else expression).removeprefix(BASE).split(".")
+    return ".".join(step.partition(":")[0].removesuffix("[x]") for step in steps)
+
+
+def element_ids(node: Node) -> set[str]:
+    """All ids under which R4's definitions know an element: `Patient.name`, `HumanName`, `DomainResource.text`."""
+    found: set[str] = set()
+    path, one = "", node
+    while True:
+        found.update(kind + path for kind in _lineage(one.type))
+        if one.parent is None or one.type in structures().resources:
+            break
+        if one is node:
+            found.update(f"{kind}.{one.member.key}" for kind in _lineage(one.parent.type))
+        path, one = f".{one.member.name}{path}", one.parent
+    return found
+
+
+def _lineage(kind: str) -> Iterator[str]:
+    while kind:
+        yield kind
+        kind = base_type(kind)
+
+
+def _is_found(profiles: Profiles, run: Run, holder: Node, expression: str) -> bool | None:
+    """Whether an expression finds this place, from the resource around it."""
+    around = holder
+    while around.parent is not None and around.type not in structures().resources:
+        around = around.parent
+    try:
+        found = compile(expression)(around, given(profiles, run))
+    except FhirPathError:
+        return None
+    return any(isinstance(one, Node) and one.location == holder.location for one in found)
+
+
+def _holds(profiles: Profiles, run: Run, holder: Node, node: Node, invariant: str) -> bool | None:
+    try:
+        return bool(compile(invariant).holds(holder, given(profiles, run, extension=node)))
+    except FhirPathError as error:
+        run.unchecked[f"when the extension {node.value['url']} may stand here: {error}"] = None
+        return None
+
+
+def _places(contexts: Sequence[Context]) -> str:
+    names = [_told(context) for context in contexts[:MOST_NAMED]]
+    rest = len(contexts) - len(names)
+    return any_of([*names, f"{rest} other places"] if rest else names)
+
+
+def _told(context: Context) -> str:
+    match context.type:
+        case "extension":
+            return f"the extension {context.expression}"
+        case "fhirpath":
+            return f"what {context.expression} finds"
+    return context.expression
+
+
+def _name(holder: Node) -> str:
+    """`Patient.name`, `HumanName.family`, `Patient`."""
+    if holder.parent is None or holder.type in structures().resources:
+        return holder.type
+    return f"{holder.parent.type}.{holder.member.name}"
