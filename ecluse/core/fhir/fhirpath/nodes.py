@@ -40,6 +40,9 @@ _SYSTEM = {
     "time": "Time",
 }
 _TEMPORAL = {kind: name for kind, name in _SYSTEM.items() if name in ("Date", "DateTime", "Time")}
+ANY = "Any"
+"""The System type that every other type, of whatever namespace, is made from."""
+SYSTEM_TYPES = {*_SYSTEM.values(), "String", "Quantity", ANY}
 
 
 class Member(NamedTuple):
@@ -55,9 +58,9 @@ class Member(NamedTuple):
 
 
 TYPE_INFO = "TypeInfo"
-"""The type of what type() tells: namespace and name."""
+"""The type of what type() tells: namespace, name and baseType."""
 _TYPE_INFO: dict[str, tuple[Member, ...]] = {
-    name: (Member(name, name, "", "string", many=False, primitive=True),) for name in ("namespace", "name")
+    name: (Member(name, name, "", "string", many=False, primitive=True),) for name in ("namespace", "name", "baseType")
 }
 
 
@@ -260,6 +263,8 @@ def has_type(item: Item, space: str, name: str) -> bool:
     """Whether an item is of a type. space: "FHIR", "System" or "" for either; name: "Patient", "String"
 
     Spec: http://hl7.org/fhirpath/N1/#types-and-reflection"""
+    if name == ANY and space != "FHIR":
+        return True
     if type(item) is Node:
         return space != "System" and (item.type == name or is_a(item.type, name))
     return space != "FHIR" and system_type(item) == name
@@ -270,5 +275,16 @@ def is_type_name(name: str) -> bool:
     space, _, short = name.rpartition(".")
     fhir = short in structures().types or short in structures().primitives or short in structures().resources
     fhir = fhir or short in ("Resource", "DomainResource", "BackboneElement", "Element", "SimpleQuantity")
-    is_system = short in {*_SYSTEM.values(), "String", "Quantity"}
-    return space == "System" or (fhir and space in ("", "FHIR")) or (is_system and space == "")
+    if space == "System":  # HL7's cases ask whether a Patient is a System.Patient: it is not
+        return fhir or short in SYSTEM_TYPES
+    return (fhir and space in ("", "FHIR")) or (short in SYSTEM_TYPES and space == "")
+
+
+def type_info(item: Item) -> Node:
+    """What type() tells of an item.
+
+    Spec: http://hl7.org/fhirpath/N1/#reflection"""
+    space, name, base = "System", system_type(item), f"System.{ANY}"
+    if type(item) is Node:
+        space, name, base = "FHIR", item.type, f"FHIR.{base_type(item.type)}" if base_type(item.type) else base
+    return element({"namespace": space, "name": name, "baseType": base}, TYPE_INFO)

@@ -21,7 +21,7 @@ from ecluse.core.fhir.fhirpath.functions.registry import (
     of_items,
     single,
 )
-from ecluse.core.fhir.fhirpath.nodes import Node, system, system_type
+from ecluse.core.fhir.fhirpath.nodes import Node, system
 from ecluse.core.fhir.fhirpath.scope import Scope
 
 _ADDRESS = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?")
@@ -183,13 +183,8 @@ def conforms_to(profile: Evaluate) -> Step:
 
 @of_items("type")
 def type_of(items: Items) -> Items:
-    """Namespace and name of the type of each item."""
-    return [_type_info(item) for item in items]
-
-
-def _type_info(item: Any) -> Node:
-    space, name = ("FHIR", item.type) if type(item) is Node else ("System", system_type(item))
-    return nodes.element({"namespace": space, "name": name}, nodes.TYPE_INFO)
+    """Namespace, name and base type of each item."""
+    return [nodes.type_info(item) for item in items]
 
 
 @made_of_arguments("now", 0)
