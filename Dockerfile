@@ -2,8 +2,8 @@
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 ecluse
 WORKDIR /app
-COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-otel.lock pyproject.toml README.md LICENSE ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-otel.lock
 COPY ecluse ecluse
 COPY mappers mappers
 COPY fhir_server fhir_server

@@ -35,7 +35,7 @@ from ecluse.bus import epoch, outbox, partitions, snapshot
 from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.embedded import EmbeddedLog
 from ecluse.bus.log import Batch, Log, Reference
-from ecluse.core import clock
+from ecluse.core import clock, tracing
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.errors import Fenced, Unmappable
 from ecluse.core.log import Log as Logger
@@ -89,14 +89,20 @@ class Runner:
             return True
         while not stop.is_set() and self._log.holds(batch):  # 6
             try:
-                parts = rounds(batch.records) if self._sink.every_version else [batch.records]
-                await self._write([await self._prepare.all(part) for part in parts], positions)  # 2, 3, 4
+                with tracing.taking(self._sink.name, (record.event.traceparent for record in batch.records)):
+                    await self._write(await self._mapped(batch), positions)
                 await self._log.commit(batch.positions)  # 5
                 self._backoff.reset()
                 return True
             except Exception as error:
                 await self._rest(error)
         return False
+
+    async def _mapped(self, batch: Batch) -> list[list[Work]]:
+        """The work of a batch; of a sink that is given every version, in parts that have one of each resource."""
+        with tracing.span("map"):
+            parts = rounds(batch.records) if self._sink.every_version else [batch.records]
+            return [await self._prepare.all(part) for part in parts]  # 2, 3
 
     async def _rest(self, error: Exception) -> None:
         """Waits for what passes by itself; raises what does not."""
@@ -113,13 +119,13 @@ class Runner:
         await self._log.rest(delay_s)
 
     async def _write(self, parts: Sequence[Sequence[Work]], positions: dict[tuple[str, int], int]) -> None:
-        async with self._sink.pool.acquire() as conn:
-            async with conn.transaction():
+        with tracing.span("write"):  # 4
+            async with self._sink.pool.acquire() as conn, conn.transaction():
                 await self._offsets.advance(conn, positions)
                 for work in parts:
                     await self._write_work(conn, work)
-        self._offsets.advanced(positions)
-        await self._sink.committed()
+            self._offsets.advanced(positions)
+            await self._sink.committed()
 
     async def _write_work(self, conn: Any, work: Sequence[Work]) -> None:
         name = self._sink.name

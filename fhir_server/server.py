@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from ecluse.core import tracing
 from ecluse.core.db.databases import Databases
 from ecluse.core.db.pool import commit, translated, undone
 from ecluse.core.errors import BadRequest, NotFound
@@ -89,15 +90,16 @@ class Server:
             yield self._conn
             return
         async with self.connection() as conn:
-            with undone():
-                await conn.execute(BEGIN)
-                try:
-                    yield conn
-                except BaseException:
-                    if not conn.is_closed():
-                        await conn.execute("ROLLBACK")
-                    raise
-            await commit(conn)
+            with tracing.span("transaction"):
+                with undone():
+                    await conn.execute(BEGIN)
+                    try:
+                        yield conn
+                    except BaseException:
+                        if not conn.is_closed():
+                            await conn.execute("ROLLBACK")
+                        raise
+                await commit(conn)
         self.committed()
 
     async def validation(self, site: str, asked: str | None) -> Validation | None:

@@ -35,6 +35,7 @@ from ecluse.bus.outbox import Sent, Tail
 from ecluse.bus.room import AGAIN_S, EVENTS, Room
 from ecluse.bus.topics import Topics
 from ecluse.bus.wakeup import POLL_S, Wakeup
+from ecluse.core import tracing
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import Fenced, Unavailable
 from ecluse.core.log import Log
@@ -131,7 +132,8 @@ class Relay:
                 ahead = asyncio.create_task(self._read()) if len(sent) == MAX_EVENTS else None
                 if sent:
                     await broker.ensure({item.event.type for item in sent})
-                    await self._blocking(_publish, producer, sent, topics, self._settings.url)
+                    with tracing.sending("relay send", (item.event.traceparent for item in sent)):
+                        await self._blocking(_publish, producer, sent, topics, self._settings.url)
                     self._backoff.reset()
                 await self._advance(at)
                 if not sent:

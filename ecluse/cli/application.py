@@ -29,6 +29,7 @@ from fhir_server.bulk import runner
 from fhir_server.http.address import ROOTS
 from fhir_server.http.origins import allowing_origins
 from fhir_server.http.protocol import STOPPING, Protocol
+from fhir_server.http.traced import traced
 from fhir_server.search_parameters import building
 from fhir_server.server import Server
 from fhir_server.store import merges, reindex, retention, statistics
@@ -68,7 +69,7 @@ def application(settings: Settings) -> ASGIApp:
             await fhir.refusals.flush(fhir.server)
 
     others = Starlette(lifespan=lifespan, routes=routes(settings, fhir))
-    answering = allowing_origins(fhir, settings.cors_origins)
+    answering = allowing_origins(traced(fhir), settings.cors_origins)
 
     patient = waiting.waiting(others, fhir)
 

@@ -23,6 +23,7 @@ from ecluse.cli.subscriptions import subscriptions
 from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
 from ecluse.cli.topics import topics
+from ecluse.core import tracing
 from ecluse.core.collector import settle_collector
 
 
@@ -77,6 +78,7 @@ async def relay() -> None:
 
     settle_collector()
     settings = settings_of()
+    tracing.begin(settings, "relay")
     await run_relay(settings, _until_signal(), registry.names(settings))
 
 
@@ -88,7 +90,9 @@ async def consume(name: str) -> None:
     from consumers.runner import run_consumer
 
     settle_collector()
-    await run_consumer(settings_of(), name, _until_signal())
+    settings = settings_of()
+    tracing.begin(settings, name)
+    await run_consumer(settings, name, _until_signal())
 
 
 def _until_signal() -> asyncio.Event:

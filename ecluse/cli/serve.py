@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from ecluse.cli.workers import Workers
+from ecluse.core import tracing
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import Unavailable
 from ecluse.core.log import configure
@@ -64,4 +65,5 @@ def _config(settings: Settings) -> uvicorn.Config:
     from ecluse.cli.application import config
 
     configure(settings.log_level)
+    tracing.begin(settings, "serve")
     return config(settings)

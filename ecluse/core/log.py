@@ -64,7 +64,8 @@ def configure(level: str = "info") -> None:
     """Sends our loggers to stderr as JSON lines; called once by each command."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    root = logging.getLogger("ecluse")
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    root.propagate = False
+    for name in ("ecluse", "opentelemetry"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level.upper())
+        logger.propagate = False

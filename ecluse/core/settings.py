@@ -46,6 +46,10 @@ class SecretStr:
         return hash(self._value)
 
 
+COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""Where OpenTelemetry's own programs read the address of their collector."""
+
+
 def _setting(default: Any, sentence: str, unit: str = "", choices: Sequence[str] = ()) -> Any:
     return field(default=default, metadata={"sentence": sentence, "unit": unit, "choices": choices})
 
@@ -165,6 +169,9 @@ class Settings:
         "",
         "Web pages that may call the FHIR API: https://app.example,https://other.example, or *; empty: none.",
     )
+    otlp_endpoint: str = _setting(
+        "", "Collector that gets traces, OTLP over HTTP; empty: OTEL_EXPORTER_OTLP_ENDPOINT, without both none.", "url"
+    )
     log_level: str = _setting(
         "info", "Least level of the logs: info, warning or error.", choices=("info", "warning", "error")
     )
@@ -218,6 +225,8 @@ class Settings:
         types = get_type_hints(cls)
         names = {f"ECLUSE_{f.name.upper()}": f.name for f in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
+        if collector := (os.environ if environment is None else environment).get(COLLECTOR):
+            values["otlp_endpoint"] = collector
         for variable, text in variables.items():
             if variable not in names:
                 near = difflib.get_close_matches(variable, names, 1)

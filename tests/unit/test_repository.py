@@ -28,9 +28,12 @@ def test_the_lock_files_cover_what_the_project_names() -> None:
         "requirements.lock"
     )
     assert names(PROJECT["project"]["optional-dependencies"]["dev"]) <= locked("requirements-dev.lock")
+    otel = names(PROJECT["project"]["optional-dependencies"]["otel"])
+    assert locked("requirements.lock") | otel <= locked("requirements-otel.lock")
+    assert otel <= locked("requirements-dev.lock")
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-otel.lock", "requirements-dev.lock"])
 def test_a_lock_file_has_hashes_and_names_no_address(file: str) -> None:
     text = (ROOT / file).read_text()
     assert "://" not in text
@@ -38,10 +41,11 @@ def test_a_lock_file_has_hashes_and_names_no_address(file: str) -> None:
         assert "==" in package and "--hash=sha256:" in package, package
 
 
-def test_versions_are_the_same_in_both_lock_files() -> None:
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-otel.lock"])
+def test_versions_are_the_same_in_the_lock_files(file: str) -> None:
     runtime, development = (
-        dict(re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", (ROOT / file).read_text(), re.MULTILINE))
-        for file in ("requirements.lock", "requirements-dev.lock")
+        dict(re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", (ROOT / each).read_text(), re.MULTILINE))
+        for each in (file, "requirements-dev.lock")
     )
     assert {name: version for name, version in runtime.items() if development.get(name, version) != version} == {}
 

@@ -1,0 +1,116 @@
+"""One POST is one trace: server, transaction, relay and consumers, as a collector gets them."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.services.otlp import Collector, Span, collecting
+from tests.services.postgres import Postgres
+from tests.services.server import Served, serving
+
+NAME = f"Zabulon{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """What gets the traces."""
+    with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["embedded", "kafka"])
+def up(
+    request: pytest.FixtureRequest, postgres: Postgres, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """Everything on each bus, traced as OpenTelemetry's own variable says."""
+    kafka = {"ECLUSE_KAFKA_PREFIX": f"traces-{secrets.token_hex(4)}.", "ECLUSE_KAFKA_PARTITIONS": "1"}
+    if request.param == "kafka":
+        kafka["ECLUSE_KAFKA_BOOTSTRAP"] = request.getfixturevalue("kafka")
+    with postgres.database("template0") as url:
+        variables = {"ECLUSE_DATABASE_URL": url, "ECLUSE_BUS": request.param, "ECLUSE_WORKERS": "1", **kafka}
+        otel = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        with serving(tmp_path_factory.mktemp("traced"), "up", **variables, **otel) as served:
+            yield served
+
+
+def by_name(spans: list[Span], trace: str) -> dict[tuple[str, str], Span]:
+    return {(span.service, span.name): span for span in spans if span.trace == trace}
+
+
+def names(served: Served) -> set[tuple[str, str]]:
+    """What the trace of one create has."""
+    relay = {("ecluse-relay", "relay send")} if served.environment["ECLUSE_BUS"] == "kafka" else set()
+    each = {(f"ecluse-{name}", word) for name in ("warehouse", "search") for word in (name, "map", "write")}
+    return relay | each | {("ecluse-serve", "create DocumentReference"), ("ecluse-serve", "transaction")}
+
+
+def test_a_post_is_one_trace_from_the_request_to_the_rows(up: Served, collector: Collector) -> None:
+    trace, client = secrets.token_hex(16), secrets.token_hex(8)
+    headers = {"traceparent": f"00-{trace}-{client}-01"}
+    document = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "content": [{"attachment": {"contentType": "text/plain", "data": base64.b64encode(NAME.encode()).decode()}}],
+    }
+    url = f"{up.url}/fhir/DocumentReference"
+    assert httpx.post(url, json=document, headers=headers, timeout=60).status_code == 201
+    spans = collector.until(lambda spans: names(up) <= by_name(spans, trace).keys())
+    found = by_name(spans, trace)
+    assert found.keys() == names(up)
+    root = found["ecluse-serve", "create DocumentReference"]
+    assert (root.parent, root.attributes["http.response.status_code"]) == (client, 201)
+    assert found["ecluse-serve", "transaction"].parent == root.id
+    for consumer in ("warehouse", "search"):
+        taken = found[f"ecluse-{consumer}", consumer]
+        assert taken.parent == root.id
+        assert taken.attributes == {"messaging.batch.message_count": 1}
+        for part in ("map", "write"):
+            assert found[f"ecluse-{consumer}", part].parent == taken.id
+    if relay := found.get(("ecluse-relay", "relay send")):
+        assert relay.parent == root.id
+    assert not any(span.failed for span in found.values())
+    assert NAME not in repr(spans)
+
+
+def test_a_request_without_a_trace_begins_one_and_a_bundle_is_one(up: Served, collector: Collector) -> None:
+    entry = {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry] * 3}
+    headers = {"traceparent": "not a trace"}
+    before = len(collector.until(lambda _: True))
+    assert httpx.post(f"{up.url}/fhir", json=bundle, headers=headers, timeout=60).status_code == 200
+
+    def taken(spans: list[Span]) -> list[Span]:
+        return [span for span in spans[before:] if span.name == "warehouse"]
+
+    (whole,) = taken(collector.until(lambda spans: bool(taken(spans))))
+    assert whole.attributes == {"messaging.batch.message_count": 3}
+    root = by_name(
+        collector.until(lambda spans: ("ecluse-serve", "batch/transaction") in by_name(spans, whole.trace)), whole.trace
+    )
+    assert root["ecluse-serve", "batch/transaction"].parent == ""
+
+
+def test_what_is_not_to_be_traced_is_not(up: Served, collector: Collector) -> None:
+    """The sender's flag decides, in every process."""
+    quiet, told = secrets.token_hex(16), secrets.token_hex(16)
+    for trace, flag in ((quiet, "00"), (told, "01")):
+        headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-{flag}"}
+        made = httpx.post(f"{up.url}/fhir/Patient", json={"resourceType": "Patient"}, headers=headers, timeout=60)
+        assert made.status_code == 201
+    spans = collector.until(lambda spans: ("ecluse-warehouse", "warehouse") in by_name(spans, told))
+    assert by_name(spans, quiet) == {}
+
+
+def test_a_refusal_is_told_without_its_words(up: Served, collector: Collector) -> None:
+    trace = secrets.token_hex(16)
+    headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+    refused = httpx.put(f"{up.url}/fhir/Patient/{NAME}", json={"resourceType": "Patient"}, headers=headers, timeout=60)
+    assert refused.status_code == 400
+    (span,) = [span for span in collector.until(lambda spans: bool(by_name(spans, trace))) if span.trace == trace]
+    assert (span.name, span.attributes["http.response.status_code"], span.failed) == ("update Patient", 400, False)
+    assert NAME not in repr(span)
