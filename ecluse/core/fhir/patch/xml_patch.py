@@ -47,6 +47,14 @@ def read(data: bytes) -> Callable[[dict[str, Any]], Any]:
     """The change that an XML Patch describes.
 
     Raises: BadRequest (400) with an issue for each operation that cannot be read"""
+    operations = operations_of(data)
+    return lambda resource: apply(operations, resource)
+
+
+def operations_of(data: bytes) -> list[Operation]:
+    """The operations of a <diff>.
+
+    Raises: BadRequest (400) with an issue for each that cannot be read"""
     diff = _parsed(data)
     elements = [element for element in diff if isinstance(element.tag, str)]
     if etree.QName(diff).localname != "diff" or len(elements) > MOST_OPERATIONS:
@@ -61,7 +69,7 @@ def read(data: bytes) -> Callable[[dict[str, Any]], Any]:
             issues.append(Issue(str(error), f"diff.operation[{index}]", found, "value"))
     if issues:
         raise BadRequest(issues=issues)
-    return lambda resource: apply(operations, resource)
+    return operations
 
 
 def apply(operations: Sequence[Operation], resource: dict[str, Any]) -> Any:
@@ -69,17 +77,25 @@ def apply(operations: Sequence[Operation], resource: dict[str, Any]) -> Any:
 
     Raises: Unprocessable (422) with the index of the operation that cannot be done, or what is wrong with the result"""
     root = _parsed(to_xml(json.encode(resource)), trusted=True)
+    change(operations, root)
+    try:
+        return json.decode_exactly(to_json(etree.tostring(root, encoding="utf-8")))
+    except BadRequest as error:
+        raise Unprocessable(issues=error.issues) from None
+
+
+def change(operations: Sequence[Operation], root: Any) -> None:
+    """Does all operations on a document. root: its element, such as <Patient>
+
+    Raises: Unprocessable (422) with the index of the operation that cannot be done"""
     for one in operations:
         try:
             _DO[one.op](one, _single(one, root))
         except _Refused as refused:
             text = f"Operation {one.index} of the patch ({one.op}): {refused}"
             told = f"operation[{one.index}] {one.op} {one.sel[:200]}"
-            raise Unprocessable(issues=[Issue(text, resource["resourceType"], told, "processing")]) from None
-    try:
-        return json.decode_exactly(to_json(etree.tostring(root, encoding="utf-8")))
-    except BadRequest as error:
-        raise Unprocessable(issues=error.issues) from None
+            issue = Issue(text, etree.QName(root).localname, told, "processing")
+            raise Unprocessable(issues=[issue]) from None
 
 
 def _single(one: Operation, root: Any) -> Any:
