@@ -18,7 +18,7 @@ from itertools import count
 from typing import NamedTuple
 
 from ecluse.core.fhir.types import number_of
-from fhir_server.search import conditions
+from fhir_server.search import conditions, grams
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
 from mappers.search.question import Address, Target, Token, Value
@@ -243,6 +243,7 @@ class Tree:
             where = [self.resources(alias, kind), f"NOT {alias}.deleted", self.of_resource(clauses, alias)]
             return [f"FROM fhir.resource {alias}\nWHERE {' AND '.join(where)}"]
         where = [self.at(alias, first.paths), *self.of_rows(clauses, alias)]
+        where += grams.of_rows(clauses, alias, self.arguments, self.site)
         source = f"FROM fhir.{first.kind} {alias}\nWHERE {' AND '.join(where)}"
         return [f"{source}{part}" for part in conditions.parts(clauses, alias, self.arguments)]
 
