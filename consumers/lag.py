@@ -1,34 +1,43 @@
 """How far a consumer is behind the store.
 
 Enters: the positions that its database holds, and the ends of its log. Leaves: the events it has not written yet, and
-the age of the oldest. On Kafka an event waits for the relay first, then for the consumer: both count.
+the age of the oldest, of all and of each partition. On Kafka an event waits for the relay first, then for the consumer:
+both count, and what waits for the relay is in no partition yet. The partitions of the embedded log are the lanes.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from consumers.offsets import SQL as OFFSETS
 from consumers.sink import Sink
-from ecluse.bus import outbox
-from ecluse.bus.lease import SQL as RELAY
+from ecluse.bus import flow, outbox
+from ecluse.bus.backlog import Waiting, together, waiting
+from ecluse.bus.event import LANES
 from ecluse.bus.log import Partition
-from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.db.databases import Databases
-from ecluse.core.fhir import types
 from ecluse.core.settings import Settings
 
 SQL = queries.load(__package__, "lag.sql")
 
 
+class Part(NamedTuple):
+    """The partitions of one number, of all topics that the consumer reads; they are read by one process."""
+
+    partition: int
+    events: int
+    seconds: float
+
+
 class Lag(NamedTuple):
-    """What a consumer has not written yet. events: their number; seconds: age of the oldest, 0.0 when there is none."""
+    """What a consumer has not written yet. events: their number, estimated when there are very many; seconds: age of
+    the oldest, 0.0 when there is none"""
 
     consumer: str
     events: int
     seconds: float
+    parts: tuple[Part, ...] = ()
 
     @property
     def caught_up(self) -> bool:
@@ -44,33 +53,28 @@ async def lag(settings: Settings, databases: Databases, sink: Sink) -> Lag:
     rows = await sink.pool.fetch(OFFSETS["stored"], sink.name)
     positions = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
     if settings.bus == "kafka":
-        waiting = [await _unsent(databases.store, sink), await _unread(settings, databases, sink, positions)]
+        parts = await _unread(settings, databases, sink, positions)
+        elsewhere = [await flow.unsent(databases.store, sink.types)]
     else:
-        after = [positions.get((outbox.TOPIC, lane), 1) for lane in (0, 1)]
-        waiting = [await _outbox(databases.store, sink, after)]
+        at = [positions.get((outbox.TOPIC, lane), 1) for lane in range(len(LANES))]
+        parts, elsewhere = dict(enumerate(await waiting(databases.store, sink.types, at))), []
     if await sink.pool.fetchval(SQL["walking"], sink.name):
-        waiting.append((1, None))
-    oldest = min((moment for _, moment in waiting if moment is not None), default=None)
-    return Lag(sink.name, sum(events for events, _ in waiting), _age(oldest))
-
-
-async def _outbox(store: Any, sink: Sink, after: list[int]) -> tuple[int, datetime | None]:
-    row = await store.fetchrow(SQL["outbox"], [types.number_of[name] for name in sorted(sink.types)], *after)
-    return row["events"], row["oldest"]
-
-
-async def _unsent(store: Any, sink: Sink) -> tuple[int, datetime | None]:
-    at = {row["lane"]: row["seq"] + 1 for row in await store.fetch(RELAY["cursor"])}
-    return await _outbox(store, sink, [at.get(lane, 1) for lane in (0, 1)])
+        elsewhere.append(Waiting(1, None))
+    whole = together([*parts.values(), *elsewhere])
+    told = (Part(number, part.events, part.seconds) for number, part in sorted(parts.items()))
+    return Lag(sink.name, whole.events, whole.seconds, tuple(told))
 
 
 async def _unread(
     settings: Settings, databases: Databases, sink: Sink, positions: dict[Partition, int]
-) -> tuple[int, datetime | None]:
+) -> dict[int, Waiting]:
+    """By the number of the partition."""
+    from ecluse.bus.broker import layout
     from ecluse.bus.ends import unread
 
-    return await unread(settings, databases.store, sorted(sink.types), positions)
-
-
-def _age(moment: datetime | None) -> float:
-    return max(0.0, (clock.now() - moment).total_seconds()) if moment else 0.0
+    topics = await layout(settings, databases.store)
+    found = await unread(settings, databases.store, sorted(sink.types), positions)
+    return {
+        number: together(part for (_, own), part in found.items() if own == number)
+        for number in range(topics.partitions)
+    }

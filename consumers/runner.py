@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 
 from consumers import dead_letters, ledger, registry
@@ -33,6 +34,7 @@ from consumers.resync import Resync
 from consumers.sink import MAPPED, Change, Disposition, Sink
 from ecluse.bus import epoch, outbox, partitions, snapshot
 from ecluse.bus.backoff import Backoff, pause, transient
+from ecluse.bus.durations import Stages
 from ecluse.bus.embedded import EmbeddedLog
 from ecluse.bus.log import Batch, Log, Reference
 from ecluse.core import clock, tracing
@@ -61,6 +63,7 @@ class Runner:
         self._prepare = prepare
         self._store = store
         self._backoff = Backoff()
+        self._stages = Stages(sink.name)
         self._replay_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -72,6 +75,7 @@ class Runner:
         try:
             while not stop.is_set():
                 try:
+                    await self._stages.store(self._sink.pool)
                     await self._replay(stop)
                     batch = await self._log.poll(MAX_EVENTS, MAX_BYTES, POLL_S)  # 1
                 except Exception as error:
@@ -87,16 +91,24 @@ class Runner:
         if not batch.records and not positions:
             await self._log.commit(batch.positions)
             return True
+        came = clock.now()
         while not stop.is_set() and self._log.holds(batch):  # 6
             try:
                 with tracing.taking(self._sink.name, (record.event.traceparent for record in batch.records)):
                     await self._write(await self._mapped(batch), positions)
+                self._measure(batch, came)
                 await self._log.commit(batch.positions)  # 5
                 self._backoff.reset()
                 return True
             except Exception as error:
                 await self._rest(error)
         return False
+
+    def _measure(self, batch: Batch, came: datetime) -> None:
+        """How old its events were when they came, and are now that they are written."""
+        events = [record.event for record in batch.records]
+        self._stages.reached("read", events, came)
+        self._stages.reached("written", events, clock.now())
 
     async def _mapped(self, batch: Batch) -> list[list[Work]]:
         """The work of a batch; of a sink that is given every version, in parts that have one of each resource."""

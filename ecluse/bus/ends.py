@@ -1,6 +1,6 @@
 """Where the topics end, for those who measure how far a consumer is.
 
-Enters: positions in topics. Leaves: how many offsets lie behind them, and the time of the oldest event among those.
+Enters: positions in topics. Leaves: how many offsets lie behind each, and the time of the first event among those.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr-defined]
 
 from ecluse.bus import envelope
+from ecluse.bus.backlog import Waiting
 from ecluse.bus.broker import TIMEOUT_S, client, layout
 from ecluse.bus.log import Partition
 from ecluse.core import clock
@@ -30,8 +31,8 @@ OffsetSpec: Any = _OffsetSpec
 
 async def unread(
     settings: Settings, store: Any, resource_types: Sequence[str], positions: Mapping[Partition, int]
-) -> tuple[int, datetime | None]:
-    """Offsets behind these positions in the topics of these types, and the time of the oldest event.
+) -> dict[Partition, Waiting]:
+    """What lies behind these positions in the partitions of these types that are not read to their ends.
 
     Raises: Unavailable (503) when the broker is away
     """
@@ -53,10 +54,10 @@ async def unread_ends(
     return {place: at + count for place, (at, count) in behind.items()}
 
 
-def _unread(settings: Settings, names: set[str], positions: Mapping[Partition, int]) -> tuple[int, datetime | None]:
+def _unread(settings: Settings, names: set[str], positions: Mapping[Partition, int]) -> dict[Partition, Waiting]:
     behind = _settled(settings, names, positions)
-    moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else []
-    return sum(count for _, count in behind.values()), min(moments, default=None)
+    moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else {}
+    return {partition: Waiting(count, moments.get(partition)) for partition, (_, count) in behind.items()}
 
 
 def _settled(
@@ -93,7 +94,7 @@ def _offsets(admin: AdminClient, places: list[TopicPartition], spec: OffsetSpec)
     return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
 
 
-def _moments(settings: Settings, positions: Mapping[Partition, int]) -> list[datetime]:
+def _moments(settings: Settings, positions: Mapping[Partition, int]) -> dict[Partition, datetime | None]:
     """The time of the first event behind each position, as far as they are found quickly."""
     config = {
         "group.id": "ecluse-lag",
@@ -115,7 +116,7 @@ def _moments(settings: Settings, positions: Mapping[Partition, int]) -> list[dat
                 seen.setdefault(place, envelope.of_message(message, place, offset).event.time if known else None)
     except KafkaException:
         # The number of events is known; how old they are is left open.
-        return []
+        return {}
     finally:
         consumer.close()
-    return [moment for moment in seen.values() if moment is not None]
+    return seen

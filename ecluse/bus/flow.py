@@ -1,14 +1,18 @@
 """How events leave the store: who holds readers back, what the relay has not sent, what the outbox takes.
 
 Enters: a connection to the store. Leaves: figures, and the alarms that follow from them. Nothing is counted while
-events flow; who asks pays for the answer.
+events flow; who asks pays for the answer, which costs the same however much waits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ecluse.bus import partitions
+from ecluse.bus.backlog import Waiting, together, waiting
+from ecluse.bus.event import LANES
+from ecluse.bus.lease import SQL as RELAY
 from ecluse.core.db import queries
 from ecluse.core.settings import Settings
 
@@ -39,15 +43,22 @@ class Flow(NamedTuple):
     outbox: partitions.Size
 
 
-async def flow(conn: Any, settings: Settings, *, counted: bool = True) -> Flow:
-    """The present state. counted: how many events the relay has not sent, which are many after a night; else 0 or 1"""
+async def flow(conn: Any, settings: Settings) -> Flow:
+    """The present state."""
     writer = await conn.fetchrow(SQL["writer"])
-    relay = await conn.fetchrow(SQL["relay"], None if counted else 1) if settings.bus == "kafka" else None
-    return Flow(
-        Writer(*writer) if writer else None,
-        Relay(*relay) if relay else None,
-        await partitions.size(conn),
-    )
+    relay = await _relay(conn) if settings.bus == "kafka" else None
+    return Flow(Writer(*writer) if writer else None, relay, await partitions.size(conn))
+
+
+async def unsent(conn: Any, resource_types: Iterable[str] | None = None) -> Waiting:
+    """What the relay has not sent of these types, None for all. conn: a connection or pool of the store"""
+    at = {row["lane"]: row["seq"] + 1 for row in await conn.fetch(RELAY["cursor"])}
+    return together(await waiting(conn, resource_types, [at.get(lane, 1) for lane in range(len(LANES))]))
+
+
+async def _relay(conn: Any) -> Relay:
+    left = await unsent(conn)
+    return Relay(await conn.fetchval(SQL["relay_running"]), left.events, left.seconds)
 
 
 def alarms(found: Flow, settings: Settings) -> list[str]:

@@ -11,23 +11,9 @@ WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
 ORDER BY a.xact_start
 LIMIT 1;
 
--- name: relay
--- Whether a relay runs, how many events it has not sent, and how old the oldest of them is.
--- $1 count up to so many, NULL for all
-WITH at (lane, seq) AS (
-    SELECT lane.lane, coalesce((SELECT c.seq FROM bus.cursor c WHERE c.name = 'relay' AND c.lane = lane.lane), 0)
-    FROM (VALUES (0), (1)) lane (lane)
-), unsent AS NOT MATERIALIZED (
-    SELECT o.seq, o.site, o.type, o.pk, o.version FROM bus.outbox o JOIN at ON at.lane = o.lane
-    WHERE o.seq > (SELECT min(seq) FROM at) AND o.seq > at.seq
-), first AS (
-    SELECT site, type, pk, version FROM unsent ORDER BY seq LIMIT 1
-)
-SELECT coalesce((SELECT until > now() FROM bus.relay_lease), false) AS running,
-       (SELECT count(*) FROM (SELECT FROM unsent LIMIT $1::bigint) u) AS unsent,
-       coalesce((SELECT greatest(extract(epoch FROM now() - coalesce(v.updated, r.updated))::float8, 0) FROM first
-                 JOIN fhir.resource r ON r.site = first.site AND r.type = first.type AND r.pk = first.pk
-                 LEFT JOIN fhir.version v ON v.pk = first.pk AND v.version = first.version), 0) AS seconds;
+-- name: relay_running
+-- Whether a process has the right to send.
+SELECT coalesce((SELECT until > now() FROM bus.relay_lease), false);
 
 -- name: arrivals
 -- What arrived within the last minute, and how long the answers took.

@@ -28,6 +28,7 @@ from confluent_kafka import KafkaException, Producer
 from ecluse.bus import envelope, epoch, partitions, undone
 from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.broker import Broker, client, layout
+from ecluse.bus.durations import Stages
 from ecluse.bus.envelope import Outgoing
 from ecluse.bus.event import LANES
 from ecluse.bus.lease import FENCED, SQL, Lease
@@ -35,7 +36,7 @@ from ecluse.bus.outbox import Sent, Tail
 from ecluse.bus.room import AGAIN_S, EVENTS, Room
 from ecluse.bus.topics import Topics
 from ecluse.bus.wakeup import POLL_S, Wakeup
-from ecluse.core import tracing
+from ecluse.core import clock, tracing
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import Fenced, Unavailable
 from ecluse.core.log import Log
@@ -72,6 +73,7 @@ class Relay:
         self._stored: dict[int, int] = {}
         self._epoch = 0
         self._backoff = Backoff()
+        self._stages = Stages("")
         self._thread = ThreadPoolExecutor(1, "relay")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -135,7 +137,9 @@ class Relay:
                     with tracing.sending("relay send", (item.event.traceparent for item in sent)):
                         await self._blocking(_publish, producer, sent, topics, self._settings.url)
                     self._backoff.reset()
+                    self._stages.reached("relayed", (item.event for item in sent), clock.now())
                 await self._advance(at)
+                await self._stages.store(self._store)
                 if not sent:
                     await self._wakeup.wait(AGAIN_S if self._held else POLL_S)
         finally:

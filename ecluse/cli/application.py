@@ -29,6 +29,7 @@ from fhir_server.bulk import runner
 from fhir_server.http.address import ROOTS
 from fhir_server.http.origins import allowing_origins
 from fhir_server.http.protocol import STOPPING, Protocol
+from fhir_server.http.timed import Timed
 from fhir_server.http.traced import traced
 from fhir_server.search_parameters import building
 from fhir_server.server import Server
@@ -45,6 +46,7 @@ def config(settings: Settings) -> uvicorn.Config:
 def application(settings: Settings) -> ASGIApp:
     """The application; its databases are open while it runs. All below the FHIR bases is FHIR's to answer."""
     fhir, limits = FhirApp(), partitions.limits_of(settings)
+    timed = Timed(fhir)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -59,6 +61,7 @@ def application(settings: Settings) -> ASGIApp:
                 asyncio.create_task(building.keep(databases.store)),
                 asyncio.create_task(retention.keep(databases.store, settings)),
                 asyncio.create_task(fhir.refusals.keep(fhir.server)),
+                asyncio.create_task(timed.keep(databases.store)),
                 asyncio.create_task(runner.keep(fhir.server)),
             }
             settle_collector()
@@ -67,9 +70,10 @@ def application(settings: Settings) -> ASGIApp:
                 task.cancel()
             await asyncio.wait(upkeep)
             await fhir.refusals.flush(fhir.server)
+            await timed.flush(databases.store)
 
     others = Starlette(lifespan=lifespan, routes=routes(settings, fhir))
-    answering = allowing_origins(traced(fhir), settings.cors_origins)
+    answering = allowing_origins(traced(timed), settings.cors_origins)
 
     patient = waiting.waiting(others, fhir)
 

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 from ecluse.bus.flow import alarms, flow
 from ecluse.cli import events, intake, metrics, status
 from ecluse.cli.event_stream import MEDIA
+from ecluse.cli.measured import Measured
 from ecluse.cli.openapi import document
 from ecluse.cli.published import published
 from ecluse.core.db.pool import translated
@@ -67,6 +68,7 @@ class _Endpoints:
     def __init__(self, settings: Settings, fhir: FhirApp) -> None:
         self._settings, self._fhir = settings, fhir
         self._listeners = Listeners()
+        self._measured = Measured(settings)
 
     async def present(self) -> dict[str, Any]:
         """What is stored and where each consumer stands."""
@@ -85,7 +87,7 @@ class _Endpoints:
         try:
             with translated():
                 async with self._fhir.server.connection() as conn:
-                    told = alarms(await flow(conn, self._settings, counted=False), self._settings)
+                    told = alarms(await flow(conn, self._settings), self._settings)
         except EcluseError as error:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
         return JSONResponse({"status": "degraded", "alarms": told} if told else {"status": "ok"})
@@ -95,8 +97,9 @@ class _Endpoints:
         return JSONResponse(await self.present())
 
     async def metrics(self, _: Request) -> Response:
-        """The same for Prometheus."""
-        return Response(metrics.text(await self.present()), media_type=metrics.MEDIA)
+        """What is stored, what flows and how long it takes, for Prometheus."""
+        measured = await self._measured.present(self._fhir.server.databases)
+        return Response(metrics.text(measured), media_type=metrics.MEDIA)
 
     async def arrivals(self, query: Mapping[str, str]) -> Any:
         """What arrived, what was refused, and why."""

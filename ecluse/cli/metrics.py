@@ -1,6 +1,6 @@
 """The present state as Prometheus metrics.
 
-Enters: what `status.present` tells. Leaves: text for the scrape. All figures come from the databases, so that each of
+Enters: what `Measured.present` tells. Leaves: text for the scrape. All figures come from the databases, so that each of
 several server processes tells the same, and a restart takes nothing back. No label holds anything of a patient.
 Spec: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -8,12 +8,15 @@ Spec: https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as MEDIA
 from prometheus_client.registry import Collector
+
+from ecluse.bus.durations import BOUNDS_S, REQUEST, STAGE, Bucket
 
 __all__ = ["MEDIA", "text"]
 
@@ -29,6 +32,15 @@ CONSUMER = {
     "removed": "Resources that were deleted or erased.",
     "lag_events": "Events that the consumer has not written yet.",
     "lag_s": "Age of the oldest event that the consumer has not written, in seconds.",
+}
+
+PART = {
+    "events": ("events", "Events of a partition that the consumer has not written yet."),
+    "seconds": ("s", "Age of the oldest event of a partition that the consumer has not written, in seconds."),
+}
+MEASURES = {
+    REQUEST: ("request_s", "How long FHIR requests took until they were answered.", ("interaction", "status")),
+    STAGE: ("stage_s", "How long events took until they were stored, relayed, read, written.", ("consumer", "stage")),
 }
 
 
@@ -59,8 +71,11 @@ class _State(Collector):
         yield from self._relay(state["relay"])
         yield _gauge("alarms", "What an operator has to look at; /health says what.", (), [((), len(state["alarms"]))])
         for name, told in CONSUMER.items():
-            rows = [((row["name"],), row[name]) for row in state["consumers"]]
+            rows = [((row["name"],), row[name]) for row in state["consumers"] if name in row]
             yield _gauge(f"consumer_{name}", told, ("consumer",), rows)
+        yield from _parts(state["consumers"])
+        yield _gauge("alarm_s", "The limit of time of alarms (ECLUSE_ALARM_S).", (), [((), state["alarm_s"])])
+        yield from _histograms(state["durations"])
         dead = [((row["name"], *one), count) for row in state["consumers"] for *one, count in _reasons(row)]
         yield _gauge("dead_letters", "Dead letters, by reason.", ("consumer", "reason"), dead)
 
@@ -70,6 +85,34 @@ class _State(Collector):
             yield _gauge("relay_running", "Whether a relay has the right to send.", (), [((), int(relay["running"]))])
             yield _gauge("relay_unsent_events", "Events that wait for Kafka.", (), [((), relay["unsent"])])
             yield _gauge("relay_unsent_s", "Age of the oldest that waits.", (), [((), relay["seconds"])])
+
+
+def _parts(consumers: Iterable[dict[str, Any]]) -> Iterator[Metric]:
+    own = [((row["name"], str(part["partition"])), part) for row in consumers for part in row["parts"]]
+    for name, (unit, told) in PART.items():
+        rows = [(labels, part[name]) for labels, part in own]
+        yield _gauge(f"partition_lag_{unit}", told, ("consumer", "partition"), rows)
+
+
+def _histograms(found: Iterable[Bucket]) -> Iterator[Metric]:
+    """Every measure; a bucket of Prometheus counts all that is below its bound."""
+    rows: dict[str, dict[tuple[str, str], list[Bucket]]] = {measure: {} for measure in MEASURES}
+    for bucket in found:
+        rows[bucket.measure].setdefault((bucket.subject, bucket.detail), []).append(bucket)
+    for measure, (name, told, labels) in MEASURES.items():
+        family = HistogramMetricFamily(f"ecluse_{name}", told, labels=labels)
+        for values, own in sorted(rows[measure].items()):
+            below = [(_text(bound), _below(own, bound)) for bound in BOUNDS_S]
+            family.add_metric(values, below, sum(bucket.total_s for bucket in own))
+        yield family
+
+
+def _text(bound: float) -> str:
+    return "+Inf" if bound == inf else str(bound)
+
+
+def _below(buckets: Iterable[Bucket], bound: float) -> int:
+    return sum(bucket.found for bucket in buckets if bucket.upper_s <= bound)
 
 
 def _reasons(row: dict[str, Any]) -> Iterator[tuple[str, int]]:

@@ -52,11 +52,11 @@ async def present(settings: Settings, databases: Databases) -> Present:
             found = await flow(conn, settings)
         sinks = registry.sinks(settings, databases).values()
         return {
-            "stored": _stored(counts),
+            "stored": stored_of(counts),
             "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
             "search_parameters": made,
-            **_flow(found, settings),
+            **flow_of(found, settings),
         }
 
 
@@ -71,19 +71,20 @@ async def flowing(settings: Settings, databases: Databases) -> Present:
     Raises: Unavailable (503) when a database or the broker is away"""
     with translated():
         async with databases.store.acquire() as conn:
-            found = await flow(conn, settings, counted=False)
+            found = await flow(conn, settings)
             (arrivals,) = await conn.fetch(FLOW["arrivals"])
             (subscriptions,) = await conn.fetch(FLOW["subscriptions"])
         sinks = registry.sinks(settings, databases).values()
         return {
             "arrivals": dict(arrivals),
-            **_flow(found, settings),
+            **flow_of(found, settings),
             "consumers": [await _pace(settings, databases, sink) for sink in sinks],
             "subscriptions": dict(subscriptions),
         }
 
 
-def _flow(found: Flow, settings: Settings) -> Present:
+def flow_of(found: Flow, settings: Settings) -> Present:
+    """How events leave the store, and what an operator has to look at."""
     return {
         "outbox": {"budget_bytes": settings.events_budget_bytes, **found.outbox._asdict()},
         "writer": found.writer and found.writer._asdict(),
@@ -103,7 +104,8 @@ async def _pace(settings: Settings, databases: Databases, sink: Sink) -> Present
     }
 
 
-def _stored(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
+def stored_of(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
+    """What stands and what is deleted, by site and type."""
     stored: dict[str, dict[str, dict[str, int]]] = {}
     for site, number, standing, deleted in counts:
         stored.setdefault(site, {})[types.name_of[number]] = {"present": standing, "deleted": deleted}

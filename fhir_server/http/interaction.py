@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from starlette.types import Scope
+
+from ecluse.core.errors import EcluseError
 from ecluse.core.fhir import types
+from fhir_server.http import address
 from fhir_server.operations.registry import operations
 
 OTHER = "other"
@@ -20,6 +24,16 @@ TYPE = {"GET": "search-type", "POST": "create", "PUT": "update", "PATCH": "patch
 INSTANCE = {"GET": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 BY_FORM = {"POST": "search-type"}
 COMPARTMENT = {"GET": "search-compartment"}
+
+
+def asked_for(scope: Scope) -> tuple[str, ...]:
+    """The interaction that a request means, and the resource type when it is about one."""
+    try:
+        _, segments = address.place(scope)
+    except EcluseError:
+        return (OTHER,)
+    kinds = segments[:1] if segments and segments[0] in types.number_of else ()
+    return (interaction(scope["method"], segments), *kinds)
 
 
 def interaction(method: str, segments: Sequence[str]) -> str:

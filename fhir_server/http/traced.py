@@ -9,10 +9,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecluse.core import tracing
-from ecluse.core.errors import EcluseError
-from ecluse.core.fhir import types
-from fhir_server.http import address
-from fhir_server.http.interaction import OTHER, interaction
+from fhir_server.http.interaction import asked_for
 
 CARRIED = (b"traceparent", b"tracestate")
 
@@ -25,8 +22,7 @@ def traced(application: ASGIApp) -> ASGIApp:
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
         carrier = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in CARRIED}
-        named = _named(scope)
-        with spans.request(" ".join(named), carrier, {"http.request.method": scope["method"]}) as request:
+        with spans.request(" ".join(asked_for(scope)), carrier, {"http.request.method": scope["method"]}) as request:
 
             async def told(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -38,13 +34,3 @@ def traced(application: ASGIApp) -> ASGIApp:
             await application({**scope, "headers": [*headers, own]}, receive, told)
 
     return asked
-
-
-def _named(scope: Scope) -> tuple[str, ...]:
-    """The interaction, and the resource type when it is about one."""
-    try:
-        _, segments = address.place(scope)
-    except EcluseError:
-        return (OTHER,)
-    kinds = segments[:1] if segments and segments[0] in types.number_of else ()
-    return (interaction(scope["method"], segments), *kinds)

@@ -120,7 +120,8 @@ async def test_lag_counts_what_is_not_written_and_how_old_it_is(pool: asyncpg.Po
     assert behind.events == 4
     assert 90 <= behind.seconds < 120
     await _consume_until(pool, sink, [("history", "a"), ("o0", "a"), ("o1", "a"), ("o2", "a")])
-    assert await lag(settings, databases, sink) == (sink.name, 0, 0.0)
+    assert [part[:2] for part in behind.parts] == [(0, 3), (1, 1)]
+    assert await lag(settings, databases, sink) == (sink.name, 0, 0.0, ((0, 0, 0.0), (1, 0, 0.0)))
 
 
 async def test_lag_on_kafka_counts_what_the_relay_still_has(

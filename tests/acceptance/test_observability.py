@@ -1,18 +1,22 @@
-"""One POST is one trace: server, transaction, relay and consumers, as a collector gets them."""
+"""What those see who watch: one POST as one trace, as a collector gets it, and its stages in figures."""
 
 from __future__ import annotations
 
 import base64
+import re
 import secrets
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.services.otlp import Collector, Span, collecting
 from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
+REQUEST, STAGE = "ecluse_request_s_count", "ecluse_stage_s_count"
 NAME = f"Zabulon{secrets.token_hex(4)}"
 
 
@@ -93,6 +97,43 @@ def test_a_request_without_a_trace_begins_one_and_a_bundle_is_one(up: Served, co
         collector.until(lambda spans: ("ecluse-serve", "batch/transaction") in by_name(spans, whole.trace)), whole.trace
     )
     assert root["ecluse-serve", "batch/transaction"].parent == ""
+
+
+def test_each_stage_of_a_write_is_measured(up: Served) -> None:
+    """By every process that has a part in it, each event once, together in one scrape."""
+    made = httpx.post(f"{up.url}/fhir/Patient", json={"resourceType": "Patient"}, timeout=60)
+    events = int(made.headers["X-Ecluse-Event"].partition(".")[2])
+    assert httpx.post(f"{up.url}/fhir/Patient", json={"resourceType": "Patient", "x": 1}).status_code == 400
+    stages = [("warehouse", "read"), ("warehouse", "written")]
+    stages += [("", "relayed")] if up.environment["ECLUSE_BUS"] == "kafka" else []
+
+    def measured(found: dict[tuple[str, str, str], float]) -> bool:
+        """Every event at every stage, and every request."""
+        wrote = sum(count for (name, _, status), count in found.items() if name == REQUEST and status < "300")
+        return (
+            all(found.get((STAGE, *each)) == events for each in stages)
+            and found.get((STAGE, "", "stored")) == wrote > 0
+            and found.get((REQUEST, "create", "400")) == 1
+        )
+
+    deadline = time.monotonic() + 60
+    while not measured(counts(up)):
+        assert time.monotonic() < deadline, (events, counts(up))
+    text = httpx.get(f"{up.url}/metrics", timeout=60).text
+    parts = {"0"} if up.environment["ECLUSE_BUS"] == "kafka" else {"0", "1"}
+    assert set(re.findall(r'ecluse_partition_lag_s{consumer="warehouse",partition="(\d)"} 0.0', text)) == parts
+    assert "ecluse_alarm_s 60.0" in text
+
+
+def counts(served: Served) -> dict[tuple[str, str, str], float]:
+    """How many durations there are of each kind."""
+    families = text_string_to_metric_families(httpx.get(f"{served.url}/metrics", timeout=60).text)
+    return {
+        (one.name, *one.labels.values()): one.value
+        for family in families
+        for one in family.samples
+        if one.name in (REQUEST, STAGE)
+    }
 
 
 def test_what_is_not_to_be_traced_is_not(up: Served, collector: Collector) -> None:
