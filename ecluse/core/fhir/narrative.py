@@ -39,6 +39,8 @@ def problem(div: str) -> str:
         tree = etree.fromstring(_ENTITY.sub(_character, div), _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
         return f"The narrative is not well-formed XHTML: {error}."
+    if tree.tag != f"{XHTML}div":
+        return f'The narrative is one <div xmlns="{XHTML[1:-1]}">: write its root so, with this namespace.'
     for element in tree.iter():
         if found := _wrong(element):
             return found
@@ -55,11 +57,12 @@ def is_empty(div: str) -> bool:
 
 
 def _wrong(element: Any) -> str:
-    name = element.tag.removeprefix(XHTML) if isinstance(element.tag, str) else "?"
-    if name not in _ELEMENTS:
+    tag = element.tag if isinstance(element.tag, str) else "?"
+    name = tag.removeprefix(XHTML)
+    if name not in _ELEMENTS or name == tag:
         return f"The narrative must not hold <{name}>: use the basic formatting elements of XHTML."
     for attribute in element.attrib:
-        if attribute.removeprefix(_XML) not in _ATTRIBUTES:
+        if attribute.removeprefix(_XML) not in _ATTRIBUTES and attribute != f"{_XML}space":
             return f"The narrative must not hold the attribute {attribute} of <{name}>: leave it out."
     return ""
 

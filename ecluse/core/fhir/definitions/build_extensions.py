@@ -4,8 +4,8 @@ Enters: the folder of the unpacked npm package (see build.py). Leaves: one file,
 
     python -m ecluse.core.fhir.definitions.build_extensions package
 
-The file has a line for each extension: its url without `http://hl7.org/fhir/StructureDefinition/`, and a row of
-contexts `type:expression`; where there are any, a second row holds its context invariants.
+The file has a line for each extension: its url without `http://hl7.org/fhir/StructureDefinition/`, its contexts
+`type:expression`, its context invariants, and whether it stands in `modifierExtension`.
 Spec: http://hl7.org/fhir/R4/defining-extensions.html#context
 """
 
@@ -56,11 +56,11 @@ def _read(package: Path) -> Iterator[dict[str, Any]]:
             yield definition
 
 
-def _row(definition: dict[str, Any]) -> list[list[str]]:
+def _row(definition: dict[str, Any]) -> list[Any]:
     contexts = [f"{context['type']}:{context['expression']}" for context in definition["context"]]
     contexts += [f"element:{name}" for name in ALSO_IN_OFFICIAL_FILES.get(definition["id"], ())]
     invariants = [_corrected(text) for text in definition.get("contextInvariant", ())]
-    return [contexts, invariants] if invariants else [contexts]
+    return [contexts, invariants, definition["snapshot"]["element"][0].get("isModifier", False)]
 
 
 def _corrected(text: str) -> str:

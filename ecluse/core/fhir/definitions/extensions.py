@@ -23,10 +23,12 @@ class Context(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The places, of which one has to fit, and the conditions, which all have to be true."""
+    """The places, of which one has to fit, and the conditions, which all have to be true. modifier: whether it stands
+    in modifierExtension"""
 
     contexts: tuple[Context, ...]
     invariants: tuple[str, ...] = ()
+    modifier: bool = False
 
 
 def usage_of(url: str) -> Usage | None:
@@ -34,12 +36,13 @@ def usage_of(url: str) -> Usage | None:
     row = _file().get(url.removeprefix(PREFIX)) if url.startswith(PREFIX) else None
     if row is None:
         return None
-    contexts, *invariants = row
-    told = tuple(Context(*text.split(":", 1)) for text in contexts)
-    return Usage(told, tuple(invariants[0]) if invariants else ())
+    contexts, invariants, modifier = row
+    return Usage(tuple(Context(*text.split(":", 1)) for text in contexts), tuple(invariants), modifier)
 
 
 @cache
-def _file() -> dict[str, list[list[str]]]:
-    raw: dict[str, list[list[str]]] = msgspec.json.decode((files(__package__) / "extensions.json").read_bytes())
+def _file() -> dict[str, tuple[list[str], list[str], bool]]:
+    raw: dict[str, tuple[list[str], list[str], bool]] = msgspec.json.decode(
+        (files(__package__) / "extensions.json").read_bytes()
+    )
     return raw

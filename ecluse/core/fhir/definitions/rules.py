@@ -6,6 +6,7 @@ Spec: http://hl7.org/fhir/R4/validation.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -78,7 +79,7 @@ def _refers_to_all_it_contains(value: Mapping[str, Any]) -> bool | None:
 
 
 def _links(value: Any, found: set[str]) -> None:
-    """Adds the text of every member `reference` below."""
+    """Adds the text of every member `reference` below, and what narratives show of contained resources."""
     if type(value) is list:
         for item in value:
             _links(item, found)
@@ -88,6 +89,8 @@ def _links(value: Any, found: set[str]) -> None:
                 _links(member, found)
             elif name == "reference":
                 found.add(member)
+            elif name == "div":
+                found.update(_TO_CONTAINED.findall(member))
 
 
 def _is_over_when_it_abated(value: Mapping[str, Any]) -> bool | None:
@@ -125,6 +128,7 @@ def _has_no_negative_period(value: Mapping[str, Any]) -> bool | None:
     return True if isinstance(period, int | msgspec.Raw) and not str(period).startswith("-") else None
 
 
+_TO_CONTAINED = re.compile(r"""(?:src|href)\s*=\s*["'](#[^"']+)""")
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _TOLD: dict[str, Presence] = {
     "con-4": _is_over_when_it_abated,

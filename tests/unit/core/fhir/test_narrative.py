@@ -18,6 +18,7 @@ DIV = '<div xmlns="http://www.w3.org/1999/xhtml">%s</div>'
         ("<p>Hello<br/>&nbsp;&amp;&eacute; <b>x</b></p>", ""),
         ('<a href="http://a" title="b" xml:lang="fr">x</a>', ""),
         ('<img src="#photo" alt="x"/>', ""),
+        ('<pre xml:space="preserve">a\n b</pre>', ""),
         ("<script>alert(1)</script>", "<script>"),
         ('<p onclick="x()">a</p>', "onclick"),
         ("<form><input/></form>", "<form>"),
@@ -30,6 +31,23 @@ DIV = '<div xmlns="http://www.w3.org/1999/xhtml">%s</div>'
 def test_a_narrative_is_checked(inside: str, words: str) -> None:
     found = problem(DIV % inside)
     assert (words in found) if words else found == ""
+
+
+@pytest.mark.parametrize(
+    "div",
+    [
+        "<div>a</div>",
+        '<div xmlns="http://hl7.org/fhir">a</div>',
+        '<p xmlns="http://www.w3.org/1999/xhtml">a</p>',
+        '<x:div xmlns:x="http://www.w3.org/1999/xhtmL">a</x:div>',
+    ],
+)
+def test_a_narrative_is_a_div_of_xhtml(div: str) -> None:
+    assert problem(div) == (
+        'The narrative is one <div xmlns="http://www.w3.org/1999/xhtml">: write its root so, with this namespace.'
+    )
+    assert problem('<x:div xmlns:x="http://www.w3.org/1999/xhtml">a</x:div>') == ""
+    assert "<b>" in problem(DIV % '<b xmlns="">a</b>')
 
 
 def test_a_narrative_that_shows_nothing_is_empty() -> None:

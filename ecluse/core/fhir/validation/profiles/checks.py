@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ecluse.core.fhir.fhirpath.nodes import element, system
+from ecluse.core.fhir.fhirpath.quantity import Quantity, in_unit
 from ecluse.core.fhir.json import number
 from ecluse.core.fhir.validation.profiles.codes import codes_of
 from ecluse.core.fhir.validation.profiles.element import Binding, Node, TypeRef
+from ecluse.core.fhir.validation.profiles.library import is_base_type
 from ecluse.core.fhir.validation.profiles.run import Check, Item, Run
 from ecluse.core.fhir.validation.profiles.value_sets import Coded
 from ecluse.core.fhir.validation.profiles.values import equal, includes, told
@@ -67,10 +70,12 @@ def wants(node: Node) -> Check:
 
 
 def refers_to(profiles: Profiles, kind: TypeRef) -> Check | None:
-    """A reference to one of the types that its target profiles are made for; None when one of these is not known."""
+    """A reference to one of the types that its target profiles are made for, and, as far as the target is at hand, to a
+    resource that conforms to one of them; None when one of these is not known."""
     types = tuple(sorted({profiles.type_of(target) for target in kind.targets}))
     if not types or {"", "Resource"} & set(types):
         return None
+    base = all(is_base_type(target) for target in kind.targets)
 
     def check(run: Run, item: Item) -> None:
         if item.kind != "Reference":
@@ -79,6 +84,11 @@ def refers_to(profiles: Profiles, kind: TypeRef) -> Check | None:
         if target and target not in types:
             text = f"Refer to {any_of(types)}: the profile allows no other target."
             run.add(item.place, text, "structure", f"found {item.value.get('reference', target)}")
+        elif not base and (found := run.target(item.value)) is not None:
+            one = Item(found, None, target, item.place)
+            if all(profiles.conforms(run, one, canonical) is False for canonical in kind.targets):
+                text = f"Refer to a resource that conforms to {any_of(kind.targets)}: this one does to none of them."
+                run.add(item.place, text, "structure", f"found {item.value['reference']}")
 
     return check
 
@@ -151,7 +161,10 @@ def _less(one: Any, other: Any) -> bool:
         shorter = min(len(one), len(other), len("YYYY-MM-DD"))
         return one[:shorter] < other[:shorter]
     if isinstance(one, dict) and isinstance(other, dict):
-        same_unit = (one.get("system"), one.get("code")) == (other.get("system"), other.get("code"))
-        return same_unit and "value" in one and "value" in other and _less(one["value"], other["value"])
+        left, right = (system(element(value, "Quantity")) for value in (one, other))
+        if not isinstance(left, Quantity) or not isinstance(right, Quantity):
+            return False
+        there = in_unit(left, right.unit)
+        return there is not None and there.value < right.value
     numbers = [value for value in (one, other) if isinstance(value, (int, msgspec.Raw)) and not isinstance(value, bool)]
     return len(numbers) == 2 and number(numbers[0]) < number(numbers[1])

@@ -99,7 +99,8 @@ class Compiler:
             if (rule := self._member(child, given.children.get(name), kind, name))
         ]
         if members:
-            found.append(_object([member.check for member in members]))
+            inside = node is not self.root and (kind in ("", "Resource") or kind in structures().resources)
+            found.append((_resource if inside else _object)([member.check for member in members]))
         return tuple(found)
 
     def _types(self, node: Node, given: Node, base: Element | None) -> list[Check]:
@@ -120,7 +121,8 @@ class Compiler:
 
     def _typed(self, kind: TypeRef, base: Element | None) -> list[Check]:
         found: list[Check] = []
-        profiles = tuple(profile for profile in kind.profiles if not is_base_type(profile))
+        of_any = kind.code in ("Resource", "DomainResource")
+        profiles = tuple(profile for profile in kind.profiles if of_any or not is_base_type(profile))
         if profiles and kind.code != "Extension":
             found.append(self.profiles.conforming(kind.code, profiles))
         types = sorted(target.rpartition("/")[2] for target in kind.targets)
@@ -188,6 +190,16 @@ def _object(members: list[Check]) -> Check:
     def check(run: Run, item: Item) -> None:
         for member in members:
             member(run, item)
+
+    return check
+
+
+def _resource(members: list[Check]) -> Check:
+    """The same of what may be a resource inside another one, which is what `%resource` and `#id` then mean."""
+    each = _object(members)
+
+    def check(run: Run, item: Item) -> None:
+        each(run.within(item.value) if item.kind in structures().resources else run, item)
 
     return check
 

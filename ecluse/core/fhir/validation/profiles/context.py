@@ -16,6 +16,7 @@ from ecluse.core.fhir.fhirpath.expression import compile
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from ecluse.core.fhir.fhirpath.nodes import Node, base_type
 from ecluse.core.fhir.validation.profiles.checks import any_of
+from ecluse.core.fhir.validation.profiles.extensions import NAMES
 from ecluse.core.fhir.validation.profiles.invariants import given
 from ecluse.core.fhir.validation.profiles.library import BASE
 from ecluse.core.fhir.validation.profiles.run import Run
@@ -28,15 +29,17 @@ ANYWHERE = ("Element", "Any")
 MOST_NAMED = 12
 
 
-def usage_in(definition: Mapping[str, Any]) -> Usage | None:
-    """The usage of an extension's StructureDefinition, None when it tells none."""
+def usage_in(definition: Mapping[str, Any]) -> Usage:
+    """The usage that an extension's StructureDefinition tells."""
     contexts = tuple(
         Context(row["type"], row["expression"])
         for row in definition.get("context", ())
         if isinstance(row, dict) and isinstance(row.get("type"), str) and isinstance(row.get("expression"), str)
     )
     invariants = tuple(text for text in definition.get("contextInvariant", ()) if isinstance(text, str))
-    return Usage(contexts, invariants) if contexts or invariants else None
+    elements = (definition.get(kind, {}).get("element") or [{}] for kind in ("snapshot", "differential"))
+    modifier = any(rows[0].get("path") == "Extension" and rows[0].get("isModifier") is True for rows in elements)
+    return Usage(contexts, invariants, modifier)
 
 
 def check_context(profiles: Profiles, run: Run, node: Node, usage: Usage) -> None:
@@ -45,6 +48,7 @@ def check_context(profiles: Profiles, run: Run, node: Node, usage: Usage) -> Non
     if holder is None:
         return
     url = node.value["url"]
+    _check_modifier(run, node, usage)
     answers = [_fits(profiles, run, holder, context) for context in usage.contexts]
     if usage.contexts and not any(answers):
         if None in answers:
@@ -59,6 +63,15 @@ def check_context(profiles: Profiles, run: Run, node: Node, usage: Usage) -> Non
             run.add(node.location, text, "invariant", f"found {url}")
 
 
+def _check_modifier(run: Run, node: Node, usage: Usage) -> None:
+    """An extension that changes the meaning of what it stands on has to be seen as such, and no other."""
+    wanted = "modifierExtension" if usage.modifier else "extension"
+    if node.member.name != wanted and node.member.name in NAMES:
+        why = "it changes" if usage.modifier else "it does not change"
+        text = f"Put this extension into {wanted}: by its definition {why} the meaning of what it stands on."
+        run.add(node.location, text, "structure", f"found {node.value['url']} as {node.member.name}")
+
+
 def _fits(profiles: Profiles, run: Run, holder: Node, context: Context) -> bool | None:
     """Whether a place is one of this context, None when that cannot be told."""
     match context.type:
@@ -66,7 +79,8 @@ def _fits(profiles: Profiles, run: Run, holder: Node, context: Context) -> bool 
             expression = _element(profiles, context.expression)
             return (expression in ANYWHERE or expression in element_ids(holder)) if expression else None
         case "extension":
-            return holder.type == "Extension" and holder.value.get("url") == context.expression
+            around = holder.parent if holder.member.name == "value" and holder.parent is not None else holder
+            return around.type == "Extension" and around.value.get("url") == context.expression
         case "fhirpath":
             return _is_found(profiles, run, holder, context.expression)
     return None
@@ -87,7 +101,7 @@ def element_ids(node: Node) -> set[str]:
     found: set[str] = set()
     path, one = "", node
     while True:
-        found.update(kind + path for kind in _lineage(one.type))
+        found.update(kind + path for kind in (*_lineage(one.type), *_canonical(one.type)))
         if one.parent is None or one.type in structures().resources:
             break
         if one is node:
@@ -100,6 +114,12 @@ def _lineage(kind: str) -> Iterator[str]:
     while kind:
         yield kind
         kind = base_type(kind)
+
+
+def _canonical(kind: str) -> tuple[str, ...]:
+    """What later editions of FHIR call resources that have an address, and packages for R4 name with them."""
+    names = {element.name for element in structures().types.get(kind, ())} if kind in structures().resources else set()
+    return ("CanonicalResource", "MetadataResource") if {"url", "status"} <= names else ()
 
 
 def _is_found(profiles: Profiles, run: Run, holder: Node, expression: str) -> bool | None:

@@ -30,6 +30,12 @@ def extensions(value: dict[str, Any], chain: Chain = ()) -> Iterator[tuple[dict[
                     yield from extensions(one, at)
 
 
+def is_part(chain: Chain) -> bool:
+    """Whether the extension at the end of a way is right inside another extension."""
+    around = chain[0]
+    return bool(around) and around[1] in NAMES
+
+
 def node_at(top: Node, chain: Chain) -> Node:
     """The node at the end of a way. top: of the resource"""
     steps: list[tuple[str, int | None]] = []

@@ -66,8 +66,9 @@ def given(profiles: Profiles, run: Run, **variables: Any) -> Given:
     def conforms_to(node: Node, canonical: str) -> bool | None:
         return profiles.conforms(run, _item(node), canonical)
 
-    resource: Any = root(run.root) if run.root else []
-    return Given({"resource": resource, "rootResource": resource, **variables}, resolve, member_of, conforms_to)
+    top: Any = root(run.root) if run.root else []
+    resource = top if run.inside is None else root(run.inside)
+    return Given({"resource": resource, "rootResource": top, **variables}, resolve, member_of, conforms_to)
 
 
 def _item(node: Any) -> Item:

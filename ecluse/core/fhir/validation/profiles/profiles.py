@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir.definitions.extensions import Usage, usage_of
 from ecluse.core.fhir.definitions.structures import structures
+from ecluse.core.fhir.fhirpath.nodes import is_a
 from ecluse.core.fhir.validation.profiles.checks import any_of
 from ecluse.core.fhir.validation.profiles.compile import NOTHING, Compiler
 from ecluse.core.fhir.validation.profiles.context import usage_in
@@ -23,6 +24,9 @@ from ecluse.core.fhir.validation.profiles.value_sets import Members, ValueSets
 
 UNREADABLE = (Unprocessable, KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 """What a definition raises that is none: guides are other people's files. It is told with each resource."""
+
+R4 = "4.0.1"
+"""The version of R4's own definitions, of which corrected ones are built in."""
 
 
 class Profile(NamedTuple):
@@ -101,8 +105,9 @@ class Profiles:
         Raises: NotLoaded
         """
         if url not in self._usages:
-            definition = self.library.get(url) if self.type_of(url) == "Extension" else None
-            self._usages[url] = usage_of(url) if definition is None else usage_in(definition)
+            definition, built_in = self.library.get(url) if self.type_of(url) == "Extension" else None, usage_of(url)
+            of_r4 = definition is None or (built_in is not None and definition.get("version") == R4)
+            self._usages[url] = built_in if definition is None or of_r4 else usage_in(definition)
         return self._usages[url]
 
     def check(self, run: Run, item: Item, canonical: str) -> bool:
@@ -117,8 +122,8 @@ class Profiles:
             return is_base_type(canonical)
         key = (id(item.value), profile.url)
         if key not in run.busy:
-            root = item.value if item.kind in structures().resources else run.root
-            own = run.under(profile.url, root)
+            own = run.under(profile.url)
+            own = own.within(item.value) if item.kind in structures().resources else own
             own.busy = run.busy | {key}
             for check in profile.checks:
                 check(own, item)
@@ -128,25 +133,34 @@ class Profiles:
 
     def conforms(self, run: Run, item: Item, canonical: str) -> bool | None:
         """Whether an item conforms to a profile, None when nobody knows the profile."""
-        if is_base_type(canonical):
-            return item.kind == self.type_of(canonical)
-        own = run.under(canonical)
-        if not self.check(own, item, canonical):
-            return None
-        return not any(issue.severity == "error" for issue in own.issues)
+        kind = self.type_of(canonical)
+        if is_base_type(canonical) or (kind and item.kind and not is_a(item.kind, kind)):
+            return is_a(item.kind, kind)
+        key = (id(item.value), canonical)
+        if key not in run.conforming:
+            own = run.under(canonical)
+            known = self.check(own, item, canonical)
+            run.conforming[key] = not any(issue.severity == "error" for issue in own.issues) if known else None
+        return run.conforming[key]
 
     def conforming(self, kind: str, canonicals: tuple[str, ...]) -> Check:
         """A check that an item of this type conforms to one of the profiles."""
         if len(canonicals) == 1:
+            wanted = self.type_of(canonicals[0])
 
             def check(run: Run, item: Item) -> None:
-                if item.kind == kind and isinstance(item.value, dict):
+                if not is_a(item.kind, kind) or not isinstance(item.value, dict):
+                    return
+                if wanted and not is_a(item.kind, wanted):
+                    text = f"Write {wanted} here: the profile allows nothing but {canonicals[0]}."
+                    run.add(item.place, text, "structure", f"found a {item.kind}")
+                else:
                     self.check(run, item, canonicals[0])
 
             return check
 
         def check_any(run: Run, item: Item) -> None:
-            if item.kind != kind or not isinstance(item.value, dict):
+            if not is_a(item.kind, kind) or not isinstance(item.value, dict):
                 return
             if all(self.conforms(run, item, canonical) is False for canonical in canonicals):
                 text = f"Make this {kind} conform to {any_of(canonicals)}: it does to none of them."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ecluse.core.errors import Issue
@@ -34,8 +34,9 @@ Check = Callable[["Run", Item], None]
 
 @dataclass(slots=True)
 class Run:
-    """The state of one check. root: the resource whose contained ones `#id` means; bundle: fullUrl → resource;
-    unchecked: what could not be checked, as words; busy: (resource, profile) pairs that are being checked further up;
+    """The state of one check. root: the resource whose contained ones `#id` means; inside: the contained one in which
+    the check is, if in any; bundle: fullUrl → resource; unchecked: what could not be checked, as words; busy:
+    (resource, profile) pairs that are being checked further up; conforming: those of which the outcome is known;
     answers: of a terminology server, where there is one"""
 
     root: dict[str, Any]
@@ -45,14 +46,22 @@ class Run:
     unchecked: dict[str, None] = field(default_factory=dict)
     busy: frozenset[tuple[int, str]] = frozenset()
     answers: Answers | None = None
+    conforming: dict[tuple[int, str], bool | None] = field(default_factory=dict)
+    inside: dict[str, Any] | None = None
 
     def add(self, place: str, text: str, code: str, diagnostics: str = "", severity: str = "error") -> None:
         """Notes a finding."""
         self.issues.append(Issue(text, place, diagnostics, code, severity, self.profile))
 
-    def under(self, profile: str, root: dict[str, Any] | None = None) -> Run:
+    def under(self, profile: str) -> Run:
         """A run of its own for another profile, on the same surroundings."""
-        return Run(root or self.root, profile, self.bundle, [], self.unchecked, self.busy, self.answers)
+        return replace(self, profile=profile, issues=[])
+
+    def within(self, resource: dict[str, Any]) -> Run:
+        """The same run in a resource that stands in this one: contained, or in an entry."""
+        if any(one is resource for one in self.root.get("contained", ())):
+            return replace(self, inside=resource)
+        return replace(self, root=resource, inside=None)
 
     def is_member(self, members: Members, value_set: str, coded: Coded) -> bool | None:
         """Whether a code is in a value set, None when nobody knows."""

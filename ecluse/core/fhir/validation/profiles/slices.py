@@ -29,11 +29,18 @@ Match = Callable[[Run, Item], bool | None]
 
 def matcher(profiles: Profiles, slicing: Slicing, node: Node) -> Match | None:
     """Whether an item is of the slice of this node."""
-    parts = [_part(profiles, one, node) for one in slicing.discriminators]
-    known = [part for part in parts if part is not None]
-    if not known or len(known) < len(parts):
+    parts = [(one, _part(profiles, one, node)) for one in slicing.discriminators]
+    known = [part for _, part in parts if part is not None]
+    if not known or any(part is None and not _leaves_open(one) for one, part in parts):
         return None
     return known[0] if len(known) == 1 else lambda run, item: every(part(run, item) for part in known)
+
+
+def _leaves_open(discriminator: Discriminator) -> bool:
+    """Whether a slice that says nothing where a discriminator looks takes items with anything there: so with a value
+    below the item itself."""
+    path = steps(discriminator.path)
+    return discriminator.type in ("value", "pattern") and bool(path) and all(step.op == "member" for step in path or ())
 
 
 def _part(profiles: Profiles, discriminator: Discriminator, node: Node) -> Match | None:

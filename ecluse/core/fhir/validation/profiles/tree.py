@@ -37,15 +37,16 @@ def tree_of(definition: dict[str, Any], base_tree: Callable[[str], Node]) -> Nod
             diagnostics=definition.get("url", ""),
         )
     root = Node(kind, kind) if snapshot else deepcopy(base_tree(definition.get("baseDefinition", "")))
+    open_slices: dict[str, str] = {}
     for element in elements:
-        overlay(_at(root, kind, element), element)
+        overlay(_at(root, kind, _steps(element, open_slices)), element)
     return root
 
 
-def _at(root: Node, kind: str, element: dict[str, Any]) -> Node:
-    """The node of an element, made with all those above it that are not there yet."""
+def _at(root: Node, kind: str, steps: list[str]) -> Node:
+    """The node at the end of steps, made with all those above it that are not there yet."""
     node, type_name = root, kind
-    for step in _steps(element):
+    for step in steps:
         name, _, sliced = step.partition(":")
         name, sliced = _unshortened(type_name, name, sliced)
         node = _child(node, name)
@@ -55,14 +56,22 @@ def _at(root: Node, kind: str, element: dict[str, Any]) -> Node:
     return node
 
 
-def _steps(element: dict[str, Any]) -> list[str]:
-    """Steps below the root, by id; by path and slice name where a differential gives no id."""
+def _steps(element: dict[str, Any], open_slices: dict[str, str]) -> list[str]:
+    """Steps below the root, by id; by path and slice name where a differential gives no id.
+
+    open_slices: path → slice that the elements below it belong to, kept from one element to the next"""
     if element.get("id"):
         return str(element["id"]).split(".")[1:]
-    steps = str(element["path"]).split(".")[1:]
-    if steps and element.get("sliceName"):
-        steps[-1] += f":{element['sliceName']}"
-    return steps
+    path = str(element["path"])
+    for one in [one for one in open_slices if f"{one}.".startswith(f"{path}.")]:
+        del open_slices[one]
+    if element.get("sliceName"):
+        open_slices[path] = element["sliceName"]
+    names = path.split(".")
+    above = [".".join(names[: count + 1]) for count in range(1, len(names))]
+    return [
+        f"{name}:{open_slices[one]}" if one in open_slices else name for name, one in zip(names[1:], above, strict=True)
+    ]
 
 
 def _unshortened(type_name: str, name: str, sliced: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from ecluse.core.errors import Issue
 from ecluse.core.fhir.fhirpath.nodes import Node, root
 from ecluse.core.fhir.scan import MOST_ISSUES
 from ecluse.core.fhir.validation.profiles.context import check_context
-from ecluse.core.fhir.validation.profiles.extensions import Chain, extensions, node_at
+from ecluse.core.fhir.validation.profiles.extensions import Chain, extensions, is_part, node_at
 from ecluse.core.fhir.validation.profiles.library import is_base_type
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.run import Item, Run, bundled
@@ -47,6 +47,9 @@ def profile_issues(
     for extension, way in extensions(resource):
         if not is_base_type(extension["url"]):
             _extension(profiles, run, top, extension["url"], way)
+        if ":" not in extension["url"] and not is_part(way):
+            text = "Write the whole address of this extension, http://…: only parts of an extension have short ones."
+            run.add(f"{node_at(top, way).location}.url", text, "value", f"found {extension['url'][:200]}")
     if answers is not None and answers.open:
         raise NotAnswered(frozenset(answers.open))
     return _told(run, place)

@@ -173,6 +173,37 @@ def test_the_conditions_of_r4_are_checked_too() -> None:
     assert [issue.code for issue in of_r4(form | {"item": [item | {"type": "display"}]})] == ["invariant"]
 
 
+def test_an_extension_has_a_whole_address_unless_it_is_part_of_another_one() -> None:
+    part = {"url": "ward", "valueString": "3"}
+    inside = {"url": "http://outer.example", "extension": [part]}
+    [issue] = of_r4({"resourceType": "Patient", "extension": [part, inside]})
+    assert (issue.expression, issue.code) == ("Patient.extension[0].url", "value")
+
+
+def test_an_extension_that_changes_a_meaning_stands_as_such() -> None:
+    modifying = ward(("element", "Patient"))
+    modifying["differential"]["element"][0]["isModifier"] = True
+    as_usual = {"resourceType": "Patient", "extension": WARD}
+    as_modifier = {"resourceType": "Patient", "modifierExtension": WARD}
+    assert places(as_modifier, modifying) == places(as_usual, ward(("element", "Patient"))) == []
+    assert places(as_usual, modifying) == ["Patient.extension[0]"]
+    assert places(as_modifier, ward(("element", "Patient"))) == ["Patient.modifierExtension[0]"]
+
+
+def test_what_later_editions_call_a_canonical_resource() -> None:
+    for kind in ("CanonicalResource", "MetadataResource"):
+        form = {"resourceType": "Questionnaire", "status": "draft", "extension": WARD}
+        assert places(form, ward(("element", kind))) == []
+        assert places({"resourceType": "Patient", "extension": WARD}, ward(("element", kind))) == [
+            "Patient.extension[0]"
+        ]
+
+
+def test_the_value_of_an_extension_is_inside_it_too() -> None:
+    value = {"url": "http://outer.example", "valueString": "x", "_valueString": {"extension": WARD}}
+    assert places({"resourceType": "Patient", "extension": [value]}, ward(("extension", "http://outer.example"))) == []
+
+
 def test_official_files_put_extensions_where_they_may_stand() -> None:
     files = [path for path in official_files() if path.stat().st_size < 30_000 and b'"extension"' in path.read_bytes()]
     wrong = {path.name: told for path in files if (told := of_r4_alone(path))}

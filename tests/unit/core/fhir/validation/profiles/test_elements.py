@@ -230,3 +230,54 @@ def test_bases_that_lead_back_to_themselves_end() -> None:
     one = profile("Observation", {"id": "subject", "min": 1}, base=URL + "-other")
     other = profile("Observation", {"id": "value[x]", "min": 1}, url=URL + "-other", base=URL)
     assert set(findings(observation(), one, other)) >= {("Observation.subject", "required")}
+
+
+NAMED = profile("Patient", {"id": "name", "min": 1}, url="http://hospital.example/named")
+
+
+def test_a_resource_of_whatever_type_has_to_be_of_its_profile() -> None:
+    given = {"id": "parameter.resource", "type": [{"code": "Resource", "profile": [NAMED["url"]]}]}
+    asking = profile("Parameters", given)
+
+    def told(resource: dict[str, Any]) -> list[tuple[str, str]]:
+        parameters = {"resourceType": "Parameters", "parameter": [{"name": "a", "resource": resource}]}
+        return findings(parameters, asking, NAMED)
+
+    assert told({"resourceType": "Patient", "name": [{"text": "x"}]}) == []
+    assert told({"resourceType": "Patient"}) == [("Parameters.parameter[0].resource.name", "required")]
+    assert told(observation()) == [("Parameters.parameter[0].resource", "structure")]
+
+
+def test_a_target_that_is_at_hand_has_to_be_of_its_profile() -> None:
+    asking = profile("Observation", {"id": "subject", "type": [{"code": "Reference", "targetProfile": [NAMED["url"]]}]})
+
+    def told(patient: dict[str, Any], link: str = "#p") -> list[tuple[str, str]]:
+        contained = {"resourceType": "Patient", "id": "p", **patient}
+        return findings(observation(contained=[contained], subject={"reference": link}), asking, NAMED)
+
+    assert told({"name": [{"text": "x"}]}) == []
+    assert told({}) == [("Observation.subject", "structure")]
+    assert told({}, "Patient/elsewhere") == []
+
+
+def test_an_invariant_of_a_contained_resource_knows_which_resource_is_which() -> None:
+    def ruled(place: str, expression: str) -> dict[str, Any]:
+        rule = {"key": "r-1", "severity": "error", "human": "so it is", "expression": expression}
+        return profile("Patient", {"id": place, "constraint": [rule]})
+
+    practitioner = {"resourceType": "Practitioner", "id": "p", "name": [{"text": "x"}]}
+    patient = {"resourceType": "Patient", "contained": [practitioner], "generalPractitioner": [{"reference": "#p"}]}
+    types = "%resource.type().name = '{}' and %rootResource.type().name = 'Patient'"
+    assert findings(patient, ruled("contained", types.format("Patient"))) == []
+    assert findings(patient, ruled("contained.name", types.format("Practitioner"))) == []
+    assert findings(patient, ruled("contained.name", types.format("Patient"))) == [
+        ("Patient.contained[0].name[0]", "invariant")
+    ]
+
+
+def test_ranges_are_compared_in_units_of_one_kind() -> None:
+    kilograms = {"system": "http://unitsofmeasure.org", "code": "kg"}
+    heavy = profile("Observation", {"id": "value[x]", "maxValueQuantity": {"value": 10, **kilograms}})
+    for value, code, wrong in ((9000, "g", False), (11000, "g", True), (11, "kg", True), (11000, "m", False)):
+        found = findings(observation(valueQuantity={"value": value, **kilograms, "code": code}), heavy)
+        assert bool(found) is wrong, (value, code)

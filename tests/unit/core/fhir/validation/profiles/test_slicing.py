@@ -155,3 +155,61 @@ def test_slices_that_cannot_be_told_apart_are_reported_as_not_checked(path: str)
     (issue,) = shelf(strange).issues(json.decode(json.encode(coded("a"))), URL)
     assert (issue.severity, issue.code) == ("information", "not-supported")
     assert f"the slices of Observation.code.coding by value {path}" in issue.diagnostics
+
+
+def test_a_differential_without_ids_is_read_by_its_order() -> None:
+    by_order = profile(
+        "Observation",
+        {"id": CODING, "slicing": {**BY_CODE, "rules": "open"}},
+        {"id": CODING, "sliceName": "a", "min": 1},
+        {"id": f"{CODING}.code", "fixedCode": "a"},
+        {"id": CODING, "sliceName": "b"},
+        {"id": f"{CODING}.code", "fixedCode": "b"},
+        {"id": f"{CODING}.display", "min": 1},
+        {"id": "status", "fixedCode": "final"},
+    )
+    for element in by_order["differential"]["element"]:
+        del element["id"]
+    assert findings(coded("c"), by_order) == [("Observation.code.coding", "required")]
+    assert findings(coded("a", "b"), by_order) == [("Observation.code.coding[1].display", "required")]
+    assert findings({**coded("a"), "status": "amended"}, by_order) == [("Observation.status", "value")]
+
+
+def test_a_slice_that_says_nothing_where_a_discriminator_looks_takes_anything_there() -> None:
+    both = profile(
+        "Observation",
+        {
+            "id": CODING,
+            "slicing": {
+                "discriminator": [{"type": "value", "path": "code"}, {"type": "value", "path": "system"}],
+                "rules": "closed",
+            },
+        },
+        {"id": f"{CODING}:a", "sliceName": "a", "min": 1},
+        {"id": f"{CODING}:a.code", "fixedCode": "a"},
+        {"id": f"{CODING}:a.system", "fixedUri": "http://loinc.org"},
+        {"id": f"{CODING}:b", "sliceName": "b"},
+        {"id": f"{CODING}:b.code", "fixedCode": "b"},
+    )
+    mixed = observation(code={"coding": [coding("a"), coding("b", "http://other.example"), coding("b")]})
+    assert findings(mixed, both) == []
+    wrong = observation(code={"coding": [coding("a", "http://other.example")]})
+    assert findings(wrong, both) == [
+        ("Observation.code.coding[0]", "structure"),
+        ("Observation.code.coding", "required"),
+    ]
+
+
+def test_a_slice_by_profile_takes_resources_of_its_type_alone() -> None:
+    named = profile("Patient", {"id": "name", "min": 1}, url="http://hospital.example/named")
+    bundle = profile(
+        "Bundle",
+        {"id": "entry", "slicing": {"discriminator": [{"type": "profile", "path": "resource"}], "rules": "open"}},
+        {"id": "entry:patient", "sliceName": "patient", "min": 1, "max": "1"},
+        {"id": "entry:patient.resource", "type": [{"code": "Patient", "profile": [named["url"]]}]},
+    )
+    patient = {"resourceType": "Patient", "name": [{"text": "x"}]}
+    entries = [{"resource": patient}, {"resource": {"resourceType": "Practitioner", "name": [{"text": "x"}]}}]
+    collection = {"resourceType": "Bundle", "type": "collection"}
+    assert findings({**collection, "entry": entries}, bundle, named) == []
+    assert findings({**collection, "entry": entries[1:]}, bundle, named) == [("Bundle.entry", "required")]
