@@ -42,6 +42,37 @@ def test_the_compose_file_has_each_part_and_publishes_on_this_machine_only() -> 
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_monitoring_comes_with_its_profile_and_finds_its_files() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    watching = {name for name, service in services.items() if service.get("profiles") == ["monitoring"]}
+    assert watching == {"prometheus", "grafana", "jaeger"}
+    mounted = [volume.split(":") for name in watching for volume in services[name].get("volumes", [])]
+    inside = {target: ROOT / source for source, target, *_ in mounted if source.startswith("./deploy/")}
+    assert len(inside) == 3
+    assert all(source.exists() for source in inside.values())
+    rules = inside["/etc/prometheus"] / "prometheus.yml"
+    scrape = yaml.safe_load(rules.read_text())
+    assert [(rules.parent / name).exists() for name in scrape["rule_files"]] == [True]
+    port = services["serve"]["environment"]["ECLUSE_PORT"]
+    assert scrape["scrape_configs"][0]["static_configs"][0]["targets"] == [f"serve:{port}"]
+
+
+def test_grafana_is_given_the_dashboard_and_services_that_there_are() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    provisioning = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = (provisioning / "datasources").iterdir()
+    urls = {one["name"]: one["url"] for one in yaml.safe_load(source.read_text())["datasources"]}
+    assert {url.split("/")[2].split(":")[0] for url in urls.values()} <= services.keys()
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "ecluse.yaml").read_text())["providers"]
+    folder = provider["options"]["path"]
+    targets = [volume.split(":")[1] for volume in services["grafana"]["volumes"]]
+    assert f"{folder}/ecluse.json" in targets
+    environment = services["grafana"]["environment"]
+    assert environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] in targets
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert not [name for name in environment if "PASSWORD" in name]
+
+
 def test_the_readme_is_short_and_opens_with_what_it_does() -> None:
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) <= 150
