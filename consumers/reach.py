@@ -16,7 +16,7 @@ from consumers import registry
 from consumers.lag import SQL
 from consumers.offsets import SQL as OFFSETS
 from consumers.sink import Sink
-from ecluse.bus import epoch, outbox
+from ecluse.bus import outbox
 from ecluse.bus.lease import SQL as RELAY
 from ecluse.bus.log import Partition
 from ecluse.bus.position import Position
@@ -79,14 +79,9 @@ def named(sinks: Mapping[str, Sink], names: Sequence[str]) -> list[Sink]:
 
 async def _number(databases: Databases, since: Position | None) -> int:
     """The number up to which consumers have to come."""
-    end = await Replay(databases.store).end()
-    if since is None:
-        return end
-    lives = await epoch.lives(databases.store)
-    drawn: int = await databases.store.fetchval(outbox.SQL["last_drawn"])
-    if since.epoch > lives.present or (since.epoch == lives.present and since.seq > drawn):
-        raise BadRequest(f"There is no event {since} yet; the last one is {lives.position(end)}.")
-    return lives.kept(since)
+    replay = Replay(databases.store)
+    end = await replay.end()
+    return end if since is None else await replay.number(since)
 
 
 class _Reaching:

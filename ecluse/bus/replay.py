@@ -58,28 +58,40 @@ class Replay:
         until = await self.end()
         return (await epoch.lives(self._pool)).position(until)
 
+    async def number(self, since: Position) -> int:
+        """The number of a position, or that of the last event before a restore that undid it.
+
+        Raises: BadRequest (400) for an event that there is not yet, with the last one that there is"""
+        lives = await epoch.lives(self._pool)
+        drawn: int = await self._pool.fetchval(SQL["last_drawn"])
+        # The number drawn last and not the last row: those that are kept no longer were events too.
+        if since.epoch > lives.present or (since.epoch == lives.present and since.seq > drawn):
+            last: int | None = await self._pool.fetchval(SQL["last_row"], drawn)
+            raise BadRequest(f"There is no event {since} yet; the last one is {lives.position(last or drawn)}.")
+        return lives.kept(since)
+
     async def page(self, since: Position | None, count: int) -> Page:
         """The events after a position, so many at most; without one no event, and the position of the last.
 
-        Raises: what `after` and `end` raise"""
+        Raises: what `number`, `after` and `end` raise"""
         if since is None:
             return Page([], await self.present(), more=False)
+        await self.number(since)
         return await self.after(since, await self.end(), count)
 
     async def check(self, since: Position) -> None:
         """Nothing, when the events after a position can be read.
 
-        Raises: what `after` raises"""
+        Raises: what `number` and `after` raise"""
+        await self.number(since)
         await self.after(since, since.seq, 1)
 
     async def after(self, since: Position, until: int, count: int, max_bytes: int = MOST_BYTES) -> Page:
         """The events after a position, so many at most. until: a number that `end` or `Feed.beyond` returned
 
-        Raises: BadRequest (400) for a position of an epoch to come, Gone (410) when events after it are no longer kept
+        Raises: Gone (410) when events after it are no longer kept
         """
         lives = await epoch.lives(self._pool)
-        if since.epoch > lives.present:
-            raise BadRequest(f"The present epoch is {lives.present}.", diagnostics=f"found {since}")
         after = lives.kept(since)
         read = await self._outbox.read(after, until, None, count, max_bytes)
         # Asked after the reading: what is dropped beside it would be missing from the page.

@@ -20,7 +20,7 @@ from ecluse.bus.feed import Feed
 from ecluse.bus.partitions import Limits
 from ecluse.bus.wakeup import Notifier
 from ecluse.cli import waiting
-from ecluse.cli.endpoints import routes
+from ecluse.cli.endpoints import EVENTS, routes
 from ecluse.core.collector import settle_collector
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.settings import Settings
@@ -76,10 +76,12 @@ def application(settings: Settings) -> ASGIApp:
     answering = allowing_origins(traced(timed), settings.cors_origins)
 
     patient = waiting.waiting(others, fhir)
+    events = allowing_origins(patient, settings.cors_origins)
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        is_fhir = scope["type"] == "http" and f"{scope['path']}/".startswith(ROOTS)
-        await (answering if is_fhir else patient)(scope, receive, send)
+        path = scope["path"] if scope["type"] == "http" else ""
+        chosen = answering if f"{path}/".startswith(ROOTS) else events if path == EVENTS else patient
+        await chosen(scope, receive, send)
 
     return asked
 

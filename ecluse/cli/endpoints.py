@@ -32,6 +32,8 @@ from fhir_server.subscriptions.websocket import PATH, Listeners
 from portal.lists import Read, Reads
 from portal.pages import routes as portal_routes
 
+EVENTS = "/events"
+
 
 def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
     """All of them."""
@@ -45,7 +47,7 @@ def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
         Route("/issues/counts", _as_json(endpoints.counts)),
         Route("/intake.json", _as_json(endpoints.arrivals)),
         Route("/intake/counts.json", _as_json(endpoints.tallies)),
-        Route("/events", endpoints.events),
+        Route(EVENTS, endpoints.events),
         WebSocketRoute(PATH, endpoints.listened),
         Route("/openapi.json", endpoints.openapi_json),
         *(Route(path, endpoints.asyncapi) for path in ("/asyncapi", "/asyncapi.json", "/asyncapi.yaml")),

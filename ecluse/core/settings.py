@@ -167,7 +167,7 @@ class Settings:
     )
     cors_origins: str = _setting(
         "",
-        "Web pages that may call the FHIR API: https://app.example,https://other.example, or *; empty: none.",
+        "Web pages that may call FHIR and /events: https://app.example,https://other.example, or *; empty: none.",
     )
     otlp_endpoint: str = _setting(
         "", "Collector that gets traces, OTLP over HTTP; empty: OTEL_EXPORTER_OTLP_ENDPOINT, without both none.", "url"

@@ -73,7 +73,8 @@ def test_a_body_of_several_lines_arrives_whole(served: Served, fhir: httpx.Clien
     [
         ("since=7", "", 400, "like 1.4711"),
         ("since=1.0", "yesterday", 400, "like 1.4711"),
-        ("", "9.1", 400, "present epoch is 1"),
+        ("", "9.1", 400, "no event 9.1 yet; the last one is 1."),
+        ("since=1.999999999", "", 400, "no event 1.999999999 yet"),
         ("count=5", "", 400, "since, site, type"),
         ("type=Nothing", "", 400, "resource types"),
         ("site=nowhere", "", 404, "nowhere"),

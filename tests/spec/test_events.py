@@ -162,7 +162,8 @@ def test_events_are_read_again_from_a_position_on(fhir: httpx.Client, other_site
     ("query", "status", "said"),
     [
         ("since=7", 400, "like 1.4711"),
-        ("since=9.1", 400, "present epoch is 1"),
+        ("since=9.1", 400, "There is no event 9.1 yet; the last one is 1."),
+        ("since=1.999999999999", 400, "There is no event 1.999999999999 yet; the last one is 1."),
         ("since=1.0&count=0", 400, "from 1 to 1000"),
         ("since=1.0&count=1001", 400, "from 1 to 1000"),
         ("since=1.0&type=Nothing", 400, "resource types"),
@@ -174,3 +175,14 @@ def test_a_wrong_question_is_told(fhir: httpx.Client, query: str, status: int, s
     answer = httpx.get(f"{fhir.base_url.join('/events')}?{query}")
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+def test_the_last_event_itself_is_a_position_and_the_next_number_is_none(fhir: httpx.Client) -> None:
+    """Whatever others write meanwhile, a number that nobody has drawn is refused, with one that can be asked with."""
+    told(fhir.post("/Basic", json=basic()))
+    last = replayed(fhir.base_url)["next"]
+    assert position(replayed(fhir.base_url, since=last)["next"]) >= position(last)
+    refused = httpx.get(fhir.base_url.join("/events"), params={"since": "1.99999999"})
+    advised = refused.json()["error"].rpartition(" ")[2].rstrip(".")
+    assert position(advised) >= position(last)
+    assert replayed(fhir.base_url, since=advised)

@@ -18,7 +18,8 @@ PREFLIGHT = {
 
 def test_nobody_is_allowed_unless_an_operator_says_so(fhir: httpx.Client) -> None:
     answer = fhir.get("/metadata", headers={"Origin": "https://app.example"})
-    assert not [name for name in answer.headers if name.startswith("access-control")]
+    events = httpx.get(fhir.base_url.join("/events"), headers={"Origin": "https://app.example"})
+    assert not [name for name in (*answer.headers, *events.headers) if name.startswith("access-control")]
     preflight = fhir.options("/Patient/1", headers=PREFLIGHT)
     assert preflight.status_code == 204
     assert not [name for name in preflight.headers if name.startswith("access-control")]
@@ -51,6 +52,23 @@ def test_a_named_origin_may_call_and_read_the_headers_of_fhir(opened: httpx.Clie
             "X-Ecluse-Event",
         } <= readable
         assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_events_may_be_read_by_the_same_origins_as_pages_and_as_a_stream(opened: httpx.Client) -> None:
+    own = {"Origin": "https://app.example"}
+    page = opened.get("/events", headers=own)
+    assert (page.status_code, page.headers["access-control-allow-origin"]) == (200, own["Origin"])
+    with opened.stream("GET", "/events", headers={**own, "Accept": "text/event-stream"}) as stream:
+        assert stream.headers["access-control-allow-origin"] == own["Origin"]
+        assert {"accept", "origin"} <= {name.strip().lower() for name in stream.headers["vary"].split(",")}
+    refused = opened.get("/events?since=x", headers=own)
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (400, own["Origin"])
+    asks = {**own, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "last-event-id"}
+    assert opened.options("/events", headers=asks).headers["access-control-allow-headers"] == "last-event-id"
+    assert (
+        "access-control-allow-origin" not in opened.get("/events", headers={"Origin": "https://other.example"}).headers
+    )
+    assert "access-control-allow-origin" not in opened.get("/status.json", headers=own).headers
 
 
 def test_the_preflight_of_a_named_origin_is_granted(opened: httpx.Client) -> None:
