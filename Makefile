@@ -31,7 +31,10 @@ bench-search: .venv/development.stamp
 
 test: .venv/development.stamp
 	tools/prerequisites.sh
-	$(MAKE) check-code
+	$(MAKE) --jobs 2 check-code all-tests
+
+.PHONY: all-tests
+all-tests:
 	$(PYTEST)
 
 check: .venv/development.stamp check-code
