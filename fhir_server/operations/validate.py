@@ -16,6 +16,7 @@ from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.fhir.validation.profiles.validate import RANK
 from ecluse.core.fhir.validation.report import report
+from ecluse.core.fhir.validation.wishes import without
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
@@ -51,7 +52,8 @@ async def validate(server: Server, request: Request, parameters: Parameters) -> 
             issues += _other_id(data, f"{place or resource_type}.id", resource_id or "")
         if resource is not None:
             asked = [url for url in parameters.texts("profile") if url.partition("|")[0] != f"{R4}{resource_type}"]
-            issues += await profile_report(server, request.site, resource, asked, place)
+            told = await profile_report(server, request.site, resource, asked, place)
+            issues = without(issues, told) + told
         elif parameters.all("profile"):
             issues.append(PROFILES_LATER)
     ranked = sorted(issues, key=lambda issue: RANK[issue.severity])

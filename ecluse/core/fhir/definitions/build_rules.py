@@ -1,4 +1,4 @@
-"""Makes `rules.json` of the official R4 definitions: invariants and required bindings.
+"""Makes `rules.json` of the official R4 definitions: invariants and bindings.
 
 Enters: the folder of the unpacked npm package (see build.py). Leaves: one file, the same bytes for the same package:
 
@@ -6,7 +6,8 @@ Enters: the folder of the unpacked npm package (see build.py). Leaves: one file,
 
 `invariants` has, for each type or backbone element and for each element with rules of its own (`Narrative.div`), the
 rules `[key, severity, text, expression]`; what `DomainResource` has holds for every type made from it. `bindings`
-names, for each element whose binding is required, the value set. Reference targets are in structures.json.
+names, for each element whose binding is required, the value set; `extensible` and `preferred` do the same for these
+strengths. Reference targets are in structures.json.
 Spec: http://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.constraint
 """
 
@@ -64,6 +65,12 @@ CORRECTED = {
 with a text, txt-1 and txt-2 call the same function. dom-3 and ref-1 take the square of the time that these need. R4B
 and R5 mended ref-1, bdl-8, per-1, rng-2 and que-7 in the same sense."""
 
+STRENGTHS = {"required": "bindings", "extensible": "extensible", "preferred": "preferred"}
+"""The strengths that are kept, and the member that holds each; example bindings ask for nothing."""
+
+NOT_WISHED = {"ElementDefinition.type.code"}
+"""Extensible bindings that HL7's own definitions leave in nearly every file: here for `…/fhirpath/System.String`."""
+
 NAMES = "name.matches("
 """How the rules on computable names begin; a name that is not there breaks none."""
 
@@ -77,7 +84,7 @@ def main(package: Path) -> None:
 def rendered(definitions: list[dict[str, Any]]) -> str:
     """The text of rules.json, a line for each type or element."""
     invariants: dict[str, list[list[str]]] = {}
-    bindings: dict[str, str] = {}
+    bindings: dict[str, dict[str, str]] = {strength: {} for strength in STRENGTHS}
     [domain] = [item for item in definitions if item["id"] == DOMAIN]
     shared = {rule[0] for rule in rules(domain["snapshot"]["element"][0])}
     for definition in definitions:
@@ -85,9 +92,12 @@ def rendered(definitions: list[dict[str, Any]]) -> str:
             path = element["path"].removesuffix("[x]")
             if found := [rule for rule in rules(element) if belongs(rule[0], path, definition["id"], shared)]:
                 invariants[path] = found
-            if url := binding(element):
-                bindings[path] = url
-    return f'{{"invariants":{{\n{lines(invariants)}\n}},\n"bindings":{{\n{lines(bindings)}\n}}}}\n'
+            bound = element.get("binding", {})
+            if bound.get("strength") in STRENGTHS and "valueSet" in bound and path not in NOT_WISHED:
+                bindings[bound["strength"]][path] = bound["valueSet"].partition("|")[0]
+    parts = {"invariants": invariants} | {STRENGTHS[strength]: found for strength, found in bindings.items()}
+    told = ",\n".join(f'"{name}":{{\n{lines(entries)}\n}}' for name, entries in parts.items())
+    return f"{{{told}}}\n"
 
 
 def belongs(key: str, path: str, type_name: str, shared: set[str]) -> bool:
@@ -118,12 +128,6 @@ def expression(rule: dict[str, Any], path: str) -> str:
     if text.startswith(NAMES):
         return f"name.empty() or {text}"
     return CORRECTED.get(f"{path} {rule['key']}") or CORRECTED.get(rule["key"], text)
-
-
-def binding(element: dict[str, Any]) -> str:
-    """The address of the value set that an element is bound to, "" when the binding is not required."""
-    bound = element.get("binding", {})
-    return str(bound["valueSet"]).partition("|")[0] if bound.get("strength") == "required" else ""
 
 
 def lines(entries: dict[str, Any]) -> str:

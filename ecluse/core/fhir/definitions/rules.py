@@ -1,4 +1,4 @@
-"""The invariants and required bindings of R4, as Python values.
+"""The invariants and bindings of R4, as Python values.
 
 Enters: rules.json, read once at first use. Leaves: rules by type or element, compiled; value sets by element.
 Spec: http://hl7.org/fhir/R4/validation.html
@@ -45,6 +45,21 @@ def rules_of(path: str) -> tuple[Rule, ...]:
 def value_set_of(path: str) -> str:
     """The value set that an element must take its codes from, "" when it may take others."""
     return str(_file()["bindings"].get(path, ""))
+
+
+class Wish(NamedTuple):
+    """A value set that an element should take its codes from. strength: "extensible" or "preferred" """
+
+    strength: str
+    value_set: str
+
+
+def wish_of(path: str) -> Wish | None:
+    """What an element should take its codes from, None when nothing is said, or it must take them from there."""
+    for strength in ("extensible", "preferred"):
+        if path in _file()[strength]:
+            return Wish(strength, _file()[strength][path])
+    return None
 
 
 def _rule(path: str, key: str, severity: str, text: str, expression: str) -> Rule:

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a resource, structure and rules together.
+"""Everything that is wrong with a resource, structure and rules together, and what R4 wishes besides.
 
 Enters: the bytes of a resource, as they came. Leaves: issues: errors and warnings, none when nothing is wrong.
 Spec: http://hl7.org/fhir/R4/validation.html
@@ -16,6 +16,7 @@ from ecluse.core.fhir.acceptance import REFUSED, accept
 from ecluse.core.fhir.explain import too_deep
 from ecluse.core.fhir.scan import MOST_DEPTH
 from ecluse.core.fhir.validation import base
+from ecluse.core.fhir.validation.wishes import wishes
 
 
 def report(resource_type: str, data: bytes | msgspec.Raw, place: str = "") -> tuple[list[Issue], dict[str, Any] | None]:
@@ -29,7 +30,7 @@ def report(resource_type: str, data: bytes | msgspec.Raw, place: str = "") -> tu
         structure = error.coded
         told = {issue.expression for issue in structure}
         return structure + [issue for issue in _rules(data, place) if issue.expression not in told], None
-    return base.problems(resource, place), resource
+    return base.problems(resource, place) + wishes(resource, place), resource
 
 
 def _rules(data: bytes | msgspec.Raw, place: str) -> list[Issue]:
