@@ -15,6 +15,7 @@ from ecluse.core.fhir.definitions.structures import structures
 from ecluse.core.fhir.fhirpath.expression import compile
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from ecluse.core.fhir.fhirpath.nodes import Node, base_type
+from ecluse.core.fhir.fhirpath.scope import Given
 from ecluse.core.fhir.validation.profiles.checks import any_of
 from ecluse.core.fhir.validation.profiles.extensions import NAMES
 from ecluse.core.fhir.validation.profiles.invariants import given
@@ -127,11 +128,19 @@ def _is_found(profiles: Profiles, run: Run, holder: Node, expression: str) -> bo
     around = holder
     while around.parent is not None and around.type not in structures().resources:
         around = around.parent
+    key = (around.location, expression)
+    if key not in run.places:
+        run.places[key] = _places_found(around, expression, given(profiles, run))
+    places = run.places[key]
+    return None if places is None else holder.location in places
+
+
+def _places_found(around: Node, expression: str, lent: Given) -> frozenset[str] | None:
+    """Where an expression leads in a resource, None when it cannot be evaluated."""
     try:
-        found = compile(expression)(around, given(profiles, run))
+        return frozenset(one.location for one in compile(expression)(around, lent) if isinstance(one, Node))
     except FhirPathError:
         return None
-    return any(isinstance(one, Node) and one.location == holder.location for one in found)
 
 
 def _holds(profiles: Profiles, run: Run, holder: Node, node: Node, invariant: str) -> bool | None:

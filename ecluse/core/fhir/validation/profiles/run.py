@@ -37,7 +37,7 @@ class Run:
     """The state of one check. root: the resource whose contained ones `#id` means; inside: the contained one in which
     the check is, if in any; bundle: fullUrl → resource; unchecked: what could not be checked, as words; busy:
     (resource, profile) pairs that are being checked further up; conforming: those of which the outcome is known;
-    answers: of a terminology server, where there is one"""
+    answers: of a terminology server, where there is one; places: where an expression leads in a resource, by both"""
 
     root: dict[str, Any]
     profile: str
@@ -48,6 +48,7 @@ class Run:
     answers: Answers | None = None
     conforming: dict[tuple[int, str], bool | None] = field(default_factory=dict)
     inside: dict[str, Any] | None = None
+    places: dict[tuple[str, str], frozenset[str] | None] = field(default_factory=dict)
 
     def add(self, place: str, text: str, code: str, diagnostics: str = "", severity: str = "error") -> None:
         """Notes a finding."""

@@ -13,6 +13,7 @@ from ecluse.core.fhir.definitions.build_extensions import rendered
 from ecluse.core.fhir.validation.profiles.library import Library
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import profile_issues
+from tests.cost import calls
 from tests.official import CACHE, official_files
 from tests.unit.core.fhir.validation.profiles.given import BASE, shelf
 
@@ -97,6 +98,18 @@ def test_an_extension_is_refused_where_its_context_does_not_allow_it(
     context: tuple[str, str], allowed: set[str]
 ) -> None:
     assert set(places(PATIENT, ward(context))) == EVERYWHERE - allowed
+
+
+def test_an_expression_is_evaluated_once_however_many_extensions_stand_in_a_resource() -> None:
+    definition = ward(("fhirpath", "descendants().where($this is HumanName)"))
+    tested = shelf(definition)
+
+    def cost(number: int) -> int:
+        resource = json.decode(json.encode({"resourceType": "Patient", "name": [{"extension": WARD}] * number}))
+        assert tested.errors(resource) == []
+        return calls(tested.errors, resource)
+
+    assert cost(400) < 6 * cost(100)
 
 
 def test_one_context_of_several_is_enough() -> None:
