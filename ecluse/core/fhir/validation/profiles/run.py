@@ -56,10 +56,14 @@ class Run:
 
     def under(self, profile: str) -> Run:
         """A run of its own for another profile, on the same surroundings."""
-        return replace(self, profile=profile, issues=[])
+        own = Run(self.root, profile, self.bundle, [], self.unchecked, self.busy, self.answers, self.conforming)
+        own.inside, own.places = self.inside, self.places
+        return own
 
     def within(self, resource: dict[str, Any]) -> Run:
-        """The same run in a resource that stands in this one: contained, or in an entry."""
+        """The same run in a resource: its root, or one that stands in that, contained or in an entry."""
+        if resource is self.root:
+            return self
         if any(one is resource for one in self.root.get("contained", ())):
             return replace(self, inside=resource)
         return replace(self, root=resource, inside=None)
