@@ -20,7 +20,8 @@ GRAMS = (
 
 
 def of_rows(clauses: Iterable[Clause], alias: str, arguments: Arguments, site: int) -> list[str]:
-    """What holds for every row that one of these clauses matches; nothing of a clause with too few letters."""
+    """What holds for every row that one of these clauses matches, its site and path included: asked for beside it, they
+    would be read from another index. Nothing of a clause with too few letters."""
     return [one for clause in clauses for one in _of_clause(clause, alias, arguments, site)]
 
 

@@ -242,8 +242,8 @@ class Tree:
         if first.kind in OF_RESOURCE:
             where = [self.resources(alias, kind), f"NOT {alias}.deleted", self.of_resource(clauses, alias)]
             return [f"FROM fhir.resource {alias}\nWHERE {' AND '.join(where)}"]
-        where = [self.at(alias, first.paths), *self.of_rows(clauses, alias)]
-        where += grams.of_rows(clauses, alias, self.arguments, self.site)
+        where = grams.of_rows(clauses, alias, self.arguments, self.site) or [self.at(alias, first.paths)]
+        where += self.of_rows(clauses, alias)
         source = f"FROM fhir.{first.kind} {alias}\nWHERE {' AND '.join(where)}"
         return [f"{source}{part}" for part in conditions.parts(clauses, alias, self.arguments)]
 
