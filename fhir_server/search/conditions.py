@@ -7,11 +7,9 @@ Spec: http://hl7.org/fhir/R4/search.html#prefix
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ecluse.core.fhir.dates import EARLIEST
 from ecluse.core.fhir.types import name_of, number_of
 from fhir_server.search.query import Clause
 from mappers.search.position import EARTH_M
@@ -53,15 +51,6 @@ DATES = {
 """The prefixes on an interval [d.low, d.high), against the interval [low, high) of the query. Some name a bound of
 d.low that follows from the rest, so that a walk through the index ends there; IS TRUE keeps PostgreSQL from walking for
 each side of an OR."""
-
-AFTER = ("gt", "ge", "ap")
-"""The prefixes that bound the end of an interval, and not its beginning."""
-SHORT = timedelta(days=7)
-LONG = (
-    "CASE WHEN isfinite({d}.low) AND isfinite({d}.high)"
-    " THEN {d}.high - {d}.low > make_interval(days => 7) ELSE true END"
-)
-"""Intervals longer than that, as the index `date_long` has it."""
 
 QUANTITIES = {
     "eq": "{low_of} >= {low} AND {low_of} < {high} AND {high_of} < {high}",
@@ -133,26 +122,6 @@ def of_resource(clause: Clause, alias: str, arguments: Arguments) -> list[str]:
         return [_equal(f"{alias}.id", [value.id for value in clause.values if isinstance(value, Id)], arguments)]
     moments = [value for value in clause.values if isinstance(value, Moment)]
     return [_compared(INSTANTS, moment, f"{alias}.updated", arguments) for moment in moments]
-
-
-def parts(clauses: Sequence[Clause], alias: str, arguments: Arguments) -> list[str]:
-    """What follows the conditions of clauses on the same row, so that an index is read from where the first match can
-    be; a walk for each part. Intervals that end after an instant begin no more than `SHORT` before it, or are long."""
-    since = _since(clauses)
-    if since is None:
-        return [""]
-    begins = arguments.add(max(since, EARLIEST + SHORT) - SHORT)
-    ends = arguments.add(since)
-    return [f" AND {alias}.low >= {begins}", f" AND {alias}.high > {ends} AND {LONG.format(d=alias)}"]
-
-
-def _since(clauses: Sequence[Clause]) -> datetime | None:
-    """The instant after which all intervals that match end, when nothing says where they begin."""
-    moments = [one.values[0] for one in clauses if len(one.values) == 1 and isinstance(one.values[0], Moment)]
-    if any(moment.prefix in ("eq", "sa") for moment in moments):
-        return None
-    ends = [moment.high if moment.prefix == "gt" else moment.low for moment in moments if moment.prefix in AFTER]
-    return max(ends, default=None)
 
 
 def any_of(conditions: Sequence[str]) -> str:

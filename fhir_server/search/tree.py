@@ -13,12 +13,12 @@ beginning elsewhere. Where all matches are wanted, it may.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
 from ecluse.core.fhir.types import number_of
-from fhir_server.search import conditions, grams
+from fhir_server.search import conditions, grams, starts
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
 from mappers.search.question import Address, Target, Token, Value
@@ -245,7 +245,7 @@ class Tree:
         where = grams.of_rows(clauses, alias, self.arguments, self.site) or [self.at(alias, first.paths)]
         where += self.of_rows(clauses, alias)
         source = f"FROM fhir.{first.kind} {alias}\nWHERE {' AND '.join(where)}"
-        return [f"{source}{part}" for part in conditions.parts(clauses, alias, self.arguments)]
+        return [f"{source}{part}" for part in starts.parts(clauses, alias, self.arguments)]
 
     def _linking_source(self, linking: Linking, kind: str, alias: str) -> str:
         key, link, named = next(self._aliases), next(self._aliases), next(self._aliases)
@@ -300,12 +300,20 @@ class Tree:
 
 def groups(conditions: Iterable[Condition]) -> list[list[Condition]]:
     """Conditions in groups that one row answers: clauses on the same value of a resource, as the two ends of a window
-    are."""
+    are. Those that only together are a condition, as the parts of a composite, are groups of their own."""
     found: dict[tuple[str, int], list[Condition]] = {}
-    for number, one in enumerate(conditions):
+    for number, one in enumerate(_each(conditions)):
         shared = isinstance(one, Clause) and (one.single or one.kind in OF_RESOURCE)
         found.setdefault((one.code, 0 if shared else number + 1), []).append(one)
     return list(found.values())
+
+
+def _each(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    for one in conditions:
+        if isinstance(one, AllOf):
+            yield from _each(one.conditions)
+        else:
+            yield one
 
 
 def is_of_resource(group: Sequence[Condition]) -> bool:

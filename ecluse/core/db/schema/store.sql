@@ -208,6 +208,10 @@ CREATE TABLE fhir.quantity (
 CREATE INDEX quantity_low ON fhir.quantity (site, path, low, high, pk);
 CREATE INDEX quantity_canonical ON fhir.quantity (site, path, unit, canonical_low, canonical_high, pk) WHERE unit <> 0;
 CREATE INDEX quantity_pk ON fhir.quantity (pk);
+-- Ranges that end beyond a number may begin anywhere before it; these have to be looked for by their end.
+CREATE INDEX quantity_wide ON fhir.quantity (site, path, high, low, pk) WHERE high <> low;
+CREATE INDEX quantity_canonical_wide ON fhir.quantity (site, path, unit, canonical_high, canonical_low, pk)
+    WHERE canonical_high <> canonical_low AND unit <> 0;
 
 -- Which releases' rows stand: a server whose own generation is higher compares all rows with the bodies once.
 CREATE TABLE fhir.search_rows (
