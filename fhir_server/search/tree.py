@@ -29,6 +29,10 @@ BESIDE: dict[str, tuple[str, ...]] = {"token": ("string",), "reference": ("token
 """Where else a value of a kind may have its only row: a concept that is nothing but text, a reference by identifier."""
 
 
+FEW = 500
+"""Amounts that lead a statement of which they are one of several conditions."""
+
+
 class Place(NamedTuple):
     """Where a resource stands in a statement. type: of the resource; pk: its key, as SQL; row: alias of its row of
     `fhir.resource`, empty when that is not at hand."""
@@ -230,12 +234,36 @@ class Tree:
         return []
 
     def _all_sources(self, inner: Sequence[Condition], kind: str, alias: str) -> list[str]:
-        own = groups(inner)
-        for lead in sorted(own, key=likely):
+        own = sorted(groups(inner), key=likely)
+        for lead in own:
             if found := self.sources(lead, kind, alias):
-                rest = [self.group_holds(group, Place(kind, f"{alias}.pk")) for group in own if group is not lead]
-                return ["\n  AND ".join([source, *rest]) for source in found]
+                amounts = next((group for group in own if group is not lead and _is_of_amounts(group)), None)
+                if amounts is None:
+                    return self._tried(found, own, lead, kind, alias)
+                few = self._few(amounts, kind)
+                turned = self._tried(self.sources(amounts, kind, alias), own, amounts, kind, alias, few)
+                return [*self._tried(found, own, lead, kind, alias, f"NOT {few}"), *turned]
         return []
+
+    def _tried(
+        self,
+        sources: Sequence[str],
+        own: Sequence[Sequence[Condition]],
+        lead: Sequence[Condition],
+        kind: str,
+        alias: str,
+        *when: str,
+    ) -> list[str]:
+        """The sources of one group, with the conditions of the others."""
+        rest = [self.group_holds(group, Place(kind, f"{alias}.pk")) for group in own if group is not lead]
+        return ["\n  AND ".join([source, *rest, *when]) for source in sources]
+
+    def _few(self, group: Sequence[Condition], kind: str) -> str:
+        """Whether a group has so few rows that it leads, however many are expected: PostgreSQL counts them once, up to
+        the bound, and runs only the statement for which it holds."""
+        alias = next(self._aliases)
+        rows = "\nUNION ALL\n".join(f"SELECT {source}" for source in self.sources(group, kind, alias))
+        return f"(SELECT count(*) <= {FEW} FROM (\n{rows}\nLIMIT {FEW + 1}\n) n)"
 
     def _clause_sources(self, clauses: Sequence[Clause], kind: str, alias: str) -> list[str]:
         first = clauses[0]
@@ -314,6 +342,10 @@ def _each(conditions: Iterable[Condition]) -> Iterator[Condition]:
             yield from _each(one.conditions)
         else:
             yield one
+
+
+def _is_of_amounts(group: Sequence[Condition]) -> bool:
+    return isinstance(group[0], Clause) and group[0].kind == "quantity"
 
 
 def is_of_resource(group: Sequence[Condition]) -> bool:
