@@ -30,15 +30,16 @@ class QualityPages:
     @answered
     async def kinds(self, request: Request) -> Response:
         """How many resources have which issue, errors first."""
-        shown: dict[str, Any] = {"asked": Listed("/quality"), "rows": [], "problem": ""}
+        shown: dict[str, Any] = {"asked": Listed("/quality"), "rows": [], "more": "", "problem": ""}
         status = 200
         try:
-            shown["asked"] = asked = listed(request, COUNTED)
-            shown["rows"] = (await self._reads.counts({**asked.given, "_count": str(KINDS + 1)}))["counts"]
+            shown["asked"] = asked = listed(request, (*COUNTED, AFTER))
+            found = await self._reads.counts({**asked.given, "_count": str(KINDS)})
+            shown["rows"], shown["more"] = found["counts"], asked.at(after=found["next"]) if "next" in found else ""
         except BadRequest as error:
             shown["problem"], status = explained(error), error.status
         offers = {name: choices(shown["rows"], name, shown["asked"].value(name)) for name in COUNTED}
-        return page("quality.html", status, **shown, offers=offers, severities=SEVERITIES, most=KINDS)
+        return page("quality.html", status, **shown, offers=offers, severities=SEVERITIES)
 
     @answered
     async def resources(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ FILTERS = (
     click.option("--severity", type=click.Choice(["error", "warning", "information"])),
     click.option("--code", help="FHIR's issue code: required, value, code-invalid, …"),
     click.option("--path", help="At this element, Patient.name.given."),
+    click.option("--id", help="Of the resource with this id; with --type."),
     click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True),
     click.option("--json", "as_lines", is_flag=True, help="One JSON object a line."),
 )

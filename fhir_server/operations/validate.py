@@ -55,9 +55,9 @@ async def validate(server: Server, request: Request, parameters: Parameters) -> 
             told = await profile_report(server, request.site, resource, asked, place)
             issues = without(issues, told) + told
         elif parameters.all("profile"):
-            issues.append(PROFILES_LATER)
+            issues.append(replace(PROFILES_LATER, expression=resource_type))
     ranked = sorted(issues, key=lambda issue: RANK[issue.severity])
-    return Answer(200, json.encode(operation_outcome(ranked or [NOTHING_WRONG])))
+    return Answer(200, json.encode(operation_outcome(ranked or [replace(NOTHING_WRONG, expression=resource_type)])))
 
 
 def _mode(parameters: Parameters, resource_id: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Issues of stored resources as JSON: which hospital sends what that does not pass.
 
-Enters: GET /issues and /issues/counts with site, profile, type, severity, code, path. Leaves: rows as JSON.
+Enters: GET /issues and /issues/counts with site, profile, type, severity, code, path, id. Leaves: rows as JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fhir_server.store.flags import Filter, Flag
 
 MOST = 1000
 USUAL = 100
+MOST_SKIPPED = 1_000_000
 SEVERITIES = ("error", "warning", "information")
 
 
@@ -34,13 +35,17 @@ async def issues(server: Server, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def counts(server: Server, query: Mapping[str, str]) -> dict[str, Any]:
-    """How many resources have which issue, by site and profile, with `_count`.
+    """How many resources have which issue, by site and profile, with `_count` and `after`, the `next` of the answer
+    before: how many kinds of issues came already.
 
     Raises: BadRequest (400) for a query that cannot be read
     """
-    wanted, limit = read_filter(query, ("_count",)), _number(query, "_count", MOST)
+    wanted, limit = read_filter(query, ("_count", "after")), _number(query, "_count", MOST)
+    skipped = _skipped(query.get("after", ""))
     async with server.connection() as conn:
-        return {"counts": [count._asdict() for count in await flags.counts(conn, wanted, limit=limit)]}
+        found = await flags.counts(conn, wanted, skipped=skipped, limit=limit + 1)
+    told = {"counts": [count._asdict() for count in found[:limit]]}
+    return {**told, "next": str(skipped + limit)} if len(found) > limit else told
 
 
 def as_json(flag: Flag) -> dict[str, Any]:
@@ -74,6 +79,13 @@ def _number(query: Mapping[str, str], name: str, usual: int) -> int:
     found = number(query.get(name, str(usual)), MOST)
     if found is None:
         raise BadRequest(f"{name} is a whole number from 1 to {MOST}.", expression=name)
+    return found
+
+
+def _skipped(text: str) -> int:
+    found = number(text, MOST_SKIPPED) if text else 0
+    if found is None:
+        raise BadRequest("after is the `next` of the answer before.", expression="after")
     return found
 
 

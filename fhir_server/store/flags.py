@@ -98,12 +98,13 @@ class Filter(NamedTuple):
     severity: str | None = None
     code: str | None = None
     path: str | None = None
+    id: str | None = None
 
     @property
     def arguments(self) -> tuple[Any, ...]:
         """As the statements take them."""
         number = types.number_of[self.type] if self.type else None
-        return (self.site, self.profile, number, self.severity, self.code, self.path)
+        return (self.site, self.profile, number, self.severity, self.code, self.path, self.id)
 
 
 async def replace(conn: Any, site: int, sender: str, now: datetime, flagged: Sequence[Flagged]) -> None:
@@ -132,7 +133,7 @@ async def found(conn: Any, wanted: Filter, *, after: tuple[int, int] = (0, -1), 
     return [Flag(*row)._replace(type=types.name_of[row["type"]]) for row in rows]
 
 
-async def counts(conn: Any, wanted: Filter, *, limit: int) -> list[Count]:
-    """Issues by site, profile and kind, errors before warnings, the most frequent first."""
-    rows = await conn.fetch(SQL["counts"], *wanted.arguments, limit)
+async def counts(conn: Any, wanted: Filter, *, skipped: int = 0, limit: int) -> list[Count]:
+    """Issues by site, profile and kind, errors before warnings, the most frequent first. skipped: those before"""
+    rows = await conn.fetch(SQL["counts"], *wanted.arguments, skipped, limit)
     return [Count(*row)._replace(type=types.name_of[row["type"]]) for row in rows]

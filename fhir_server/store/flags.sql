@@ -16,7 +16,7 @@ FROM unnest($4::bigint[], $5::smallint[], $6::int[], $7::smallint[], $8::text[],
 -- name: list
 -- Issues, in the order of their resources.
 -- $1 site or null, $2 profile (its url, with or without version) or null, $3 type or null, $4 severity or null,
--- $5 code or null, $6 path or null, $7 and $8 after this key and position, $9 limit
+-- $5 code or null, $6 path or null, $7 id or null, $8 and $9 after this key and position, $10 limit
 SELECT f.pk, f.position, s.name AS site, f.type, r.id, f.version, f.flagged_at, f.sender, f.severity, f.code, f.profile,
     f.expression, f.text, f.diagnostics
 FROM fhir.flag f
@@ -28,13 +28,15 @@ WHERE ($1::text IS NULL OR s.name = $1)
     AND ($4::text IS NULL OR f.severity = $4)
     AND ($5::text IS NULL OR f.code = $5)
     AND ($6::text IS NULL OR f.path = $6)
-    AND (f.pk, f.position) > ($7::bigint, $8::smallint)
+    AND ($7::text IS NULL OR r.id = $7)
+    AND (f.pk, f.position) > ($8::bigint, $9::smallint)
 ORDER BY f.pk, f.position
-LIMIT $9;
+LIMIT $10;
 
 -- name: counts
 -- How many resources have which issue, by site and profile: errors, warnings, information, the most frequent first.
--- $1 site or null, $2 profile or null, $3 type or null, $4 severity or null, $5 code or null, $6 path or null, $7 limit
+-- $1 site or null, $2 profile or null, $3 type or null, $4 severity or null, $5 code or null, $6 path or null, $7 id or null,
+-- $8 how many to leave out, $9 limit
 SELECT s.name AS site, f.profile, f.type, f.severity, f.code, f.path, f.text, count(DISTINCT f.pk) AS resources,
     count(*) AS issues
 FROM fhir.flag f
@@ -45,9 +47,12 @@ WHERE ($1::text IS NULL OR s.name = $1)
     AND ($4::text IS NULL OR f.severity = $4)
     AND ($5::text IS NULL OR f.code = $5)
     AND ($6::text IS NULL OR f.path = $6)
+    AND ($7::text IS NULL OR EXISTS (
+        SELECT FROM fhir.resource r WHERE r.site = f.site AND r.type = f.type AND r.id = $7 AND r.pk = f.pk
+    ))
 GROUP BY s.name, f.profile, f.type, f.severity, f.code, f.path, f.text
 ORDER BY f.severity = 'information', f.severity, resources DESC, s.name, f.profile, f.path, f.text
-LIMIT $7;
+OFFSET $8 LIMIT $9;
 
 -- name: standing
 -- Current versions of a type, in the order of their keys, held so that no writer overtakes what is found of them.

@@ -193,6 +193,31 @@ def test_issues_are_counted_by_site_profile_and_kind(
     assert sites == {"default", "north"}
 
 
+def test_counts_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
+    fhir.post("/Patient", json={**BAD, "gender": "other", "contact": [{"gender": "male"}]}, headers=FLAG)
+    whole = issues.get("/issues/counts").json()
+    assert len(whole["counts"]) > 1 and "next" not in whole
+    seen, query = [], {"_count": "1"}
+    while True:
+        page = issues.get("/issues/counts", params=query).json()
+        seen += page["counts"]
+        if "next" not in page:
+            break
+        query["after"] = page["next"]
+    assert seen == whole["counts"]
+    assert issues.get("/issues/counts", params={"after": "x"}).status_code == 400
+
+
+def test_issues_of_one_resource(fhir: httpx.Client, issues: httpx.Client) -> None:
+    own, other = (fhir.post("/Patient", json=BAD, headers=FLAG).json()["id"] for _ in range(2))
+    for path in ("/issues", "/issues/counts"):
+        assert issues.get(path, params={"type": "Patient", "id": "nobody"}).json()[path.rsplit("/")[-1]] == []
+    found = issues.get("/issues", params={"type": "Patient", "id": own}).json()["issues"]
+    assert {row["resource"] for row in found} == {f"Patient/{own}"} != {f"Patient/{other}"}
+    counts = issues.get("/issues/counts", params={"type": "Patient", "id": own}).json()["counts"]
+    assert {row["resources"] for row in counts} == {1}
+
+
 def test_issues_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
     for _ in range(3):
         fhir.post("/Patient", json=BAD, headers=FLAG)
