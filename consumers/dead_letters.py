@@ -2,19 +2,27 @@
 
 Enters: an event and why it failed. Leaves: the same event again when an operator asks for it. A dead letter is a
 pointer: the content is read again from the store, so that what is erased there is in no dead letter either. A later
-success of the same resource heals it.
+success of the same resource heals it; what nobody asked for in ECLUSE_DEAD_LETTERS_DAYS is given up, and told.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from consumers.ledger import Key
 from ecluse.bus.event import Event
+from ecluse.core import clock
 from ecluse.core.db import queries
+from ecluse.core.db.pool import translated
+from ecluse.core.errors import Unavailable
+from ecluse.core.log import Log
 
+EXPIRE_EVERY_S = 3600.0
+logger = Log("consumer")
 SQL = queries.load(__package__, "dead_letters.sql")
 
 
@@ -107,4 +115,19 @@ async def unrequest(conn: Any, consumer: str, keys: Sequence[Key]) -> None:
 
 async def drop(pool: Any, consumer: str, reason: str | None = None) -> int:
     """How many dead letters were given up; their resources count as excluded."""
-    return int(await pool.fetchval(SQL["drop"], consumer, reason))
+    return int(await pool.fetchval(SQL["drop"], consumer, reason, None, "dead letter dropped"))
+
+
+async def keep(pool: Any, consumer: str, days: int) -> None:
+    """Gives up those that nobody has asked for in so many days, each hour until cancelled, and says how many."""
+    while True:
+        with suppress(Unavailable), translated():
+            if count := await expire(pool, consumer, days):
+                logger.warning("dead letters are too old and are given up", consumer=consumer, count=count)
+        await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def expire(pool: Any, consumer: str, days: int) -> int:
+    """How many dead letters last failed longer ago than that and were given up."""
+    before = clock.now() - timedelta(days=days)
+    return int(await pool.fetchval(SQL["drop"], consumer, None, before, f"dead letter older than {days} days"))

@@ -57,12 +57,13 @@ WHERE d.consumer = $1 AND d.site = u.site AND d.type = u.type AND d.id = u.id AN
 
 -- name: drop
 -- Gives up: the resource stays in the books as excluded.
--- $1 consumer  $2 reason or NULL
+-- $1 consumer  $2 reason or NULL  $3 those that failed before, or NULL  $4 what the books say
 WITH dropped AS (
-    DELETE FROM bus.dead_letter WHERE consumer = $1 AND ($2::text IS NULL OR reason = $2)
+    DELETE FROM bus.dead_letter
+    WHERE consumer = $1 AND ($2::text IS NULL OR reason = $2) AND ($3::timestamptz IS NULL OR failed_at < $3)
     RETURNING site, type, id
 ), booked AS (
-    UPDATE bus.ledger AS l SET state = 'excluded', reason = 'dead letter dropped' FROM dropped d
+    UPDATE bus.ledger AS l SET state = 'excluded', reason = $4 FROM dropped d
     WHERE l.consumer = $1 AND l.site = d.site AND l.type = d.type AND l.id = d.id AND l.state = 'dead'
 )
 SELECT count(*) FROM dropped

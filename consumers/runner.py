@@ -271,7 +271,10 @@ async def _run(settings: Settings, databases: Databases, sink: Sink, present: in
         async def take(batch: Batch) -> bool:
             return await runner.take(batch, stop)
 
-        upkeep = asyncio.create_task(partitions.keep(databases.store, stop, partitions.limits_of(settings)))
-        stack.callback(upkeep.cancel)
+        for upkeep in (
+            partitions.keep(databases.store, stop, partitions.limits_of(settings)),
+            dead_letters.keep(sink.pool, sink.name, settings.dead_letters_days),
+        ):
+            stack.callback(asyncio.create_task(upkeep).cancel)
         await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
         await runner.run(stop)

@@ -143,6 +143,7 @@ class Settings:
         choices=("refused", "allowed"),
     )
     wait_s: int = _setting(10, "How long a read or search with X-Ecluse-Wait waits for consumers.", "s")
+    dead_letters_days: int = _setting(90, "How long a dead letter is kept after it last failed.", "days")
     events_days: int = _setting(7, "How long events are kept that every reader of the outbox has passed.", "days")
     events_budget_bytes: int = _setting(
         16 * 1024 * 1024 * 1024,

@@ -90,6 +90,24 @@ async def test_a_replay_takes_what_was_parked_once_it_can_be(pool: asyncpg.Pool,
     assert (await ledger.books(pool, pool, sink.name, sink.types)).dead == 1
 
 
+async def test_what_nobody_asked_for_in_time_is_given_up_and_booked(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation("old", "unmappable"), observation("young", "unmappable")])
+    await _consumed(pool, sink, 2)
+    assert await dead_letters.expire(pool, sink.name, 90) == 0
+    await pool.execute("UPDATE bus.dead_letter SET failed_at = now() - interval '91 days' WHERE id = 'old'")
+    keeping = asyncio.create_task(dead_letters.keep(pool, sink.name, 90))
+
+    async def given_up() -> bool:
+        return bool(await pool.fetchval("SELECT count(*) = 1 FROM bus.dead_letter"))
+
+    await until(given_up, keeping)
+    keeping.cancel()
+    books = await ledger.books(pool, pool, sink.name, sink.types)
+    assert (books.dead, books.excluded, books.balanced) == (1, {"dead letter older than 90 days": 1}, True)
+    assert [letter.id for letter in await dead_letters.listed(pool, sink.name)] == ["young"]
+
+
 async def test_a_later_version_heals_the_dead_letter_and_a_dropped_one_is_booked(
     pool: asyncpg.Pool, sink: RecordingSink
 ) -> None:
