@@ -4,6 +4,7 @@ Spec: http://hl7.org/fhir/R4/subscription.html"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -38,7 +39,7 @@ def _subscribe(fhir: httpx.Client, endpoint: str, code: str, **channel: Any) -> 
     return str(answer.json()["id"])
 
 
-def _observe(fhir: httpx.Client, code: str, own: str, value: int) -> None:
+def _observe(fhir: httpx.Client, code: str, own: str, value: int, **headers: str) -> str:
     coding = {"coding": [{"system": "urn:t", "code": code}]}
     body = {
         "resourceType": "Observation",
@@ -47,7 +48,9 @@ def _observe(fhir: httpx.Client, code: str, own: str, value: int) -> None:
         "code": coding,
         "valueInteger": value,
     }
-    assert fhir.put(f"/Observation/{own}", json=body).status_code in (200, 201)
+    answer = fhir.put(f"/Observation/{own}", json=body, headers=headers)
+    assert answer.status_code in (200, 201)
+    return answer.headers["X-Ecluse-Event"]
 
 
 def _status(fhir: httpx.Client, own: str) -> dict[str, Any]:
@@ -77,6 +80,18 @@ def test_every_version_arrives_in_order_with_headers_that_nobody_reads(
     assert read.json()["status"] == "active"
     texts = [read.text, fhir.get("/Subscription").text, fhir.get(f"/Subscription/{own}/_history").text]
     assert not any("s3cret" in text for text in texts)
+
+
+def test_history_notifies_nobody(served: Served, fhir: httpx.Client, hook: Hook) -> None:
+    own = _subscribe(fhir, hook.url, "past", payload="application/fhir+json")
+    past = [_observe(fhir, "past", f"past-{value}", value, **{"X-Ecluse-Lane": "bulk"}) for value in range(3)]
+    _observe(fhir, "past", "past-now", 7)
+    with consuming(served), hook.listening():
+        until(lambda: hook.received)
+        knowing = replace(served, environment={**served.environment, "ECLUSE_SUBSCRIPTIONS": "on"})
+        knowing.ecluse("wait", "--event", past[-1], "--consumer", "subscriptions")
+        assert _status(fhir, own)["events-since-subscription-start"] == "1"
+    assert [one.path for one in hook.received] == ["/hook/Observation/past-now"]
 
 
 def test_a_hook_that_is_down_then_answers_500_then_recovers_gets_all_numbers(
