@@ -14,7 +14,7 @@ from fhir_server.search.tree import Tree
 HERE, ELSEWHERE = 1, 2
 MANY = """
     INSERT INTO fhir.string (site, pk, path, folded, exact)
-    SELECT $1, number, $2, md5(number::text), $3 FROM generate_series(1, 20000) number"""
+    SELECT $1, number, $2, md5(number::text), $3 FROM generate_series(1, 5000) number"""
 FOUND = "SELECT pk FROM fhir.string WHERE site = $1 AND path = $2 AND exact <> '' AND folded LIKE $3"
 
 
@@ -31,7 +31,7 @@ def _path() -> int:
 
 @pytest.fixture
 async def names(database: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to a store with the same 20,000 names at two sites, and as many displays of codes."""
+    """A connection to a store with the same 5,000 names at two sites, and as many displays of codes."""
     conn = await asyncpg.connect(database)
     for site, exact in ((HERE, "x"), (ELSEWHERE, "x"), (HERE, "")):
         await conn.execute(MANY, site, _path(), exact)
