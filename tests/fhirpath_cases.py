@@ -5,16 +5,14 @@ Enters: nothing. Leaves: the cases, each with its resource, fetched with Maven i
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import subprocess
 import zipfile
 from functools import cache
 from typing import NamedTuple
 
 from lxml import etree
 
-from tests.official import CACHE, official
+from tests.fetched import CACHE, maven_jar, once
+from tests.official import official
 
 ARTIFACT = "org.hl7.fhir.testcases:fhir-test-cases:1.5.0"
 COUNT = 880
@@ -57,12 +55,7 @@ def cases() -> tuple[Case, ...]:
     """All cases, in their order.
 
     Raises: RuntimeError, with what to do, when they are neither there nor can be fetched"""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    path = CACHE / "tests-fhir-r4.xml"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes start at once
-        if not path.exists():
-            _fetch()
+    path = once(CACHE / "tests-fhir-r4.xml", _fetch)
     tree = etree.parse(str(path))
     found = tuple(_case(element) for element in tree.iter("test"))
     if len(found) != COUNT:
@@ -85,14 +78,7 @@ def _case(element: etree._Element) -> Case:
 
 
 def _fetch() -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise RuntimeError(f"install Maven: it fetches HL7's FHIRPath cases ({ARTIFACT}) for these tests")
-    command = [maven, "-q", "-B", "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={CACHE}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}")
-    jar = CACHE / "fhir-test-cases-1.5.0.jar"
+    jar = maven_jar(ARTIFACT, "HL7's FHIRPath cases")
     with zipfile.ZipFile(jar) as archive:
         (CACHE / "tests-fhir-r4.xml").write_bytes(archive.read(FILE))
     jar.unlink()

@@ -5,9 +5,6 @@ Enters: `name@version`. Leaves: the package file in `.cache/fhir`, fetched when 
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -20,8 +17,8 @@ from ecluse.core.fhir.packages import Definition, Package, read_package
 from ecluse.core.fhir.validation.profiles.library import Entry, Library, NotLoaded, is_base_type
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import profile_issues
+from tests.fetched import CACHE, npm_package, once
 
-CACHE = Path(__file__).parent.parent / ".cache" / "fhir"
 IPS, MCODE, GENOMICS = "hl7.fhir.uv.ips@2.0.0", "hl7.fhir.us.mcode@4.0.0", "hl7.fhir.uv.genomics-reporting@3.0.0"
 EXTENSIONS, TERMINOLOGY = "hl7.fhir.uv.extensions.r4@5.3.0-ballot-tc1", "hl7.terminology.r4@7.0.1"
 
@@ -31,19 +28,8 @@ def package_file(wanted: str) -> Path:
     """The `.tgz` of a package.
 
     Raises: RuntimeError, with what to do, when it is neither there nor can be fetched"""
-    CACHE.mkdir(parents=True, exist_ok=True)
     path = CACHE / f"{wanted.replace('@', '-')}.tgz"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes start at once
-        if not path.exists():
-            npm = shutil.which("npm")
-            if npm is None:
-                raise RuntimeError(f"install Node.js: npm fetches the FHIR packages for these tests ({wanted})")
-            command = [npm, "pack", wanted, "--silent", "--pack-destination", str(CACHE)]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=CACHE, check=False, timeout=300)
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
-    return path
+    return once(path, lambda: npm_package(wanted, "the FHIR packages"))
 
 
 @cache

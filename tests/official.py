@@ -6,17 +6,16 @@ Enters: nothing. Leaves: the paths of JSON files below `.cache/fhir`, fetched wi
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import subprocess
 import tarfile
 from functools import cache
 from pathlib import Path
 
+from tests.fetched import CACHE, npm_package, once
+
 PACKAGE = "hl7.fhir.r4.examples@4.0.1"
 COUNT = 5306
 EXPANSIONS = "hl7.fhir.r4.expansions@4.0.1"
-CACHE = Path(__file__).parent.parent / ".cache" / "fhir"
 
 
 @cache
@@ -49,24 +48,14 @@ def expansion_files() -> tuple[Path, ...]:
 
 
 def _fetch_once(package: str, folder: Path) -> None:
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes start at once
-        if not folder.exists():
-            _fetch(package, folder)
+    once(folder, lambda: _fetch(package, folder))
 
 
 def _fetch(package: str, folder: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError(f"install Node.js: npm fetches the official FHIR files ({package}) for these tests")
-    command = [npm, "pack", package, "--silent", "--pack-destination", str(CACHE)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=CACHE, check=False, timeout=300)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
+    archived = npm_package(package, "the official FHIR files")
     unpacked = CACHE / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
-    with tarfile.open(CACHE / f"{package.replace('@', '-')}.tgz") as archive:
+    with tarfile.open(archived) as archive:
         archive.extractall(unpacked, filter="data")
     (unpacked / "package").rename(folder)
     unpacked.rmdir()

@@ -17,9 +17,10 @@ from ecluse.core.fhir import json
 from ecluse.core.fhir.packages import KEPT, Definition
 from ecluse.core.fhir.validation.report import report
 from ecluse.core.fhir.xml.reading import to_json
+from tests.fetched import CACHE
 from tests.guides import Shelf
 from tests.hl7_cases import folder
-from tests.official import CACHE, official_files
+from tests.official import official_files
 
 NOT_COMPARED = {
     "api": "other programs' interfaces",

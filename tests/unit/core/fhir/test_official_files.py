@@ -13,7 +13,8 @@ from ecluse.core.fhir.acceptance import accept_encoded
 from ecluse.core.fhir.definitions.build import MISSING_IN_OFFICIAL_FILES, read, rendered
 from ecluse.core.fhir.definitions.structures import structures
 from ecluse.core.fhir.types import number_of
-from tests.official import CACHE, COUNT, official_files
+from tests.fetched import CACHE
+from tests.official import COUNT, official_files
 
 REFUSED = {
     "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json": (

@@ -18,7 +18,8 @@ from fhir_server.search.modifiers import PLAIN as ASKED
 from mappers.search.not_indexed import GENERAL, PARAMETERS
 from mappers.search.registry import reason_against, searchable, served
 from mappers.search.walk import READERS
-from tests.official import CACHE, official_files
+from tests.fetched import CACHE
+from tests.official import official_files
 
 ROOT = Path(__file__).parents[4]
 EXTENSIONS_WITHOUT_TYPE = 10

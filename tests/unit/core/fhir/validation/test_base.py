@@ -15,7 +15,8 @@ from ecluse.core.fhir.fhirpath import scope
 from ecluse.core.fhir.fhirpath.scope import MOST_WORK
 from ecluse.core.fhir.validation.base import problems
 from tests.cost import calls
-from tests.official import CACHE, official, official_files
+from tests.fetched import CACHE
+from tests.official import official, official_files
 
 
 def found(resource: Any, **given: Any) -> list[tuple[str, str, str]]:

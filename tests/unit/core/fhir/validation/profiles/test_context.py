@@ -14,7 +14,8 @@ from ecluse.core.fhir.validation.profiles.library import Library
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.validate import profile_issues
 from tests.cost import calls
-from tests.official import CACHE, official_files
+from tests.fetched import CACHE
+from tests.official import official_files
 from tests.unit.core.fhir.validation.profiles.given import BASE, shelf
 
 URL = "http://hospital.example/fhir/StructureDefinition/ward"
