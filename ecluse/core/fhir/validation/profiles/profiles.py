@@ -106,8 +106,10 @@ class Profiles:
         """
         if url not in self._usages:
             definition, built_in = self.library.get(url) if self.type_of(url) == "Extension" else None, usage_of(url)
-            of_r4 = definition is None or (built_in is not None and definition.get("version") == R4)
-            self._usages[url] = built_in if definition is None or of_r4 else usage_in(definition)
+            if definition is None or (built_in is not None and definition.get("version") == R4):
+                self._usages[url] = built_in
+            else:
+                self._usages[url] = usage_in(definition)
         return self._usages[url]
 
     def check(self, run: Run, item: Item, canonical: str) -> bool:
