@@ -38,7 +38,7 @@ def parameters(**given: Any) -> dict[str, Any]:
 
 def test_a_clean_resource_gets_one_information(fhir: httpx.Client) -> None:
     answer = fhir.post("/Patient/$validate", json=PATIENT, headers=JSON)
-    assert (answer.status_code, issues(answer)) == (200, [("information", "informational", "")])
+    assert (answer.status_code, issues(answer)) == (200, [("information", "informational", "Patient")])
 
 
 def test_structure_rules_and_best_practice_are_told_together(fhir: httpx.Client) -> None:
@@ -79,7 +79,7 @@ def test_what_is_no_json_is_told_with_its_place(fhir: httpx.Client) -> None:
 
 
 def test_an_update_needs_the_id_of_the_address(fhir: httpx.Client) -> None:
-    for given, found in (({}, "Patient.id"), ({"id": "b"}, "Patient.id"), ({"id": "a"}, "")):
+    for given, found in (({}, "Patient.id"), ({"id": "b"}, "Patient.id"), ({"id": "a"}, "Patient")):
         answer = fhir.post("/Patient/a/$validate?mode=update", json=PATIENT | given, headers=JSON)
         assert answer.status_code == 200
         assert issues(answer)[0][2] == found
@@ -91,7 +91,7 @@ def test_what_is_stored_can_be_validated_and_its_deletion(fhir: httpx.Client) ->
     )
     address = f"/Patient/{created.json()['id']}"
     assert issues(fhir.get(f"{address}/$validate")) == [("warning", "invariant", "Patient")]
-    assert issues(fhir.post(f"{address}/$validate?mode=delete")) == [("information", "informational", "")]
+    assert issues(fhir.post(f"{address}/$validate?mode=delete")) == [("information", "informational", "Patient")]
     assert fhir.get(address).status_code == 200
     assert issues(fhir.post("/Patient/nobody/$validate?mode=delete")) == [("error", "not-found", "Patient")]
     assert fhir.get("/Patient/nobody/$validate").status_code == 404
@@ -167,7 +167,7 @@ def test_xml_in_another_order_than_the_schema_is_a_warning(fhir: httpx.Client) -
     ordered = late.replace('<active value="true"/>', "").replace("<name>", '<active value="true"/><name>')
     ordered = ordered.replace('<given value="b"/><family value="a"/>', '<family value="a"/><given value="b"/>')
     answer = fhir.post("/Patient/$validate", content=ordered, headers=XML)
-    assert issues(answer) == [("information", "informational", "")]
+    assert issues(answer) == [("information", "informational", "Patient")]
 
 
 def test_an_address_without_the_operation_is_refused_whatever_the_body(fhir: httpx.Client) -> None:
