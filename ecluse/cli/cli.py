@@ -24,7 +24,7 @@ from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
 from ecluse.cli.topics import topics
 from ecluse.core import tracing
-from ecluse.core.collector import settle_collector
+from ecluse.core.collector import hold_collector, settle_collector
 
 
 @click.group()
@@ -73,6 +73,7 @@ def serve(**given: Any) -> None:
 @readable
 async def relay() -> None:
     """Ships the outbox to Kafka."""
+    hold_collector()
     from consumers import registry
     from ecluse.bus.relay import run_relay
 
@@ -87,6 +88,7 @@ async def relay() -> None:
 @readable
 async def consume(name: str) -> None:
     """Runs one consumer: warehouse, search, or hub-PROJECT."""
+    hold_collector()
     from consumers.runner import run_consumer
 
     settle_collector()

@@ -16,6 +16,7 @@ import uvloop
 
 from ecluse.cli.workers import Workers
 from ecluse.core import tracing
+from ecluse.core.collector import hold_collector
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import Unavailable
 from ecluse.core.log import configure
@@ -62,6 +63,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 
 def _config(settings: Settings) -> uvicorn.Config:
     """Imported by the processes that serve, not by the one that only holds them: half of its memory."""
+    hold_collector()
     from ecluse.cli.application import config
 
     configure(settings.log_level)

@@ -27,7 +27,7 @@ from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Fenced, NotFound, Unavailable
 from ecluse.core.log import Log
-from fhir_server.bulk import fetch, folder, lines, spool
+from fhir_server.bulk import folder, lines, spool
 from fhir_server.bulk.folder import LINES, Files
 from fhir_server.bulk.jobs import Job
 from fhir_server.bulk.lines import Line
@@ -137,6 +137,8 @@ async def _file(run: Run) -> None:
 
 
 async def _fetched(run: Run, path: Path) -> None:
+    from fhir_server.bulk.fetch import fetch  # a client of HTTP: 8 MB that no server needs before its first import
+
     settings = run.server.settings
     for attempt in range(PATIENCE):
         if path.exists():
@@ -144,7 +146,7 @@ async def _fetched(run: Run, path: Path) -> None:
         if run.at.url == BODY:
             raise NotFound("The file that was sent is not in this server's bulk folder any more; send it again.")
         try:
-            await spool.spool(fetch.fetch(settings, run.at.url), path, settings.bulk_max_bytes)
+            await spool.spool(fetch(settings, run.at.url), path, settings.bulk_max_bytes)
         except Unavailable:
             if attempt == PATIENCE - 1:
                 raise
