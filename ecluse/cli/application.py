@@ -35,11 +35,20 @@ from fhir_server.search_parameters import building
 from fhir_server.server import Server
 from fhir_server.store import merges, reindex, retention, statistics
 
+KEEP_ALIVE_S = 75
+"""How long a connection may be idle: longer than senders and load balancers keep theirs (60 s), since whoever writes on
+a connection that is just being closed cannot know whether the write was taken."""
+
 
 def config(settings: Settings) -> uvicorn.Config:
     """How a process serves it."""
     return uvicorn.Config(
-        application(settings), http=Protocol, access_log=False, log_level="warning", server_header=False
+        application(settings),
+        http=Protocol,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
 
 

@@ -1,13 +1,24 @@
-"""The command itself is light: every process of `ecluse up` carries what it imports."""
+"""What a process does not import: every process of `ecluse up` carries what it imports."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import pytest
 
-def test_the_command_imports_neither_server_nor_consumers_before_it_needs_them() -> None:
-    heavy = "('fhir_server', 'consumers', 'portal', 'mappers', 'lxml', 'tantivy', 'confluent_kafka')"
-    look = f"import sys, ecluse.cli.cli, ecluse.cli.serve; print([name for name in {heavy} if name in sys.modules])"
+
+@pytest.mark.parametrize(
+    ("imported", "heavy"),
+    [
+        (
+            "ecluse.cli.cli, ecluse.cli.serve",
+            ("fhir_server", "consumers", "portal", "mappers", "lxml", "tantivy", "confluent_kafka"),
+        ),
+        ("ecluse.cli.application", ("httpx", "confluent_kafka")),
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(imported: str, heavy: tuple[str, ...]) -> None:
+    look = f"import sys, {imported}; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
