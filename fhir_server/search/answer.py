@@ -21,10 +21,11 @@ from fhir_server.search.page import Page, Shown, bundle
 from fhir_server.search.related import Follower, Resource
 from fhir_server.search.rest import rest_after
 from fhir_server.search.search import Leg, Search
-from fhir_server.search.terms import resolved
+from fhir_server.search.terms import has_terms, resolved
 from fhir_server.server import Server
 from fhir_server.store import compartment
 from fhir_server.store.compartment import Place
+from fhir_server.terminology import base
 
 ALONE = 1
 """A search of this many legs is one statement of its own."""
@@ -45,12 +46,14 @@ async def answer(server: Server, search: Search) -> Answer:
     """
     if search.asked.explain:
         return await _explanation(server, search)
-    async with server.searching() as conn, bounded(server.settings.search_timeout_ms):
-        understood = await _resolved(conn, search)
-        page = await _page(conn, understood)
-        if search.asked.wants_total:
-            async with server.connection() as other:
-                await total.tell(other, understood, page, server.settings.search_total_ms)
+    async with server.searching() as conn:
+        await _prepare(conn, search)
+        async with bounded(server.settings.search_timeout_ms):
+            understood = await _resolved(conn, search)
+            page = await _page(conn, understood)
+            if search.asked.wants_total:
+                async with server.connection() as other:
+                    await total.tell(other, understood, page, server.settings.search_total_ms)
     return Answer(200, bundle(search, page))
 
 
@@ -63,6 +66,7 @@ async def _explanation(server: Server, search: Search) -> Answer:
         raise BadRequest("_explain is closed here; ECLUSE_SEARCH_EXPLAIN=on opens it.")
     analyze = search.asked.explain == "analyze"
     async with server.searching() as conn, server.connection() as other:
+        await _prepare(conn, search)
         asked: list[Statement] = []
         try:
             async with bounded(settings.search_timeout_ms):
@@ -74,6 +78,13 @@ async def _explanation(server: Server, search: Search) -> Answer:
             analyze = False
         async with bounded(settings.search_timeout_ms):
             return Answer(200, await explained(search, asked, analyze=analyze))
+
+
+async def _prepare(conn: Any, search: Search) -> None:
+    """Reads R4's own terminology in, once in a store's life; that is no search's time: a slow machine would begin it
+    again with every search, and never end it."""
+    if any(has_terms(leg.query) for leg in search.legs):
+        await base.settle(conn)
 
 
 async def _resolved(conn: Any, search: Search) -> Search:

@@ -32,9 +32,14 @@ async def resolved(conn: Any, site: int, query: SearchQuery) -> SearchQuery:
     """The search that can be compiled.
 
     Raises: BadRequest (400) when a value set or code cannot be followed, or has too many codes"""
-    if not any(map(_has_terms, query.conditions)):
+    if not has_terms(query):
         return query
     return replace(query, conditions=await _all(Planner(conn, site), query.conditions))
+
+
+def has_terms(query: SearchQuery) -> bool:
+    """Whether it asks for a value set or a hierarchy of codes."""
+    return any(map(_has_terms, query.conditions))
 
 
 def _has_terms(condition: Condition) -> bool:

@@ -40,3 +40,10 @@ async def test_a_search_that_takes_too_long_answers_503_with_advice(hasty: Serve
         answer = await client.get("/Patient?name=someone")
         assert (answer.status_code, answer.json()["type"]) == (200, "searchset")
     await conn.close()
+
+
+def test_reading_r4s_own_terminology_in_is_no_searchs_time(hasty: Served) -> None:
+    answer = httpx.get(
+        f"{hasty.url}/fhir/Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender", timeout=60
+    )
+    assert (answer.status_code, answer.json()["type"]) == (200, "searchset")
