@@ -2,22 +2,21 @@
 
 Enters: positions of a batch, inside the transaction that writes the rows. Leaves: the positions to begin with. Taking
 partitions over raises their generation; a process that was stopped and wakes up after that cannot store a position,
-so its rows do not stand either.
+so its rows do not stand either. The processes of a consumer write in turn.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecluse.bus.backoff import pause
 from ecluse.bus.log import Partition
 from ecluse.core.db import queries
 from ecluse.core.errors import Fenced
 
 SQL = queries.load(__package__, "offsets.sql")
-STANDBY_S = 1.0
+STOPPED = "60s"
+"""How long a process may say nothing in its turn to write: after that it is one that was stopped, and others go on."""
 
 
 class Offsets:
@@ -42,8 +41,12 @@ class Offsets:
         """Those positions that are not stored yet."""
         return {partition: at for partition, at in positions.items() if self._stored.get(partition) != at}
 
+    async def turn(self, conn: Any) -> None:
+        """Waits until no other process of this consumer writes, as the first statement of the caller's transaction."""
+        await conn.execute(SQL["turn"], self._consumer, STOPPED)
+
     async def advance(self, conn: Any, positions: Mapping[Partition, int]) -> None:
-        """Stores positions in the caller's transaction, as its first statement: the rows it locks order the writers.
+        """Stores positions in the caller's transaction.
 
         Raises: Fenced when another process has claimed one of the partitions
         """
@@ -60,12 +63,3 @@ class Offsets:
     def advanced(self, positions: Mapping[Partition, int]) -> None:
         """The transaction of `advance` is committed."""
         self._stored.update(positions)
-
-
-async def active(conn: Any, consumer: str, stop: asyncio.Event) -> bool:
-    """True once this connection holds the consumer's lock, False when `stop` came first."""
-    while not stop.is_set():
-        if await conn.fetchval(SQL["active"], consumer):
-            return True
-        await pause(stop, STANDBY_S)
-    return False

@@ -27,7 +27,7 @@ VALUES ($1, $2, $3, $4, 1, $5)
 ON CONFLICT (consumer, topic, partition) DO UPDATE
 SET next_offset = excluded.next_offset, generation = o.generation + 1, epoch = excluded.epoch, updated = now()
 
--- name: active
--- One process of a consumer works, the others wait for this lock. It ends with the connection.
--- $1 consumer
-SELECT pg_try_advisory_lock(7305002, hashtext($1))
+-- name: turn
+-- Waits until no other process of a consumer writes. Whoever is stopped in its turn loses it.
+-- $1 consumer  $2 for how long it may say nothing, "60s"
+SELECT set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock(7305004, hashtext($1))

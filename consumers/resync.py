@@ -27,6 +27,12 @@ LIMITS = (1000, 8 * 1024 * 1024)
 Take = Callable[[Batch], Awaitable[bool]]
 
 
+async def walked(pool: Any, consumer: str, epoch: int) -> bool:
+    """Whether a consumer has nothing to walk through in this epoch."""
+    state = await pool.fetchrow(SQL["state"], consumer)
+    return state is not None and state["epoch"] == epoch and not state["walking"]
+
+
 class Resync:
     """One consumer's walk through the store."""
 

@@ -7,8 +7,9 @@ transaction.
     2  decode   the newest version of each resource, or each for a sink that asks; a body that was too large for the
                 log is fetched
     3  map      person, gate, then the sink's pure function; what cannot be mapped becomes a dead letter
-    4  write    offsets, ledger, rows and dead letters in one transaction of the sink's database; what is older than the
-                ledger is left out, and an event that breaks the write is found by halving and parked
+    4  write    offsets, ledger, rows and dead letters in one transaction of the sink's database, in turn with other
+                processes of the consumer; what is older than the ledger is left out, and an event that breaks the write
+                is found by halving and parked
     5  commit   the position to the log, for the tools that show lag; nothing reads it back
     6  revoke   a batch whose partitions went to another process is dropped: its positions were not stored
 
@@ -22,12 +23,13 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from math import inf
 from typing import Any
 
-from consumers import dead_letters, ledger, registry
+from consumers import dead_letters, ledger, place, registry, resync
 from consumers.dead_letters import Failure, Source
 from consumers.gate import Gate
-from consumers.offsets import Offsets, active
+from consumers.offsets import Offsets
 from consumers.persons import Persons
 from consumers.prepare import Follow, Prepare, Work, reason, rounds
 from consumers.resync import Resync
@@ -55,8 +57,11 @@ logger = Logger("consumer")
 class Runner:
     """One consumer in one process."""
 
-    def __init__(self, sink: Sink, log: Log, offsets: Offsets, prepare: Prepare, store: Any) -> None:
-        """prepare: steps 2 and 3 for this sink; store: the store's database, from which dead letters are read again."""
+    def __init__(
+        self, sink: Sink, log: Log, offsets: Offsets, prepare: Prepare, store: Any, *, leads: bool = True
+    ) -> None:
+        """prepare: steps 2 and 3 for this sink; store: the store's database, from which dead letters are read again by
+        the process that leads"""
         self._sink = sink
         self._log = log
         self._offsets = offsets
@@ -64,7 +69,7 @@ class Runner:
         self._store = store
         self._backoff = Backoff()
         self._stages = Stages(sink.name)
-        self._replay_at = 0.0
+        self._replay_at = 0.0 if leads else inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consumes until `stop` is set.
@@ -133,6 +138,8 @@ class Runner:
     async def _write(self, parts: Sequence[Sequence[Work]], positions: dict[tuple[str, int], int]) -> None:
         with tracing.span("write"):  # 4
             async with self._sink.pool.acquire() as conn, conn.transaction():
+                if self._sink.several:
+                    await self._offsets.turn(conn)
                 await self._offsets.advance(conn, positions)
                 for work in parts:
                     await self._write_work(conn, work)
@@ -229,20 +236,33 @@ async def run_consumer(settings: Settings, name: str, stop: asyncio.Event) -> No
 
 
 async def _consume(settings: Settings, databases: Databases, name: str, stop: asyncio.Event) -> None:
+    """Consumes from the place that this process gets, for as long as it has it."""
     sink = registry.sink(settings, databases, name)
-    async with sink.pool.acquire() as lock:
-        if not await active(lock, name, stop):
+    several = sink.several and settings.bus == "kafka"
+
+    async def joins() -> bool:
+        return several and await resync.walked(sink.pool, name, await epoch.current(databases.store))
+
+    async with sink.pool.acquire() as conn:
+        leads = await place.take(conn, name, joins, stop)
+        if leads is None:
             return
-        async with databases.store.acquire() as conn:
-            present = await epoch.settle(conn)
-            if settings.bus == "kafka":
-                # A cursor left by the other bus would keep the outbox from being dropped.
-                await conn.execute(outbox.SQL["forget_cursor"], name)
-        await sink.open()
+        over = asyncio.Event()
+        keeping = asyncio.create_task(place.keep(conn, name, leads, stop, over))
         try:
-            await _run(settings, databases, sink, present, stop)
+            async with databases.store.acquire() as store:
+                present = await epoch.settle(store)
+                if settings.bus == "kafka":
+                    # A cursor left by the other bus would keep the outbox from being dropped.
+                    await store.execute(outbox.SQL["forget_cursor"], name)
+            await sink.open(leads=leads)
+            try:
+                await _run(settings, databases, sink, present, leads, over)
+            finally:
+                await sink.close()
         finally:
-            await sink.close()
+            keeping.cancel()
+            await asyncio.wait({keeping})
 
 
 def _log(settings: Settings, databases: Databases, sink: Sink, stack: AsyncExitStack) -> tuple[Log, Follow]:
@@ -260,21 +280,24 @@ async def _inline(reference: Reference) -> bytes:
     raise Unmappable("the embedded log holds no references")
 
 
-async def _run(settings: Settings, databases: Databases, sink: Sink, present: int, stop: asyncio.Event) -> None:
+async def _run(
+    settings: Settings, databases: Databases, sink: Sink, present: int, leads: bool, stop: asyncio.Event
+) -> None:
     async with AsyncExitStack() as stack:
         log, follow = _log(settings, databases, sink, stack)
         async with databases.store.acquire() as conn:
             lives = await epoch.lives(conn)
         prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow, lives)
-        runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store)
+        runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store, leads=leads)
 
         async def take(batch: Batch) -> bool:
             return await runner.take(batch, stop)
 
-        for upkeep in (
-            partitions.keep(databases.store, stop, partitions.limits_of(settings)),
-            dead_letters.keep(sink.pool, sink.name, settings.dead_letters_days),
-        ):
-            stack.callback(asyncio.create_task(upkeep).cancel)
-        await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
+        if leads:
+            for upkeep in (
+                partitions.keep(databases.store, stop, partitions.limits_of(settings)),
+                dead_letters.keep(sink.pool, sink.name, settings.dead_letters_days),
+            ):
+                stack.callback(asyncio.create_task(upkeep).cancel)
+            await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
         await runner.run(stop)

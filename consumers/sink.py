@@ -71,6 +71,11 @@ class Sink(Protocol):
         """Whether it is given every version; else the newest of each resource in a batch."""
 
     @property
+    def several(self) -> bool:
+        """Whether several processes may write it, each its partitions of Kafka, one after the other; what only one may
+        do is done by the one that leads."""
+
+    @property
     def types(self) -> frozenset[str]:
         """The resource types it subscribes to."""
 
@@ -78,8 +83,8 @@ class Sink(Protocol):
     def pool(self) -> asyncpg.Pool:
         """The database in which its offsets and ledger live."""
 
-    async def open(self) -> None:
-        """Called once before the first event."""
+    async def open(self, *, leads: bool = True) -> None:
+        """Called once before the first event. leads: this process does what only one may do"""
 
     async def close(self) -> None:
         """Called once after the last event."""

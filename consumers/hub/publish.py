@@ -34,7 +34,7 @@ LOOK_S = 1.0
 
 
 class Publisher:
-    """Ships one feed; only the process that holds the consumer's lock has one."""
+    """Ships one feed; only the process that leads its consumer has one at work."""
 
     def __init__(self, settings: Settings, databases: Databases, project: str) -> None:
         self._settings = settings

@@ -50,6 +50,7 @@ class HubSink:
 
     purpose = "research"
     every_version = False
+    several = True
 
     def __init__(self, settings: Settings, databases: Databases, project: Project) -> None:
         self.name = f"hub-{project.name}"
@@ -60,8 +61,8 @@ class HubSink:
         self._publisher = Publisher(settings, databases, project.name) if settings.bus == "kafka" else None
         self._keys = Keys(b"", b"", b"", b"", b"")
 
-    async def open(self) -> None:
-        """Reads the master key and goes on with the feed.
+    async def open(self, *, leads: bool = True) -> None:
+        """Reads the master key and goes on with the feed, which the process that leads publishes.
 
         Raises: MasterKeyRefused, ProjectError
         """
@@ -69,7 +70,7 @@ class HubSink:
         self._keys = keys.project_keys(master, self._project.name)
         async with self.pool.acquire() as conn:
             await feed.begin(conn, self._project, keys.check_value(master, self._project.name))
-        if self._publisher:
+        if self._publisher and leads:
             self._publisher.start()
 
     async def close(self) -> None:

@@ -46,6 +46,7 @@ class SearchIndexSink:
     name = "search"
     purpose = "care"
     every_version = False
+    several = False
     types = frozenset({*mapping.MAPPERS, "Binary"})
 
     def __init__(self, settings: Settings, databases: Databases) -> None:
@@ -60,7 +61,7 @@ class SearchIndexSink:
         """The store's database."""
         return self._databases.store
 
-    async def open(self) -> None:
+    async def open(self, *, leads: bool = True) -> None:
         """Takes the index over.
 
         Raises: Unavailable (503) when another process writes it or its folder cannot be used

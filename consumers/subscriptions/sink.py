@@ -33,6 +33,7 @@ class SubscriptionsSink:
     name = "subscriptions"
     purpose = "care"
     every_version = True
+    several = False
     types = frozenset(types.number_of) - {"", "Subscription", "Binary"}
 
     def __init__(self, settings: Settings, databases: Databases) -> None:
@@ -46,7 +47,7 @@ class SubscriptionsSink:
         """The store's database."""
         return self._databases.store
 
-    async def open(self) -> None:
+    async def open(self, *, leads: bool = True) -> None:
         """Begins to send what waits."""
         self._sending = asyncio.create_task(self._delivery.run())
 

@@ -39,6 +39,7 @@ class WarehouseSink:
     name = "warehouse"
     purpose = "research"
     every_version = False
+    several = True
     types = frozenset(mapping.MAPPERS)
 
     def __init__(self, settings: Settings, databases: Databases) -> None:
@@ -55,7 +56,7 @@ class WarehouseSink:
         """The database of the warehouse."""
         return self._databases.warehouse
 
-    async def open(self) -> None:
+    async def open(self, *, leads: bool = True) -> None:
         """Nothing to prepare: the tables are there since the migrations."""
 
     async def close(self) -> None:

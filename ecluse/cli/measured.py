@@ -11,7 +11,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from consumers import dead_letters, ledger, registry
+from consumers import dead_letters, ledger, place, registry
 from consumers.lag import lag
 from consumers.sink import Sink
 from ecluse.bus.durations import Bucket, buckets
@@ -65,6 +65,7 @@ class Measured:
             "dead_letters": reasons,
             "lag_events": behind.events,
             "lag_s": behind.seconds,
+            "processes": await place.processes(sink.pool, sink.name),
             "parts": [part._asdict() for part in behind.parts],
         }
 

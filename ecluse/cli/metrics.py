@@ -32,6 +32,7 @@ CONSUMER = {
     "removed": "Resources that were deleted or erased.",
     "lag_events": "Events that the consumer has not written yet.",
     "lag_s": "Age of the oldest event that the consumer has not written, in seconds.",
+    "processes": "Processes of the consumer, with those that stand by.",
 }
 
 PART = {

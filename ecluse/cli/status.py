@@ -5,7 +5,7 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
     {"stored": {site: {type: {"present": n, "deleted": n}}},
      "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
      "balanced",
-                    "lag_events", "lag_s", "dead_letters": {reason: n}}],
+                    "lag_events", "lag_s", "processes": n, "dead_letters": {reason: n}}],
      "writer": {"pid", "application", "seconds"} or null,
      "relay": {"running", "unsent", "seconds"} or null,
      "alarms": [text],
@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from consumers import dead_letters, ledger, registry
+from consumers import dead_letters, ledger, place, registry
 from consumers.lag import lag
 from consumers.reach import reach
 from consumers.sink import Sink
@@ -117,7 +117,8 @@ async def _consumer(settings: Settings, databases: Databases, sink: Sink) -> Pre
     books = await ledger.books(sink.pool, databases.store, sink.name, sink.types)
     reasons = await dead_letters.reasons(sink.pool, sink.name)
     late = {"lag_events": behind.events, "lag_s": round(behind.seconds, 3)}
-    return {"name": sink.name, **books._asdict(), **late, "dead_letters": reasons}
+    processes = await place.processes(sink.pool, sink.name)
+    return {"name": sink.name, **books._asdict(), **late, "processes": processes, "dead_letters": reasons}
 
 
 async def show(settings: Settings, as_json: bool) -> None:
@@ -167,6 +168,7 @@ def _books_table(consumers: list[Present]) -> Table:
     for kind in ("received", "mapped", "excluded", "withheld", "waiting", "removed", "dead"):
         table.add_row(kind, *(str(_total(row[kind])) for row in consumers))
     table.add_row("books", *("balance" if row["balanced"] else "in transit" for row in consumers))
+    table.add_row("processes", *(str(row["processes"]) for row in consumers))
     table.add_row("lag", *(f"{row['lag_events']} events, {row['lag_s']:g} s" for row in consumers))
     return table
 

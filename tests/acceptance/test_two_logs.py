@@ -1,6 +1,7 @@
 """The same bundles through the embedded log and through real Kafka: the same OMOP tables, hits and decrypted feed.
 
-The second server has a database of its own for store, warehouse and hub. Both share the identities and the hub's master
+The second server has a database of its own for store, warehouse and hub, and two processes of the warehouse and of the
+feed, of which the leading ones are killed in the middle of the load. Both share the identities and the hub's master
 key, so that pseudonyms and date shifts are the same and feeds can be compared whole.
 """
 
@@ -8,19 +9,26 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import psutil
 import pytest
 
 from tests.integration.warehouse.state import state
 from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
+SHARED = ("warehouse", "hub-trial")
+SHARE_WITHIN_S = 120
 QUERIES = ("fièvre", "fievre", '"pas de"', "douleur*", "douleur -thoracique", "antécédents")
 
 
@@ -51,7 +59,33 @@ def pair(
         on_kafka = stack.enter_context(
             serving(folder / "two", "up", ECLUSE_DATABASE_URL=urls["store"], **common, **apart, **bus)
         )
+        for name in SHARED:
+            stack.enter_context(beside(on_kafka, name))
         yield embedded, on_kafka
+
+
+@contextmanager
+def beside(served: Served, consumer: str) -> Iterator[None]:
+    """One more process of a consumer, which has its share of the partitions."""
+    log = served.log.parent / f"{consumer}.log"
+    with log.open("wb") as out:
+        command = [sys.executable, "-m", "ecluse", "consume", consumer]
+        process = subprocess.Popen(command, env=served.environment, stdout=out, stderr=out)
+    try:
+        deadline = time.monotonic() + SHARE_WITHIN_S
+        while "partitions assigned" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def leading(served: Served, consumer: str) -> psutil.Process:
+    """The process that `ecluse up` has started, the first of this consumer."""
+    children = psutil.Process(served.process.pid).children(recursive=True)
+    return next(child for child in children if child.cmdline()[-2:] == ["consume", consumer])
 
 
 def named_by_the_sender(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +102,10 @@ def load(served: Served, folder: Path) -> None:
     files = sorted(folder.rglob("*.json"), key=lambda file: (file.name.startswith("patient"), file.name))
     with httpx.Client(base_url=f"{served.url}/fhir", timeout=120) as client:
         measured: list[dict[str, Any]] = []
-        for file in files:
+        for place, file in enumerate(files):
+            if place == len(files) // 2 and served.environment.get("ECLUSE_BUS") == "kafka":
+                for name in SHARED:
+                    leading(served, name).send_signal(signal.SIGKILL)
             bundle = named_by_the_sender(json.loads(file.read_bytes()))
             answer = client.post("/", json=bundle)
             assert answer.status_code == 200, answer.text[:2000]
@@ -137,3 +174,16 @@ def test_the_books_balance_on_both(loaded: tuple[Served, Served]) -> None:
         consumers = json.loads(served.ecluse("status", "--json"))["consumers"]
         assert len(consumers) == 3
         assert all(consumer["balanced"] and not consumer["dead"] for consumer in consumers), consumers
+
+
+@pytest.mark.kafka
+async def test_both_processes_of_a_consumer_have_taken_part(loaded: tuple[Served, Served]) -> None:
+    _, on_kafka = loaded
+    consumers = json.loads(on_kafka.ecluse("status", "--json"))["consumers"]
+    assert {row["name"]: row["processes"] for row in consumers} == {"warehouse": 2, "hub-trial": 2, "search": 1}
+    for name in SHARED:
+        # Partitions have changed hands: a second process came, the first one died.
+        conn = await asyncpg.connect(on_kafka.environment[f"ECLUSE_{name.partition('-')[0].upper()}_URL"])
+        claims = await conn.fetch("SELECT generation FROM bus.consumer_offset WHERE consumer = $1", name)
+        await conn.close()
+        assert max(row["generation"] for row in claims) >= 3

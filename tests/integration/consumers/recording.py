@@ -26,6 +26,7 @@ class RecordingSink:
     name = "recording"
     purpose = "care"
     every_version = False
+    several = True
     types = frozenset({"Patient", "Observation", "DocumentReference"})
 
     def __init__(self, pool: Any, *, unmappable: frozenset[str] = frozenset({"unmappable"})) -> None:
@@ -33,7 +34,7 @@ class RecordingSink:
         self.unmappable = unmappable
         self.commits = 0
 
-    async def open(self) -> None:
+    async def open(self, *, leads: bool = True) -> None:
         await self.pool.execute(TABLE)
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ CONSUMER = {
     "removed": 0,
     "lag_events": 4,
     "lag_s": 1.5,
+    "processes": 2,
     "parts": [{"partition": 0, "events": 4, "seconds": 1.5}, {"partition": 1, "events": 0, "seconds": 0.0}],
     "dead_letters": {'a "quoted" reason\nof two lines': 2},
 }
@@ -61,6 +62,7 @@ def test_every_figure_is_a_sample() -> None:
     assert found["ecluse_relay_running[]"] == 1
     assert found["ecluse_alarms[]"] == 1
     assert found["ecluse_consumer_lag_s['warehouse']"] == 1.5
+    assert found["ecluse_consumer_processes['warehouse']"] == 2
     assert found["""ecluse_dead_letters['a "quoted" reason\\nof two lines', 'warehouse']"""] == 2
 
 
