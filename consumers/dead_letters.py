@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from consumers.ledger import Key
+from consumers.sink import Take
+from ecluse.bus import snapshot
 from ecluse.bus.event import Event
 from ecluse.core import clock
 from ecluse.core.db import queries
@@ -22,6 +24,7 @@ from ecluse.core.errors import Unavailable
 from ecluse.core.log import Log
 
 EXPIRE_EVERY_S = 3600.0
+AT_ONCE = 1000
 logger = Log("consumer")
 SQL = queries.load(__package__, "dead_letters.sql")
 
@@ -111,6 +114,23 @@ async def unrequest(conn: Any, consumer: str, keys: Sequence[Key]) -> None:
     """Leaves dead letters as they are when the store has nothing to try."""
     if keys:
         await conn.execute(SQL["unrequest"], consumer, *(list(column) for column in zip(*keys, strict=True)))
+
+
+class Retrying:
+    """Takes again the dead letters that an operator asked for."""
+
+    def __init__(self, pool: Any, consumer: str, store: Any) -> None:
+        """store: the store's database, from which their resources are read as they are by now."""
+        self._pool, self._consumer, self._store = pool, consumer, store
+
+    async def step(self, take: Take) -> bool:
+        """Some of them. Returns: whether there are more"""
+        keys = await requested(self._pool, self._consumer, AT_ONCE)
+        if keys:
+            events = await snapshot.by_key(self._store, keys, "replayed")
+            if await take(snapshot.batch(events)):
+                await unrequest(self._pool, self._consumer, keys)
+        return len(keys) == AT_ONCE
 
 
 async def drop(pool: Any, consumer: str, reason: str | None = None) -> int:

@@ -1,36 +1,46 @@
-"""Bringing a consumer to the present state of the store when its log cannot.
+"""Bringing a consumer to the present state of the store when its log cannot, or when an operator asks for it.
 
-Enters: a consumer whose log no longer reaches back to where it stopped, or whose store was restored. Leaves: the same
-consumer with the present version of every resource, without those the store does not have any more, and placed in the
-log where the walk began. A walk that is broken off goes on where it was.
+Enters: a consumer whose log no longer reaches back to where it stopped, whose store was restored, or which is to be
+filled anew. Leaves: the same consumer with the present version of every resource, without those the store does not have
+any more, and placed in the log where the walk began. It goes in parts, between which what is live is taken; one that is
+broken off goes on where it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from consumers import ledger
 from consumers.offsets import SQL as OFFSETS
-from consumers.sink import Sink
+from consumers.sink import Sink, Take
 from ecluse.bus import outbox, snapshot
 from ecluse.bus.event import LANES, UNDONE, Event
-from ecluse.bus.log import Batch
 from ecluse.core import clock
 from ecluse.core.db import queries
+from ecluse.core.fhir import types
 from ecluse.core.log import Log
 
 SQL = queries.load(__package__, "resync.sql")
 logger = Log("resync")
 LIMITS = (1000, 8 * 1024 * 1024)
 
-Take = Callable[[Batch], Awaitable[bool]]
 
-
-async def walked(pool: Any, consumer: str, epoch: int) -> bool:
-    """Whether a consumer has nothing to walk through in this epoch."""
+async def begun(pool: Any, consumer: str, epoch: int) -> bool:
+    """Whether a consumer has been placed in the log of this epoch."""
     state = await pool.fetchrow(SQL["state"], consumer)
-    return state is not None and state["epoch"] == epoch and not state["walking"]
+    return state is not None and state["epoch"] == epoch
+
+
+async def request(pool: Any, consumer: str) -> bool:
+    """Asks for a walk from the beginning; False when one is under way, or the consumer has never run."""
+    status: str = await pool.execute(SQL["request"], consumer)
+    return status == "UPDATE 1"
+
+
+async def progress(pool: Any, consumer: str) -> str | None:
+    """The resource type at which a walk is, "" when it has just begun; None without one."""
+    state = await pool.fetchrow(SQL["state"], consumer)
+    return types.name_of[state["walk_type"]] if state and state["walking"] else None
 
 
 class Resync:
@@ -43,19 +53,29 @@ class Resync:
         self._epoch = epoch
         self._embedded = embedded
 
-    async def run(self, take: Take) -> None:
-        """Does what is needed, most often nothing. take: writes a batch, False when stopped"""
+    async def begin(self) -> None:
+        """Places the consumer where it has to begin, most often where it stopped."""
         state = await self._sink.pool.fetchrow(SQL["state"], self._sink.name)
         if state is None or state["epoch"] != self._epoch or not await self._reachable():
-            walking = await self._begin(first=state is None)
-            place = snapshot.START
-        else:
-            walking = state["walking"]
-            place = snapshot.Place(state["walk_site"], state["walk_type"], state["walk_pk"])
-        if walking:
+            await self._begin(first=state is None)
+
+    async def step(self, take: Take) -> bool:
+        """A part of the walk, when there is one. Returns: whether there is more of it"""
+        state = await self._sink.pool.fetchrow(SQL["state"], self._sink.name)
+        if state is None or not state["walking"]:
+            return False
+        place = snapshot.Place(state["walk_site"], state["walk_type"], state["walk_pk"])
+        if place == snapshot.START:
             logger.info("walk through the store", consumer=self._sink.name)
-            if await self._walk(take, place) and await self._remove_left_behind(take):
-                await self._sink.pool.execute(SQL["finished"], self._sink.name)
+        events, place = await snapshot.walk(self._store, place, self._sink.types, LIMITS, "snapshot")
+        if events:
+            if await take(snapshot.batch(events)):
+                await self._sink.pool.execute(SQL["walked"], self._sink.name, *place)
+            return True
+        if await self._remove_left_behind(take):
+            await self._sink.pool.execute(SQL["finished"], self._sink.name)
+            logger.info("walk through the store is over", consumer=self._sink.name)
+        return False
 
     async def _reachable(self) -> bool:
         """True when the log still holds what comes after the consumer's position."""
@@ -66,8 +86,8 @@ class Resync:
         stored = {row["partition"]: row["next_offset"] for row in rows if row["topic"] == outbox.TOPIC}
         return all(max(stored.get(lane, 1), 1) >= lowest for lane in range(len(LANES)))
 
-    async def _begin(self, first: bool) -> bool:
-        """Places the consumer at the end of the log; whether the store has to be walked."""
+    async def _begin(self, first: bool) -> None:
+        """Places the consumer at the end of the log, and asks for a walk unless the log holds everything."""
         walking = not (first and self._embedded and await self._reachable())
         settled = await outbox.Outbox(self._store).settle() if walking and self._embedded else None
         async with self._sink.pool.acquire() as conn, conn.transaction():
@@ -77,16 +97,6 @@ class Resync:
                 await conn.executemany(OFFSETS["put"], rows)
                 cursors = [(self._sink.name, lane, settled) for lane in range(len(LANES))]
                 await self._store.executemany(outbox.SQL["report_cursor"], cursors)
-        return walking
-
-    async def _walk(self, take: Take, place: snapshot.Place) -> bool:
-        while True:
-            events, place = await snapshot.walk(self._store, place, self._sink.types, LIMITS, "snapshot")
-            if not events:
-                return True
-            if not await take(snapshot.batch(events)):
-                return False
-            await self._sink.pool.execute(SQL["walked"], self._sink.name, *place)
 
     async def _remove_left_behind(self, take: Take) -> bool:
         while True:

@@ -23,18 +23,17 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
-from math import inf
 from typing import Any
 
 from consumers import dead_letters, ledger, place, registry, resync
-from consumers.dead_letters import Failure, Source
+from consumers.dead_letters import Failure, Retrying, Source
 from consumers.gate import Gate
 from consumers.offsets import Offsets
 from consumers.persons import Persons
 from consumers.prepare import Follow, Prepare, Work, reason, rounds
 from consumers.resync import Resync
-from consumers.sink import MAPPED, Change, Disposition, Sink
-from ecluse.bus import epoch, outbox, partitions, snapshot
+from consumers.sink import MAPPED, Change, Disposition, Duty, Sink
+from ecluse.bus import epoch, outbox, partitions
 from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.durations import Stages
 from ecluse.bus.embedded import EmbeddedLog
@@ -48,7 +47,7 @@ from ecluse.core.settings import Settings
 MAX_EVENTS = 1000
 MAX_BYTES = 8 * 1024 * 1024
 POLL_S = 1.0
-REPLAY_S = 1.0
+DUTIES_S = 1.0
 CALM_S = 60.0
 
 logger = Logger("consumer")
@@ -57,19 +56,16 @@ logger = Logger("consumer")
 class Runner:
     """One consumer in one process."""
 
-    def __init__(
-        self, sink: Sink, log: Log, offsets: Offsets, prepare: Prepare, store: Any, *, leads: bool = True
-    ) -> None:
-        """prepare: steps 2 and 3 for this sink; store: the store's database, from which dead letters are read again by
-        the process that leads"""
+    def __init__(self, sink: Sink, log: Log, offsets: Offsets, prepare: Prepare, duties: Sequence[Duty] = ()) -> None:
+        """prepare: steps 2 and 3 for this sink; duties: what is done between batches, in the process that leads."""
         self._sink = sink
         self._log = log
         self._offsets = offsets
         self._prepare = prepare
-        self._store = store
+        self._duties = duties
         self._backoff = Backoff()
         self._stages = Stages(sink.name)
-        self._replay_at = 0.0 if leads else inf
+        self._duties_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consumes until `stop` is set.
@@ -81,8 +77,8 @@ class Runner:
             while not stop.is_set():
                 try:
                     await self._stages.store(self._sink.pool)
-                    await self._replay(stop)
-                    batch = await self._log.poll(MAX_EVENTS, MAX_BYTES, POLL_S)  # 1
+                    more = await self._do_duties(stop)
+                    batch = await self._log.poll(MAX_EVENTS, MAX_BYTES, 0.0 if more else POLL_S)  # 1
                 except Exception as error:
                     await self._rest(error)
                 else:
@@ -189,16 +185,17 @@ class Runner:
             )
         return why
 
-    async def _replay(self, stop: asyncio.Event) -> None:
-        """Takes again the dead letters that an operator asked for."""
-        if clock.monotonic() < self._replay_at:
-            return
-        self._replay_at = clock.monotonic() + REPLAY_S
-        keys = await dead_letters.requested(self._sink.pool, self._sink.name, MAX_EVENTS)
-        if keys:
-            events = await snapshot.by_key(self._store, keys, "replayed")
-            if await self.take(snapshot.batch(events), stop):
-                await dead_letters.unrequest(self._sink.pool, self._sink.name, keys)
+    async def _do_duties(self, stop: asyncio.Event) -> bool:
+        """A part of each duty; whether there is more to do at once."""
+        if clock.monotonic() < self._duties_at:
+            return False
+
+        async def take(batch: Batch) -> bool:
+            return await self.take(batch, stop)
+
+        more = [await duty(take) for duty in self._duties]
+        self._duties_at = clock.monotonic() + (0.0 if any(more) else DUTIES_S)
+        return any(more)
 
 
 def _settled(taken: Sequence[tuple[Work, Disposition]]) -> list[tuple[ledger.Key, str, str]]:
@@ -241,7 +238,7 @@ async def _consume(settings: Settings, databases: Databases, name: str, stop: as
     several = sink.several and settings.bus == "kafka"
 
     async def joins() -> bool:
-        return several and await resync.walked(sink.pool, name, await epoch.current(databases.store))
+        return several and await resync.begun(sink.pool, name, await epoch.current(databases.store))
 
     async with sink.pool.acquire() as conn:
         leads = await place.take(conn, name, joins, stop)
@@ -288,16 +285,14 @@ async def _run(
         async with databases.store.acquire() as conn:
             lives = await epoch.lives(conn)
         prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow, lives)
-        runner = Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, databases.store, leads=leads)
-
-        async def take(batch: Batch) -> bool:
-            return await runner.take(batch, stop)
-
+        duties: list[Duty] = []
         if leads:
+            resync = Resync(sink, databases.store, present, settings.bus == "embedded")
+            await resync.begin()
+            duties += [resync.step, Retrying(sink.pool, sink.name, databases.store).step]
             for upkeep in (
                 partitions.keep(databases.store, stop, partitions.limits_of(settings)),
                 dead_letters.keep(sink.pool, sink.name, settings.dead_letters_days),
             ):
                 stack.callback(asyncio.create_task(upkeep).cancel)
-            await Resync(sink, databases.store, present, settings.bus == "embedded").run(take)
-        await runner.run(stop)
+        await Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, duties).run(stop)

@@ -7,13 +7,20 @@ ledger, offsets, retries and dead letters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import asyncpg
 import msgspec
 
 from ecluse.bus.event import Event
+from ecluse.bus.log import Batch
+
+Take = Callable[[Batch], Awaitable[bool]]
+"""Has a consumer write a batch: True once it is written, False when stopped."""
+
+Duty = Callable[[Take], Awaitable[bool]]
+"""Work beside what the log brings: does a part of it, and tells whether there is more."""
 
 State = Literal["mapped", "excluded", "waiting", "removed"]
 

@@ -172,6 +172,16 @@ async def wait(event: str | None, consumers: tuple[str, ...], timeout: float) ->
 
 
 @main.command()
+@click.argument("consumer")
+@readable
+async def replay(consumer: str) -> None:
+    """Makes anew what a consumer holds, from all that is stored, while it goes on with what is live."""
+    from ecluse.cli import refill
+
+    await refill.refill(settings_of(), consumer)
+
+
+@main.command()
 @click.argument("database", default="store", type=click.Choice(["store", "identity", "warehouse", "hub"]))
 @readable
 async def dsn(database: str) -> None:

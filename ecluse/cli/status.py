@@ -5,7 +5,8 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
     {"stored": {site: {type: {"present": n, "deleted": n}}},
      "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
      "balanced",
-                    "lag_events", "lag_s", "processes": n, "dead_letters": {reason: n}}],
+                    "lag_events", "lag_s", "processes": n,
+                    "walk": type at which it walks through the store or null, "dead_letters": {reason: n}}],
      "writer": {"pid", "application", "seconds"} or null,
      "relay": {"running", "unsent", "seconds"} or null,
      "alarms": [text],
@@ -22,7 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from consumers import dead_letters, ledger, place, registry
+from consumers import dead_letters, ledger, place, registry, resync
 from consumers.lag import lag
 from consumers.reach import reach
 from consumers.sink import Sink
@@ -117,8 +118,11 @@ async def _consumer(settings: Settings, databases: Databases, sink: Sink) -> Pre
     books = await ledger.books(sink.pool, databases.store, sink.name, sink.types)
     reasons = await dead_letters.reasons(sink.pool, sink.name)
     late = {"lag_events": behind.events, "lag_s": round(behind.seconds, 3)}
-    processes = await place.processes(sink.pool, sink.name)
-    return {"name": sink.name, **books._asdict(), **late, "processes": processes, "dead_letters": reasons}
+    running = {
+        "processes": await place.processes(sink.pool, sink.name),
+        "walk": await resync.progress(sink.pool, sink.name),
+    }
+    return {"name": sink.name, **books._asdict(), **late, **running, "dead_letters": reasons}
 
 
 async def show(settings: Settings, as_json: bool) -> None:
@@ -169,6 +173,8 @@ def _books_table(consumers: list[Present]) -> Table:
         table.add_row(kind, *(str(_total(row[kind])) for row in consumers))
     table.add_row("books", *("balance" if row["balanced"] else "in transit" for row in consumers))
     table.add_row("processes", *(str(row["processes"]) for row in consumers))
+    if any(row["walk"] is not None for row in consumers):
+        table.add_row("walks at", *(row["walk"] or "" for row in consumers))
     table.add_row("lag", *(f"{row['lag_events']} events, {row['lag_s']:g} s" for row in consumers))
     return table
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from consumers.dead_letters import Retrying
 from consumers.gate import Gate
 from consumers.offsets import Offsets
 from consumers.persons import Persons
 from consumers.prepare import Follow, Prepare
+from consumers.resync import Resync
 from consumers.runner import Runner
 from ecluse.bus.embedded import EmbeddedLog
 from ecluse.bus.event import Event
@@ -25,11 +27,14 @@ async def no_reference(reference: Reference) -> bytes:
     raise AssertionError(f"nothing is fetched from {reference.url}")
 
 
-def runner(sink: RecordingSink, pool: Any, log: Log | None = None, follow: Follow = no_reference) -> Runner:
-    """A runner on the embedded log, or on the log that is given."""
+def runner(
+    sink: RecordingSink, pool: Any, log: Log | None = None, follow: Follow = no_reference, resync: Resync | None = None
+) -> Runner:
+    """A runner that leads, on the embedded log or on the log that is given."""
     reading = log or EmbeddedLog(pool, sink.name, sorted(sink.types))
     prepare = Prepare(sink, Persons(pool), Gate(pool), follow)
-    return Runner(sink, reading, Offsets(pool, sink.name, 1), prepare, pool)
+    duties = [Retrying(pool, sink.name, pool).step, *([resync.step] if resync else [])]
+    return Runner(sink, reading, Offsets(pool, sink.name, 1), prepare, duties)
 
 
 def event(resource_id: str, version: int, text: str | None, *, epoch: int = 1, patient: str | None = "p") -> Event:

@@ -9,7 +9,7 @@ import asyncpg
 
 from consumers import ledger
 from consumers.lag import lag
-from consumers.resync import Resync
+from consumers.resync import Resync, progress, request
 from ecluse.bus import epoch
 from ecluse.bus.log import Batch
 from ecluse.bus.outbox import SQL
@@ -28,18 +28,16 @@ def observation(resource_id: str, text: str | None) -> Put:
 async def _consume_until(pool: asyncpg.Pool, sink: RecordingSink, wanted: list[tuple[str, str]]) -> None:
     """Resynchronises as a start does, then consumes until these rows stand in the sink."""
     stop = asyncio.Event()
-    running = runner(sink, pool)
-
-    async def take(batch: Batch) -> bool:
-        return await running.take(batch, stop)
-
     async with pool.acquire() as conn:
         present = await epoch.settle(conn)
-    await Resync(sink, pool, present, embedded=True).run(take)
+    resync = Resync(sink, pool, present, embedded=True)
+    await resync.begin()
+    running = runner(sink, pool, resync=resync)
     task = asyncio.create_task(running.run(stop))
 
     async def done() -> bool:
-        return [(row[1], row[4]) for row in await rows(pool)] == wanted
+        over = await progress(pool, sink.name) is None
+        return over and [(row[1], row[4]) for row in await rows(pool)] == wanted
 
     await until(done, task)
     stop.set()
@@ -98,7 +96,8 @@ async def test_a_walk_that_was_broken_off_goes_on(pool: asyncpg.Pool, sink: Reco
         return False
 
     resync = Resync(sink, pool, 1, embedded=False)
-    await resync.run(broken_off)
+    await resync.begin()
+    assert await resync.step(broken_off)
     assert await pool.fetchval("SELECT walking FROM bus.consumer")
     settings = Settings()
     databases = Databases(pool, pool, pool, pool, pool)
@@ -131,3 +130,22 @@ async def test_lag_on_kafka_counts_what_the_relay_still_has(
         await put(conn, [observation("o", "a"), observation("q", "a")])
     databases = Databases(pool, pool, pool, pool, pool)
     assert (await lag(dataclasses.replace(on_kafka), databases, sink)).events == 2
+
+
+async def test_a_consumer_is_filled_anew_beside_what_is_live(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation(f"o{n}", "a") for n in range(2500)])
+        await put(conn, [observation("o7", None)])
+    wanted = sorted((f"o{n}", "a") for n in range(2500) if n != 7)
+    assert not await request(pool, sink.name), "it has never run"
+    await _consume_until(pool, sink, wanted)
+    await pool.execute("UPDATE recording.row SET text = 'spoilt' WHERE id < 'o2'")
+    await pool.execute("DELETE FROM recording.row WHERE id > 'o5'")
+    assert await request(pool, sink.name)
+    assert not await request(pool, sink.name), "one is under way"
+    async with pool.acquire() as conn:
+        await put(conn, [observation("o1", "live"), observation("new", "live")])
+    wanted = sorted([*((one, text) for one, text in wanted if one != "o1"), ("o1", "live"), ("new", "live")])
+    await _consume_until(pool, sink, wanted)
+    books = await ledger.books(pool, pool, sink.name, sink.types)
+    assert (books.received, books.mapped, books.removed, books.balanced) == (2501, 2500, 1, True)

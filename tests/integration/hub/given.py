@@ -74,7 +74,7 @@ class Feeding:
         log = EmbeddedLog(databases.store, self.sink.name, sorted(self.sink.types))
         prepare = Prepare(self.sink, Persons(databases.identity), Gate(databases.identity), no_reference)
         offsets = Offsets(databases.hub, self.sink.name, 1)
-        self._runner = Runner(self.sink, log, offsets, prepare, databases.store)
+        self._runner = Runner(self.sink, log, offsets, prepare)
 
     async def open(self) -> Feeding:
         await self.sink.open()

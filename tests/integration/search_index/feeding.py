@@ -70,7 +70,7 @@ class Feeding:
         """Gives batches to the consumer, one after the other; bare resources are first versions."""
         prepare = Prepare(self.sink, Persons(self.databases.identity), Gate(self.databases.identity), _no_reference)
         offsets = Offsets(self.databases.store, self.sink.name, 1)
-        runner = Runner(self.sink, ByHand(), offsets, prepare, self.databases.store)  # type: ignore[arg-type]
+        runner = Runner(self.sink, ByHand(), offsets, prepare)  # type: ignore[arg-type]
         for batch in batches:
             events = [event(each if isinstance(each, Told) else told(each)) for each in batch]
             assert await runner.take(snapshot.batch(events), asyncio.Event())

@@ -59,7 +59,7 @@ class Feeding:
         self.sink = WarehouseSink(settings or Settings(), databases)
         prepare = Prepare(self.sink, Persons(databases.identity), Gate(databases.identity), _no_reference)
         offsets = Offsets(databases.warehouse, self.sink.name, 1)
-        self._runner = Runner(self.sink, ByHand(), offsets, prepare, databases.store)  # type: ignore[arg-type]
+        self._runner = Runner(self.sink, ByHand(), offsets, prepare)  # type: ignore[arg-type]
 
     @property
     def pool(self) -> asyncpg.Pool:
