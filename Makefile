@@ -10,7 +10,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTEST := .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 TIDY := ecluse ecluse_client examples mappers fhir_server consumers portal bench tests tools
 
 demo: .venv/runtime.stamp

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Generator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 
 import uvicorn
 import uvloop
@@ -23,6 +24,7 @@ from ecluse.core.log import configure
 from ecluse.core.settings import Settings
 
 BACKLOG = 2048
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(settings: Settings) -> None:
@@ -46,7 +48,7 @@ async def _alone(settings: Settings, listening: socket.socket) -> None:
 async def _parent(settings: Settings, listening: socket.socket) -> None:
     """Holds the database and keeps so many workers running."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _database(settings):
         await Workers(listening, settings.workers, _config, settings).run(stop)
@@ -58,7 +60,20 @@ def _database(settings: Settings) -> AbstractAsyncContextManager[object]:
 
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    await uvicorn.Server(_config(settings)).serve(sockets=[listening])
+    await _Server(_config(settings)).serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server in the process that holds the database: uvicorn would end the process with the signal that ended the
+    server, before the database is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Ends the server, and nothing else, when SIGTERM or SIGINT arrives."""
+        loop = asyncio.get_running_loop()
+        for number in STOPS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _config(settings: Settings) -> uvicorn.Config:

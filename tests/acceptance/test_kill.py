@@ -50,7 +50,7 @@ def check(served: Served, sender: Sender) -> None:
 @pytest.mark.parametrize("part", ["serve", "warehouse", "search", "hub-trial", "up", "postmaster"])
 def test_nothing_is_lost_or_doubled_when_it_is_killed(tmp_path: Path, hub_folder: Path, part: str) -> None:
     data = tmp_path / "data"
-    variables = {"ECLUSE_HUB_PROJECTS": str(hub_folder)}
+    variables = {"ECLUSE_HUB_PROJECTS": str(hub_folder), "ECLUSE_WORKERS": "2"}
     with serving(data, "up", **variables) as served:
         sender = Sender(f"{served.url}/fhir", BUNDLES).start()
         sender.wait_for(BUNDLES * RESOURCES_A_BUNDLE // 3)

@@ -44,6 +44,7 @@ def pair(
         names = ("one", "identity", "store", "warehouse", "hub")
         urls = {name: stack.enter_context(postgres.database("template0")) for name in names}
         common = {
+            "ECLUSE_WORKERS": "2",
             "ECLUSE_IDENTITY_URL": urls["identity"],
             "ECLUSE_HUB_PROJECTS": str(hub_folder),
             "ECLUSE_HUB_MASTER_KEY_FILE": str(folder / "master.key"),

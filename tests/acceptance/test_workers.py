@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.services.server import Served, serving
 
@@ -58,6 +59,14 @@ def test_workers_end_with_their_killed_parent_and_the_port_is_free(tmp_path: Pat
         assert alive == []
         with serving(tmp_path, port=served.port, **variables) as again:
             assert httpx.get(f"{again.url}/fhir/metadata", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_server_that_is_stopped_stops_its_database_first(tmp_path: Path, count: str) -> None:
+    with serving(tmp_path, ECLUSE_WORKERS=count) as served:
+        served.stop()
+        assert served.process.returncode == 0
+        assert "postgres stopped" in served.log.read_text()
 
 
 def test_connections_are_shared_evenly(tmp_path: Path, empty_database: str) -> None:

@@ -71,10 +71,12 @@ class Served:
 
 @contextmanager
 def serving(data: Path, *words: str, port: int | None = None, **variables: str) -> Iterator[Served]:
-    """A running server; words: the command, `serve` unless given; variables: settings."""
+    """A running server of one process, unless told otherwise. words: the command, `serve` unless given; variables:
+    settings"""
     port = port or free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLUSE_")}
-    environment = {**kept, "ECLUSE_DATA": str(data), "ECLUSE_PORT": str(port), **variables}
+    own = {"ECLUSE_DATA": str(data), "ECLUSE_PORT": str(port), "ECLUSE_WORKERS": "1"}
+    environment = {**kept, **own, **variables}
     log = data / f"served-{port}.log"
     data.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:

@@ -20,7 +20,7 @@ ACCEPT = {"Accept": "application/fhir+json"}
 def served(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The running server."""
     data: Path = tmp_path_factory.mktemp("data")
-    with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url) as served:
+    with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url, ECLUSE_WORKERS="2") as served:
         served.ecluse("site", "add", "north")
         yield served
 
