@@ -8,6 +8,11 @@ SELECT pg_advisory_lock_shared(7305005, hashtext($1))
 -- $1 consumer
 SELECT pg_try_advisory_lock(7305002, hashtext($1))
 
+-- name: leave
+-- This process leads no more.
+-- $1 consumer
+SELECT pg_advisory_unlock(7305002, hashtext($1))
+
 -- name: processes
 -- The processes of a consumer.
 -- $1 consumer

@@ -56,7 +56,7 @@ class Resync:
     async def begin(self) -> None:
         """Places the consumer where it has to begin, most often where it stopped."""
         state = await self._sink.pool.fetchrow(SQL["state"], self._sink.name)
-        if state is None or state["epoch"] != self._epoch or not await self._reachable():
+        if state is None or state["epoch"] != self._epoch or not await self.reachable():
             await self._begin(first=state is None)
 
     async def step(self, take: Take) -> bool:
@@ -77,8 +77,8 @@ class Resync:
             logger.info("walk through the store is over", consumer=self._sink.name)
         return False
 
-    async def _reachable(self) -> bool:
-        """True when the log still holds what comes after the consumer's position."""
+    async def reachable(self) -> bool:
+        """Whether the log still holds what comes after the consumer's position."""
         if not self._embedded:
             return True
         lowest = (await self._store.fetch(outbox.SQL["partitions"]))[0]["low"]
@@ -88,7 +88,7 @@ class Resync:
 
     async def _begin(self, first: bool) -> None:
         """Places the consumer at the end of the log, and asks for a walk unless the log holds everything."""
-        walking = not (first and self._embedded and await self._reachable())
+        walking = not (first and self._embedded and await self.reachable())
         settled = await outbox.Outbox(self._store).settle() if walking and self._embedded else None
         async with self._sink.pool.acquire() as conn, conn.transaction():
             await conn.execute(SQL["begin"], self._sink.name, self._epoch, walking)

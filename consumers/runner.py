@@ -20,8 +20,8 @@ stays.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -262,15 +262,20 @@ async def _consume(settings: Settings, databases: Databases, name: str, stop: as
             await asyncio.wait({keeping})
 
 
-def _log(settings: Settings, databases: Databases, sink: Sink, stack: AsyncExitStack) -> tuple[Log, Follow]:
-    if settings.bus == "kafka":
-        from ecluse.bus.bodies import HttpBodies
-        from ecluse.bus.kafka import KafkaLog
+@asynccontextmanager
+async def log_of(settings: Settings, databases: Databases, sink: Sink) -> AsyncIterator[tuple[Log, Follow]]:
+    """The log that a sink reads, and how bodies are fetched that are not in it."""
+    if settings.bus != "kafka":
+        yield EmbeddedLog(databases.store, sink.name, sorted(sink.types)), _inline
+        return
+    from ecluse.bus.bodies import HttpBodies
+    from ecluse.bus.kafka import KafkaLog
 
-        bodies = HttpBodies()
-        stack.push_async_callback(bodies.close)
-        return KafkaLog(settings, databases.store, sink.name, sorted(sink.types)), bodies.follow
-    return EmbeddedLog(databases.store, sink.name, sorted(sink.types)), _inline
+    bodies = HttpBodies()
+    try:
+        yield KafkaLog(settings, databases.store, sink.name, sorted(sink.types)), bodies.follow
+    finally:
+        await bodies.close()
 
 
 async def _inline(reference: Reference) -> bytes:
@@ -281,7 +286,7 @@ async def _run(
     settings: Settings, databases: Databases, sink: Sink, present: int, leads: bool, stop: asyncio.Event
 ) -> None:
     async with AsyncExitStack() as stack:
-        log, follow = _log(settings, databases, sink, stack)
+        log, follow = await stack.enter_async_context(log_of(settings, databases, sink))
         async with databases.store.acquire() as conn:
             lives = await epoch.lives(conn)
         prepare = Prepare(sink, Persons(databases.identity), Gate(databases.identity), follow, lives)

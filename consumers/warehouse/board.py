@@ -72,6 +72,7 @@ class Board:
         self.held: dict[Key, dict[tuple[str, int], Held]] = {}
         self.codes: dict[Key, Code] = {}
         self.ids: dict[tuple[Key, str, int], int] = {}
+        self.kept: dict[tuple[Key, str, int], int] = {}
         self.waited: set[Key] = set()
         self._places: dict[Key, Place] = {}
 

@@ -36,7 +36,7 @@ class Writing:
 
 
 async def number(conn: Any, writing: Writing) -> None:
-    """Gives each row its id: the one it has, else a new one."""
+    """Gives each row its id: the one it has, else the one that is kept for it, else a new one."""
     board = writing.board
     fresh: dict[str, list[tuple[Key, int]]] = defaultdict(list)
     for key, mapped in board.standing():
@@ -45,19 +45,25 @@ async def number(conn: Any, writing: Writing) -> None:
             old = held.get((row.table, row.part))
             if old:
                 board.ids[key, row.table, row.part] = old.omop_id
+            elif kept := board.kept.get((key, row.table, row.part)):
+                _gain(writing, key, row.table, row.part, kept)
             elif row.table != "death":
                 fresh[row.table].append((key, row.part))
     if fresh:
         tables = [table for table in NUMBERED if table in fresh]
         for table, last in await conn.fetch(SQL["draw"], tables, [len(fresh[table]) for table in tables]):
             for omop_id, (key, part) in enumerate(fresh[table], last - len(fresh[table]) + 1):
-                board.ids[key, table, part] = omop_id
-                if part == 0 and table in TARGETS:
-                    writing.gained.add(key)
+                _gain(writing, key, table, part, omop_id)
     for key, mapped in board.standing():
         for row in mapped.rows:
             if row.table == "death":
                 board.ids[key, "death", row.part] = board.ids[key, "person", 0]
+
+
+def _gain(writing: Writing, key: Key, table: str, part: int, omop_id: int) -> None:
+    writing.board.ids[key, table, part] = omop_id
+    if part == 0 and table in TARGETS:
+        writing.gained.add(key)
 
 
 def compare(writing: Writing) -> None:

@@ -84,10 +84,15 @@ class WarehouseSink:
         )
         await conn.execute(SQL["begin"], LOCK)
         await gather(conn, board)
+        board.kept = await self._kept_ids(conn, board)
         await store(conn, board)
         await conn.execute(SQL["end"])
         await self._tell(conn, board, set(keys))
         return [_disposition(board, key) for key in keys]
+
+    async def _kept_ids(self, conn: Any, board: Board) -> dict[tuple[Key, str, int], int]:
+        """The ids that rows must get which do not stand yet; none: they get new ones."""
+        return {}
 
     async def _tell(self, conn: Any, board: Board, told: set[Key]) -> None:
         """Books what the batch did to resources that are not in it."""

@@ -173,12 +173,23 @@ async def wait(event: str | None, consumers: tuple[str, ...], timeout: float) ->
 
 @main.command()
 @click.argument("consumer")
+@click.option("--from", "source", type=click.Choice(["store"]), default="store", help="From all that is stored.")
+@click.option("--into", type=click.Choice(["live", "shadow"]), default="live", show_default=True)
+@click.option("--abort", is_flag=True, help="Drops a shadow that was not finished.")
 @readable
-async def replay(consumer: str) -> None:
-    """Makes anew what a consumer holds, from all that is stored, while it goes on with what is live."""
+async def replay(consumer: str, source: str, into: str, abort: bool) -> None:
+    """Makes anew what a consumer holds, while it goes on with what is live.
+
+    Into the live tables, resource by resource; or into a shadow of the warehouse, which then takes their place at once.
+    """
     from ecluse.cli import refill
 
-    await refill.refill(settings_of(), consumer)
+    if abort:
+        await refill.abort(settings_of(), consumer)
+    elif into == "shadow":
+        await refill.shadow(settings_of(), consumer)
+    else:
+        await refill.refill(settings_of(), consumer)
 
 
 @main.command()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
+from rich.table import Table
 
 from consumers import place, registry, resync
-from ecluse.core.db.databases import open_databases
+from consumers import shadow as copy
+from consumers.warehouse.shadow import Difference
+from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.errors import BadRequest
 from ecluse.core.settings import Settings
 
+ONLY_THE_WAREHOUSE = "Only the warehouse has a shadow; `ecluse replay {name}` makes {name} anew in its place."
 SENT_ONCE = "Notifications are sent once; an app asks for them again by its Subscription's $events or $resend."
 
 
@@ -28,3 +34,49 @@ async def refill(settings: Settings, consumer: str) -> None:
         runs = await place.processes(sink.pool, sink.name)
     when = "now" if runs else "once it is started: no process of it runs"
     Console().print(f"{consumer} is made anew, {when}; what is live goes on. `ecluse status` shows where it is.")
+
+
+async def shadow(settings: Settings, consumer: str) -> None:
+    """Builds a shadow of the warehouse, swaps it in, and prints what differed.
+
+    Raises: what shadow.build raises; NotFound (404) and BadRequest (400) for another consumer"""
+    console = Console()
+    async with open_databases(settings, migrate=True) as databases:
+        _check(settings, databases, consumer)
+        with console.status("begins") as status:
+            told = ""
+
+            def say(words: str) -> None:
+                nonlocal told
+                status.update(words)
+                if words != told and not console.is_terminal:
+                    console.print(words)
+                told = words
+
+            found = await copy.build(settings, databases, say)
+    console.print(_table(found))
+
+
+async def abort(settings: Settings, consumer: str) -> None:
+    """Drops a shadow that was not finished.
+
+    Raises: what shadow.abort raises; NotFound (404) and BadRequest (400) for another consumer"""
+    async with open_databases(settings, migrate=True) as databases:
+        _check(settings, databases, consumer)
+        there = await copy.abort(settings, databases)
+    Console().print("The shadow is dropped." if there else "There was no shadow.")
+
+
+def _check(settings: Settings, databases: Databases, consumer: str) -> None:
+    if (sink := registry.sink(settings, databases, consumer)).name != copy.LIVE:
+        raise BadRequest(ONLY_THE_WAREHOUSE.format(name=sink.name))
+
+
+def _table(found: Mapping[str, Difference]) -> Table:
+    table = Table("table", "added", "changed", "removed", title="what the shadow put right")
+    for name, told in found.items():
+        if any(told):
+            table.add_row(name, *map(str, told))
+    if not table.row_count:
+        table.add_row("nothing differed", "0", "0", "0")
+    return table

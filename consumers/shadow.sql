@@ -1,0 +1,72 @@
+-- name: place
+-- The copy begins to read where the live consumer is.
+-- $1 copy  $2 live consumer
+INSERT INTO bus.consumer_offset (consumer, topic, partition, next_offset, generation, epoch)
+SELECT $1, topic, partition, next_offset, 1, epoch FROM bus.consumer_offset WHERE consumer = $2
+
+-- name: begin
+-- The copy walks through the store.
+-- $1 copy  $2 epoch
+INSERT INTO bus.consumer (consumer, epoch, walking) VALUES ($1, $2, true)
+
+-- name: hold_outbox
+-- What the live consumer has not read yet stays for the copy too.
+-- $1 copy  $2 live consumer
+INSERT INTO bus.cursor (name, lane, seq) SELECT $1, lane, seq FROM bus.cursor WHERE name = $2 ON CONFLICT DO NOTHING
+
+-- name: known
+-- The versions of some resources that a consumer has taken.
+-- $1 consumer  $2 sites  $3 types  $4 ids
+SELECT l.site, l.type, l.id, l.epoch, l.version
+FROM unnest($2::text[], $3::text[], $4::text[]) AS k (site, type, id)
+JOIN bus.ledger l ON l.consumer = $1 AND l.site = k.site AND l.type = k.type AND l.id = k.id
+
+-- name: behind
+-- In how many partitions the copy has not read as far as the live consumer.
+-- $1 copy  $2 live consumer
+SELECT count(*) FROM bus.consumer_offset l
+LEFT JOIN bus.consumer_offset s ON s.consumer = $1 AND s.topic = l.topic AND s.partition = l.partition
+WHERE l.consumer = $2 AND coalesce(s.next_offset, 0) < l.next_offset
+
+-- name: wait_for_turn
+-- Keeps the live consumer from writing until the connection lets it.
+-- $1 live consumer
+SELECT pg_advisory_lock(7305004, hashtext($1))
+
+-- name: end_turn
+-- The live consumer writes again.
+-- $1 live consumer
+SELECT pg_advisory_unlock(7305004, hashtext($1))
+
+-- name: books
+-- The books of the copy become those of the live consumer, where they differ.
+-- $1 copy  $2 live consumer
+WITH other AS (
+    UPDATE bus.ledger l SET person = s.person, epoch = s.epoch, version = s.version, deleted = s.deleted, state = s.state,
+        reason = s.reason, patient = s.patient
+    FROM bus.ledger s
+    WHERE s.consumer = $1 AND l.consumer = $2 AND l.site = s.site AND l.type = s.type AND l.id = s.id
+      AND ROW(l.person, l.epoch, l.version, l.deleted, l.state, l.reason, l.patient)
+          IS DISTINCT FROM ROW(s.person, s.epoch, s.version, s.deleted, s.state, s.reason, s.patient)
+)
+INSERT INTO bus.ledger (person, epoch, version, deleted, consumer, site, type, id, state, reason, patient)
+SELECT s.person, s.epoch, s.version, s.deleted, $2, s.site, s.type, s.id, s.state, s.reason, s.patient
+FROM bus.ledger s WHERE s.consumer = $1 ON CONFLICT DO NOTHING
+
+-- name: drop_dead_letters
+-- What the live consumer could not take before.
+-- $1 live consumer
+DELETE FROM bus.dead_letter WHERE consumer = $1
+
+-- name: own_dead_letters
+-- What the copy could not take is what the live consumer cannot take.
+-- $1 copy  $2 live consumer
+UPDATE bus.dead_letter SET consumer = $2 WHERE consumer = $1
+
+-- name: forget
+-- Nothing of a copy is left.
+-- $1 copy
+WITH ledger AS (DELETE FROM bus.ledger WHERE consumer = $1),
+     offsets AS (DELETE FROM bus.consumer_offset WHERE consumer = $1),
+     letters AS (DELETE FROM bus.dead_letter WHERE consumer = $1)
+DELETE FROM bus.consumer WHERE consumer = $1

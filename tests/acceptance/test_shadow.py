@@ -1,0 +1,160 @@
+"""`ecluse replay warehouse --into shadow`: built beside writes, killed and gone on with, then in place at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.acceptance.sender import Sender
+from tests.integration.warehouse.state import state
+from tests.services.postgres import Postgres
+from tests.services.server import Served, serving
+
+BUNDLES = 12
+REPLAY = [sys.executable, "-m", "ecluse", "replay"]
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def served(
+    request: pytest.FixtureRequest, postgres: Postgres, kafka: str, tmp_path: Path, hub_folder: Path
+) -> Iterator[Served]:
+    """A server with patients in its warehouse."""
+    bus = {"ECLUSE_BUS": request.param}
+    if request.param == "kafka":
+        bus |= {
+            "ECLUSE_KAFKA_BOOTSTRAP": kafka,
+            "ECLUSE_KAFKA_PREFIX": f"{tmp_path.name}.",
+            "ECLUSE_KAFKA_PARTITIONS": "2",
+        }
+    with postgres.database("template0") as url, serving(tmp_path / "data", "up", ECLUSE_DATABASE_URL=url, **bus) as up:
+        Sender(f"{up.url}/fhir", BUNDLES).start().finish()
+        up.ecluse("wait", "--timeout", "120")
+        yield up
+
+
+@contextmanager
+def writing(served: Served) -> Iterator[list[str]]:
+    """Patients that come, change and go meanwhile; the ids of those that stand."""
+    ending, standing = threading.Event(), []
+
+    def write() -> None:
+        with httpx.Client(base_url=f"{served.url}/fhir", timeout=60) as client:
+            for number in range(100_000):
+                if ending.is_set():
+                    return
+                patient = {"resourceType": "Patient", "id": f"live-{number}", "birthDate": "1970-01-01"}
+                client.put(f"/Patient/live-{number}", json=patient).raise_for_status()
+                client.put(f"/Patient/live-{number}", json={**patient, "gender": "male"}).raise_for_status()
+                if number % 3:
+                    standing.append(f"live-{number}")
+                else:
+                    client.delete(f"/Patient/live-{number}").raise_for_status()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield standing
+    finally:
+        ending.set()
+        thread.join()
+
+
+def refused(served: Served, *words: str) -> str:
+    """What `ecluse replay` said when it failed."""
+    done = subprocess.run([*REPLAY, *words], env=served.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout
+    return " ".join((done.stdout + done.stderr).split())
+
+
+async def spoil(conn: asyncpg.Connection) -> None:
+    """Rows changed, lost and made up by hand."""
+    await conn.execute("UPDATE omop.measurement SET value_as_number = 0 WHERE measurement_id % 2 = 0")
+    await conn.execute("DELETE FROM omop.visit_occurrence WHERE visit_occurrence_id % 2 = 0")
+    await conn.execute(
+        "INSERT INTO omop.death (person_id, death_date) SELECT person_id, '2020-01-01' FROM omop.person LIMIT 2"
+    )
+
+
+async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served) -> None:
+    conn = await asyncpg.connect(served.environment["ECLUSE_DATABASE_URL"])
+    before = await state(conn)
+    ids: list[Any] = await conn.fetch("SELECT * FROM omop_map.id_map ORDER BY omop_table, omop_id")
+    await spoil(conn)
+    await conn.execute("CREATE ROLE analyst; GRANT USAGE ON SCHEMA omop TO analyst")
+    await conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA omop TO analyst")
+    await conn.execute("CREATE VIEW women AS SELECT * FROM omop.person WHERE gender_concept_id = 8532")
+    counted = await asyncpg.connect(served.environment["ECLUSE_DATABASE_URL"])
+    with writing(served) as standing:
+        # Killed in the middle, the same command goes on.
+        first = subprocess.Popen(
+            [*REPLAY, "warehouse", "--into", "shadow"], env=served.environment, stdout=subprocess.DEVNULL
+        )
+        while not await conn.fetchval("SELECT count(*) FROM bus.consumer WHERE consumer = 'warehouse-shadow'"):
+            assert first.poll() is None
+            await asyncio.sleep(0.02)
+        assert "Another process" in refused(served, "warehouse", "--into", "shadow")
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        # Somebody who reads sees all of the old or all of the new, for as long as one looks.
+        async with counted.transaction(isolation="repeatable_read"):
+            visits = await counted.fetchval("SELECT count(*) FROM omop.visit_occurrence")
+            said = served.ecluse("replay", "warehouse", "--into", "shadow", timeout_s=300)
+            assert await counted.fetchval("SELECT count(*) FROM omop.visit_occurrence") == visits
+        assert "omop.visit_occurrence" in said
+        time.sleep(1)
+    served.ecluse("wait", "--timeout", "120")
+    after = await state(conn)
+    for table in before.keys() - {"person", "observation_period", "id_map"}:
+        assert after[table] == before[table], table
+    assert len(after["person"]) == len(before["person"]) + len(standing)
+    kept = await conn.fetch(
+        "SELECT * FROM omop_map.id_map WHERE resource_id NOT LIKE 'live-%' ORDER BY omop_table, omop_id"
+    )
+    assert kept == ids
+    # Grants and views hold, nothing of the shadow is left.
+    assert await conn.fetchval("SELECT has_table_privilege('analyst', 'omop.measurement', 'SELECT')")
+    assert await conn.fetchval("SELECT count(*) FROM women") > 0
+    left = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%shadow'"
+    assert await conn.fetchval(left) == 0
+    for table, name in (
+        ("ledger", "consumer"),
+        ("consumer_offset", "consumer"),
+        ("consumer", "consumer"),
+        ("cursor", "name"),
+    ):
+        assert await conn.fetchval(f"SELECT count(*) FROM bus.{table} WHERE {name} = 'warehouse-shadow'") == 0
+    consumers = json.loads(served.ecluse("status", "--json"))["consumers"]
+    assert all(row["balanced"] and not row["dead"] for row in consumers), consumers
+    # What comes afterwards reaches the tables.
+    httpx.put(
+        f"{served.url}/fhir/Patient/late", json={"resourceType": "Patient", "id": "late", "birthDate": "1980-01-01"}
+    )
+    served.ecluse("wait", "--timeout", "120")
+    assert len((await state(conn))["person"]) == len(after["person"]) + 1
+    await conn.execute("DROP VIEW women; DROP OWNED BY analyst; DROP ROLE analyst")
+    await conn.close()
+    await counted.close()
+
+
+def test_a_shadow_is_dropped_and_is_the_warehouses_alone(postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.database("template0") as url, serving(tmp_path, ECLUSE_DATABASE_URL=url) as served:
+        for words, told in (
+            (["warehouse", "--into", "shadow"], "has not begun"),
+            (["search", "--into", "shadow"], "Only the warehouse has a shadow"),
+            (["warehouse"], "has never run"),
+        ):
+            assert told in refused(served, *words)
+        assert "There was no shadow" in served.ecluse("replay", "warehouse", "--abort")
