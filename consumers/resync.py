@@ -81,6 +81,8 @@ class Resync:
         """Whether the log still holds what comes after the consumer's position."""
         if not self._embedded:
             return True
+        if await self._store.fetchval(outbox.SQL["lost"], self._sink.name):
+            return False
         lowest = (await self._store.fetch(outbox.SQL["partitions"]))[0]["low"]
         rows = await self._sink.pool.fetch(OFFSETS["stored"], self._sink.name)
         stored = {row["partition"]: row["next_offset"] for row in rows if row["topic"] == outbox.TOPIC}
@@ -95,7 +97,8 @@ class Resync:
             if settled is not None:
                 rows = [(self._sink.name, outbox.TOPIC, lane, settled + 1, self._epoch) for lane in range(len(LANES))]
                 await conn.executemany(OFFSETS["put"], rows)
-                cursors = [(self._sink.name, lane, settled) for lane in range(len(LANES))]
+                cursors = [(self._sink.name, lane, settled, True) for lane in range(len(LANES))]
+                await self._store.execute(outbox.SQL["forget_cursor"], self._sink.name)
                 await self._store.executemany(outbox.SQL["report_cursor"], cursors)
 
     async def _remove_left_behind(self, take: Take) -> bool:

@@ -266,7 +266,9 @@ async def _consume(settings: Settings, databases: Databases, name: str, stop: as
 async def log_of(settings: Settings, databases: Databases, sink: Sink) -> AsyncIterator[tuple[Log, Follow]]:
     """The log that a sink reads, and how bodies are fetched that are not in it."""
     if settings.bus != "kafka":
-        yield EmbeddedLog(databases.store, sink.name, sorted(sink.types)), _inline
+        # What an app was not notified of is in no store.
+        renewable = not sink.every_version
+        yield EmbeddedLog(databases.store, sink.name, sorted(sink.types), renewable=renewable), _inline
         return
     from ecluse.bus.bodies import HttpBodies
     from ecluse.bus.kafka import KafkaLog

@@ -15,7 +15,7 @@ from ecluse.bus.log import Batch, Claim, Partition, Record
 from ecluse.bus.outbox import SQL, TOPIC, Tail
 from ecluse.bus.wakeup import POLL_S, Notifier, Wakeup
 from ecluse.core import clock
-from ecluse.core.errors import Unavailable
+from ecluse.core.errors import Fenced, Unavailable
 
 __all__ = ["PARTITIONS", "EmbeddedLog", "Notifier"]
 
@@ -28,10 +28,12 @@ PARTITIONS: tuple[Partition, ...] = tuple((TOPIC, lane) for lane in range(len(LA
 class EmbeddedLog:
     """One consumer's view of the outbox."""
 
-    def __init__(self, pool: Any, name: str, resource_types: Sequence[str]) -> None:
-        """pool: the store's database; name: the consumer, whose cursor keeps the outbox from being dropped."""
+    def __init__(self, pool: Any, name: str, resource_types: Sequence[str], *, renewable: bool = True) -> None:
+        """pool: the store's database; name: the consumer, whose cursor keeps the outbox from being dropped; renewable:
+        it can begin anew from the store, so that an outbox over its budget may leave it behind"""
         self._pool = pool
         self._name = name
+        self._renewable = renewable
         self._tail = Tail(pool, resource_types)
         self._wakeup = Wakeup(pool)
         self._reported_at = 0.0
@@ -69,7 +71,9 @@ class EmbeddedLog:
         await asyncio.sleep(delay_s)
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Reports the cursor to the store, at most once a second."""
+        """Reports the cursor to the store, at most once a second.
+
+        Raises: Fenced when the outbox has left this consumer behind: begin again, with a walk through the store"""
         if self._opened and clock.monotonic() - self._reported_at >= REPORT_S:
             await self._report()
 
@@ -83,5 +87,7 @@ class EmbeddedLog:
 
     async def _report(self) -> None:
         self._reported_at = clock.monotonic()
-        rows = [(self._name, lane, at) for lane, at in enumerate(self._tail.at)]
+        rows = [(self._name, lane, at, self._renewable) for lane, at in enumerate(self._tail.at)]
         await self._pool.executemany(SQL["report_cursor"], rows)
+        if await self._pool.fetchval(SQL["lost"], self._name):
+            raise Fenced("the outbox, over its budget, has left this consumer behind")

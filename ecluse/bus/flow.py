@@ -80,4 +80,8 @@ def alarms(found: Flow, settings: Settings) -> list[str]:
             f"The outbox takes {outbox.bytes} bytes, {settings.events_budget_bytes} are allowed"
             f" (ECLUSE_EVENTS_BUDGET_BYTES); {reader}."
         )
+    told += [
+        f"The outbox, over its budget, has left {name} behind; it makes everything anew from the store when it runs."
+        for name in outbox.lost
+    ]
     return told

@@ -47,10 +47,21 @@ WHERE before < $6
 ORDER BY seq
 
 -- name: report_cursor
--- How far a reader is in one lane.
--- $1 name  $2 lane  $3 seq
-INSERT INTO bus.cursor (name, lane, seq) VALUES ($1, $2, $3)
-ON CONFLICT (name, lane) DO UPDATE SET seq = greatest(bus.cursor.seq, excluded.seq), reported = now()
+-- How far a reader is in one lane, and whether it could begin anew from the store.
+-- $1 name  $2 lane  $3 seq  $4 renewable
+INSERT INTO bus.cursor (name, lane, seq, renewable) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name, lane) DO UPDATE
+SET seq = greatest(bus.cursor.seq, excluded.seq), renewable = excluded.renewable, reported = now()
+
+-- name: lose
+-- Leaves a reader behind that can begin anew.
+-- $1 name
+UPDATE bus.cursor SET lost = true WHERE name = $1 AND renewable AND NOT lost RETURNING name
+
+-- name: lost
+-- Whether a reader was left behind.
+-- $1 name
+SELECT coalesce(bool_or(lost), false) FROM bus.cursor WHERE name = $1
 
 -- name: forget_cursor
 -- A reader that reads another log now.
@@ -75,12 +86,9 @@ JOIN fhir.resource r ON r.site = o.site AND r.type = o.type AND r.pk = o.pk
 LEFT JOIN fhir.version v ON v.pk = o.pk AND v.version = o.version
 
 -- name: size
--- What the outbox takes on the disk, and the reader who is farthest behind; NULL when there is none.
+-- What the outbox takes on the disk, the reader who is farthest behind, NULL when there is none, and who was left behind.
 SELECT (SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint FROM pg_inherits
         WHERE inhparent = 'bus.outbox'::regclass) AS bytes,
-       (SELECT name FROM bus.cursor ORDER BY seq, name LIMIT 1) AS slowest,
-       (SELECT min(seq) FROM bus.cursor) AS seq
-
--- name: lowest_cursor
--- The number that every reader has passed; NULL when there is no reader.
-SELECT min(seq) FROM bus.cursor
+       (SELECT name FROM bus.cursor WHERE NOT lost ORDER BY seq, name LIMIT 1) AS slowest,
+       (SELECT min(seq) FROM bus.cursor WHERE NOT lost) AS seq,
+       (SELECT coalesce(array_agg(DISTINCT name), '{}') FROM bus.cursor WHERE lost) AS lost

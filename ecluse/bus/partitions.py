@@ -2,13 +2,15 @@
 
 Enters: the partitions there are, the cursors of the readers, and how long and how much is to be kept. Leaves:
 partitions for the numbers still to come, and none that every reader has passed and nobody may want to read again. Over
-the budget they go before their time; what a reader has not read stays, and is told. Run by every process that writes or
-reads the outbox; one at a time does the work.
+the budget they go before their time, and readers that can begin anew from the store are left behind, the slowest first;
+what another reader has not read stays, and is told. Run by every process that writes or reads the outbox; one at a time
+does the work.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -41,11 +43,13 @@ AS_READ = Limits()
 
 
 class Size(NamedTuple):
-    """What the outbox takes, and who is farthest behind at which number; None when nobody reads it."""
+    """What the outbox takes, who is farthest behind at which number, None when nobody reads it, and who was left
+    behind."""
 
     bytes: int
     slowest: str | None
     seq: int | None
+    lost: Sequence[str] = ()
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -107,16 +111,28 @@ async def _add(conn: Any, low: int) -> None:
 
 
 async def _shorten(conn: Any, limits: Limits) -> None:
-    lowest = await conn.fetchval(SQL["lowest_cursor"])
     drawn = await conn.fetchval(SQL["last_drawn"])
     for partition in await conn.fetch(SQL["partitions"]):
-        if lowest is None or partition["high"] > min(lowest, drawn):
+        if partition["high"] > drawn or not await _passed(conn, partition["high"], limits):
             return
         if await _wanted(conn, partition["high"], limits.days):
             if (await size(conn)).bytes <= limits.budget_bytes:
                 return
             log.warning("events go before their time: the outbox is over its budget", seq=partition["high"])
         await _drop(conn, partition["name"])
+
+
+async def _passed(conn: Any, high: int, limits: Limits) -> bool:
+    """Whether every reader has passed a number. Over the budget those that have not are left behind, if they can be."""
+    while True:
+        found = await size(conn)
+        if found.seq is None:
+            return bool(found.lost)
+        if found.seq >= high:
+            return True
+        if found.bytes <= limits.budget_bytes or not await conn.fetchval(SQL["lose"], found.slowest):
+            return False
+        log.error("reader is left behind: the outbox is over its budget", consumer=found.slowest, seq=found.seq)
 
 
 async def _wanted(conn: Any, high: int, days: int) -> bool:

@@ -70,6 +70,8 @@ def test_an_alarm_says_who_how_long_and_what_to_do() -> None:
     assert "ecluse relay" in stopped
     (away,) = told_of(relay=Relay(True, 9, 300.0))
     assert "300 s" in away and "broker" in away
+    (left,) = told_of(outbox=Size(1, "search", 9, ["warehouse"]))
+    assert "left warehouse behind" in left
     (over,) = told_of(outbox=Size(1001, "warehouse", 5))
     assert "1001 bytes" in over and "warehouse" in over and "ECLUSE_EVENTS_BUDGET_BYTES" in over
     assert len(alarms(QUIET, replace(settings, events_budget_bytes=0))) == 1

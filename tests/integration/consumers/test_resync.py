@@ -6,15 +6,19 @@ import asyncio
 import dataclasses
 
 import asyncpg
+import pytest
 
 from consumers import ledger
 from consumers.lag import lag
+from consumers.offsets import Offsets
 from consumers.resync import Resync, progress, request
 from ecluse.bus import epoch
+from ecluse.bus.embedded import EmbeddedLog
 from ecluse.bus.log import Batch
 from ecluse.bus.outbox import SQL
-from ecluse.bus.partitions import SIZE, upkeep
+from ecluse.bus.partitions import SIZE, Limits, upkeep
 from ecluse.core.db.databases import Databases
+from ecluse.core.errors import Fenced
 from ecluse.core.settings import Settings
 from tests.integration.bus.store import Put, put
 from tests.integration.consumers.given import runner, until
@@ -49,7 +53,7 @@ async def test_a_new_consumer_of_a_shortened_outbox_gets_everything(pool: asyncp
         await put(conn, [observation(f"o{n}", f"old{n}") for n in range(3)])
         await put(conn, [observation("o1", None)])
         await conn.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 10)
-        await conn.execute(SQL["report_cursor"], "another", 0, SIZE + 10)
+        await conn.execute(SQL["report_cursor"], "another", 0, SIZE + 10, False)
         await upkeep(pool)
         assert await pool.fetchval("SELECT count(*) FROM bus.outbox") == 0
         await put(conn, [observation("o2", "new")])
@@ -88,7 +92,7 @@ async def test_a_restored_store_takes_back_what_it_no_longer_has(pool: asyncpg.P
 async def test_a_walk_that_was_broken_off_goes_on(pool: asyncpg.Pool, sink: RecordingSink) -> None:
     async with pool.acquire() as conn:
         await put(conn, [observation(f"o{n}", "a") for n in range(5)])
-        await conn.execute(SQL["report_cursor"], sink.name, 0, 0)
+        await conn.execute(SQL["report_cursor"], sink.name, 0, 0, False)
     taken: list[int] = []
 
     async def broken_off(batch: Batch) -> bool:
@@ -149,3 +153,36 @@ async def test_a_consumer_is_filled_anew_beside_what_is_live(pool: asyncpg.Pool,
     await _consume_until(pool, sink, wanted)
     books = await ledger.books(pool, pool, sink.name, sink.types)
     assert (books.received, books.mapped, books.removed, books.balanced) == (2501, 2500, 1, True)
+
+
+async def test_a_consumer_that_was_left_behind_gets_everything_from_the_store(
+    pool: asyncpg.Pool, sink: RecordingSink
+) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation(f"o{n}", "a") for n in range(3)])
+    await _consume_until(pool, sink, [(f"o{n}", "a") for n in range(3)])
+    async with pool.acquire() as conn:
+        await put(conn, [observation("o1", None), observation("o2", "missed")])
+        await conn.execute("SELECT setval('bus.outbox_seq', $1)", SIZE + 10)
+        await upkeep(pool, Limits(budget_bytes=1))
+        assert await pool.fetchval("SELECT count(*) FROM bus.outbox") == 0
+        await put(conn, [observation("o3", "later")])
+    reading = EmbeddedLog(pool, sink.name, sorted(sink.types))
+    with pytest.raises(Fenced):
+        await reading.open(Offsets(pool, sink.name, 1).claim)
+    await _consume_until(pool, sink, [("o0", "a"), ("o2", "missed"), ("o3", "later")])
+    assert not await pool.fetchval(SQL["lost"], sink.name)
+
+
+async def test_a_consumer_finds_out_while_it_runs(pool: asyncpg.Pool, sink: RecordingSink) -> None:
+    async with pool.acquire() as conn:
+        await put(conn, [observation("o", "a")])
+    running = asyncio.create_task(runner(sink, pool).run(asyncio.Event()))
+
+    async def begun() -> bool:
+        return bool(await pool.fetchval("SELECT count(*) FROM bus.cursor WHERE name = $1", sink.name))
+
+    await until(begun, running)
+    await pool.execute(SQL["lose"], sink.name)
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(running, 30)

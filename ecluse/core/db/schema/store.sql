@@ -364,12 +364,15 @@ CREATE TABLE bus.epoch (
     since timestamptz NOT NULL DEFAULT now()
 );
 
--- How far each reader of the outbox is, by lane; nothing above the lowest is dropped.
+-- How far each reader of the outbox is, by lane; nothing above the lowest is dropped. renewable: it can begin anew from
+-- the store; lost: it was left behind, since the outbox was over its budget.
 CREATE TABLE bus.cursor (
     name text COLLATE "C" NOT NULL,
     lane smallint NOT NULL,
     seq bigint NOT NULL,
     reported timestamptz NOT NULL DEFAULT now(),
+    renewable boolean NOT NULL DEFAULT false,
+    lost boolean NOT NULL DEFAULT false,
     PRIMARY KEY (name, lane)
 ) WITH (fillfactor = 50);
 
