@@ -147,7 +147,7 @@ class Settings:
     events_days: int = _setting(7, "How long events are kept that every reader of the outbox has passed.", "days")
     events_budget_bytes: int = _setting(
         16 * 1024 * 1024 * 1024,
-        "What the outbox may take on the disk before events go earlier, and told.",
+        "What the outbox may take on the disk before events go earlier and slow readers are left behind, and told.",
         "bytes",
     )
     alarm_s: int = _setting(
