@@ -14,11 +14,11 @@ off goes on where it was; one of another epoch begins again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from consumers import place, resync
+from consumers import resync
+from consumers.abandoned import COPY, SQL, alone, forget
 from consumers.gate import Decisions, Gate
 from consumers.offsets import SQL as OFFSETS
 from consumers.offsets import Offsets
@@ -29,17 +29,17 @@ from consumers.runner import Runner, log_of
 from consumers.sink import Take
 from consumers.warehouse import shadow
 from consumers.warehouse.shadow import Difference, ShadowSink
-from ecluse.bus import epoch, outbox
+from ecluse.bus import epoch
 from ecluse.bus.log import Batch, Claim, Log, Partition, Record
 from ecluse.core import clock
-from ecluse.core.db import queries
 from ecluse.core.db.databases import Databases
 from ecluse.core.errors import BadRequest, Unavailable
 from ecluse.core.settings import Settings
 
-SQL = queries.load(__package__, "shadow.sql")
-LIVE, COPY = "warehouse", ShadowSink.name
+LIVE = "warehouse"
 LOOK_S = 0.2
+NEARER = 3
+"""How often the copy goes where the live consumer was before that one is kept waiting."""
 TURN_S = 60.0
 """How long the live consumer may be kept waiting for the copy to read the rest."""
 
@@ -53,7 +53,7 @@ async def build(settings: Settings, databases: Databases, say: Say) -> dict[str,
     Raises: BadRequest (400) when another process builds one, or the live consumer has not begun or is walking
     """
     sink = ShadowSink(settings, databases)
-    async with _alone(sink.pool) as conn:
+    async with alone(sink.pool) as conn:
         async with databases.store.acquire() as store:
             present, lives = await epoch.settle(store), await epoch.lives(store)
         walk = Resync(sink, databases.store, present, settings.bus == "embedded")
@@ -69,7 +69,7 @@ async def build(settings: Settings, databases: Databases, say: Say) -> dict[str,
             finally:
                 stop.set()
                 await asyncio.wait({running})
-        await _forget(conn, databases.store)
+        await forget(conn, databases.store)
         return found
 
 
@@ -77,22 +77,10 @@ async def abort(settings: Settings, databases: Databases) -> bool:
     """Drops a copy that was not finished; False when there is none.
 
     Raises: BadRequest (400) while a process builds it"""
-    async with _alone(databases.warehouse) as conn:
+    async with alone(databases.warehouse) as conn:
         there = await shadow.stands(conn)
-        await _forget(conn, databases.store)
+        await forget(conn, databases.store)
         return there
-
-
-@asynccontextmanager
-async def _alone(pool: Any) -> AsyncIterator[Any]:
-    """A connection of the one process that has to do with the copy."""
-    async with pool.acquire() as conn:
-        if not await conn.fetchval(place.SQL["lead"], COPY):
-            raise BadRequest("Another process builds a copy of the warehouse: wait for it, or end it.")
-        try:
-            yield conn
-        finally:
-            await conn.execute(place.SQL["leave"], COPY)
 
 
 async def _place(conn: Any, store: Any, walk: Resync, present: int, embedded: bool) -> None:
@@ -101,7 +89,7 @@ async def _place(conn: Any, store: Any, walk: Resync, present: int, embedded: bo
         return
     if not await resync.begun(conn, LIVE, present) or await resync.progress(conn, LIVE) is not None:
         raise BadRequest("The warehouse has not begun, or walks through the store: `ecluse status`. Try again then.")
-    await _forget(conn, store)
+    await forget(conn, store)
     if embedded:
         # Before the offsets are copied: what lies behind them is still there then.
         await store.execute(SQL["hold_outbox"], COPY, LIVE)
@@ -109,13 +97,6 @@ async def _place(conn: Any, store: Any, walk: Resync, present: int, embedded: bo
         await shadow.make(conn)
         await conn.execute(SQL["place"], COPY, LIVE)
         await conn.execute(SQL["begin"], COPY, present)
-
-
-async def _forget(conn: Any, store: Any) -> None:
-    async with conn.transaction():
-        await shadow.drop(conn)
-        await conn.execute(SQL["forget"], COPY)
-    await store.execute(outbox.SQL["forget_cursor"], COPY)
 
 
 async def _walked(pool: Any, running: asyncio.Task[None], say: Say) -> None:
@@ -128,30 +109,39 @@ async def _walked(pool: Any, running: asyncio.Task[None], say: Say) -> None:
 async def _swapped(
     conn: Any, pool: Any, running: asyncio.Task[None], stop: asyncio.Event, say: Say
 ) -> dict[str, Difference]:
-    """Lets the copy catch up while the live consumer waits, then swaps."""
+    """Lets the copy come near, then catch up while the live consumer waits, then swaps."""
     while True:
         say("takes what the live consumer has taken meanwhile")
-        while await pool.fetchval(SQL["behind"], COPY, LIVE):
-            await _look(running)
+        for _ in range(NEARER):
+            await _reach(pool, running)
         await conn.execute(SQL["wait_for_turn"], LIVE)
         try:
-            if await _level(pool, running):
+            async with asyncio.timeout(TURN_S) as turn:
+                await _reach(pool, running)
+                turn.reschedule(None)
                 stop.set()
                 await running
                 say("compares the copy with the live tables")
                 return await _swap(conn)
+        except TimeoutError:
+            say("is too far behind; the live consumer goes on")
         finally:
             await conn.execute(SQL["end_turn"], LIVE)
 
 
-async def _level(pool: Any, running: asyncio.Task[None]) -> bool:
-    """True once the copy has read as far as the live consumer; False when that takes too long."""
-    deadline = clock.monotonic() + TURN_S
-    while await pool.fetchval(SQL["behind"], COPY, LIVE):
-        if clock.monotonic() > deadline:
-            return False
+async def _reach(pool: Any, running: asyncio.Task[None]) -> None:
+    """Returns when the copy has read as far as the live consumer has by now."""
+    live = await _offsets(pool, LIVE)
+    while True:
+        own = await _offsets(pool, COPY)
+        if all(own.get(part, 0) >= at for part, at in live.items()):
+            return
         await _look(running)
-    return True
+
+
+async def _offsets(pool: Any, consumer: str) -> dict[Partition, int]:
+    rows = await pool.fetch(OFFSETS["stored"], consumer)
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
 
 async def _swap(conn: Any) -> dict[str, Difference]:
@@ -212,6 +202,7 @@ class _Following:
         self._log, self._pool = log, pool
         self._ahead: Batch | None = None
         self._told: dict[Partition, int] = {}
+        self._assignment = 0
 
     async def open(self, claim: Claim) -> None:
         await self._log.open(claim)
@@ -220,12 +211,13 @@ class _Following:
         """The next records up to the live consumer's positions; empty when none came in time."""
         deadline = clock.monotonic() + timeout_s
         while True:
-            if self._ahead is not None and not self._log.holds(self._ahead):
-                self._ahead = None
-                self._told.clear()
-            if self._ahead is None:
+            if self._ahead is None or not self._log.holds(self._ahead):
                 self._ahead = await self._log.poll(max_events, max_bytes, max(0.0, deadline - clock.monotonic()))
-            found, self._ahead = _cut(self._ahead, await self._live(), self._told)
+            if self._ahead.assignment != self._assignment:
+                # What was told under another one may not have been written.
+                self._assignment = self._ahead.assignment
+                self._told.clear()
+            found, self._ahead = _cut(self._ahead, await _offsets(self._pool, LIVE), self._told)
             self._told |= found.positions
             if found.positions or clock.monotonic() >= deadline:
                 return found
@@ -243,10 +235,6 @@ class _Following:
 
     async def close(self) -> None:
         await self._log.close()
-
-    async def _live(self) -> dict[Partition, int]:
-        rows = await self._pool.fetch(OFFSETS["stored"], LIVE)
-        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
 
 def _cut(batch: Batch, live: Mapping[Partition, int], told: Mapping[Partition, int]) -> tuple[Batch, Batch | None]:

@@ -21,13 +21,6 @@ SELECT l.site, l.type, l.id, l.epoch, l.version
 FROM unnest($2::text[], $3::text[], $4::text[]) AS k (site, type, id)
 JOIN bus.ledger l ON l.consumer = $1 AND l.site = k.site AND l.type = k.type AND l.id = k.id
 
--- name: behind
--- In how many partitions the copy has not read as far as the live consumer.
--- $1 copy  $2 live consumer
-SELECT count(*) FROM bus.consumer_offset l
-LEFT JOIN bus.consumer_offset s ON s.consumer = $1 AND s.topic = l.topic AND s.partition = l.partition
-WHERE l.consumer = $2 AND coalesce(s.next_offset, 0) < l.next_offset
-
 -- name: wait_for_turn
 -- Keeps the live consumer from writing until the connection lets it.
 -- $1 live consumer
@@ -62,6 +55,19 @@ DELETE FROM bus.dead_letter WHERE consumer = $1
 -- What the copy could not take is what the live consumer cannot take.
 -- $1 copy  $2 live consumer
 UPDATE bus.dead_letter SET consumer = $2 WHERE consumer = $1
+
+-- name: there
+-- Whether there are tables of a copy.
+SELECT to_regnamespace('omop_shadow') IS NOT NULL
+
+-- name: drop
+-- No tables of a copy any more.
+DO $$ BEGIN DROP SCHEMA IF EXISTS omop_shadow CASCADE; DROP SCHEMA IF EXISTS omop_map_shadow CASCADE; END $$
+
+-- name: left
+-- Whether nobody has gone on with a copy for so long.
+-- $1 copy  $2 how long
+SELECT coalesce(bool_or(updated < now() - $2::interval), true) FROM bus.consumer WHERE consumer = $1
 
 -- name: forget
 -- Nothing of a copy is left.

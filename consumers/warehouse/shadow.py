@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from consumers.abandoned import COPY
 from consumers.sink import Change, Disposition
 from consumers.warehouse.board import SQL as LIVE
 from consumers.warehouse.board import Board, Key, columns
@@ -43,7 +44,7 @@ class Difference(NamedTuple):
 class ShadowSink(WarehouseSink):
     """The sink of the copy."""
 
-    name = "warehouse-shadow"
+    name = COPY
     several = False
 
     async def write(self, conn: Any, changes: Sequence[Change]) -> Sequence[Disposition]:
@@ -79,17 +80,10 @@ def _redirected(sql: str) -> str:
 
 async def make(conn: Any) -> None:
     """Empty tables, as the live ones are."""
-    await drop(conn)
     for schema in SCHEMAS.values():
         await conn.execute(f"CREATE SCHEMA {schema}")
     for table in KEYS:
         await conn.execute(f"CREATE TABLE {_redirected(table)} (LIKE {table} INCLUDING ALL)")
-
-
-async def drop(conn: Any) -> None:
-    """No copy any more."""
-    for schema in SCHEMAS.values():
-        await conn.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 async def stands(conn: Any) -> bool:

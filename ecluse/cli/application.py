@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from consumers import abandoned
 from ecluse.bus import epoch, partitions
 from ecluse.bus.feed import Feed
 from ecluse.bus.partitions import Limits
@@ -69,6 +70,7 @@ def application(settings: Settings) -> ASGIApp:
                 asyncio.create_task(reindex.keep(databases.store, fhir.server.registries)),
                 asyncio.create_task(building.keep(databases.store)),
                 asyncio.create_task(retention.keep(databases.store, settings)),
+                asyncio.create_task(abandoned.keep(databases)),
                 asyncio.create_task(fhir.refusals.keep(fhir.server)),
                 asyncio.create_task(timed.keep(databases.store)),
                 asyncio.create_task(runner.keep(fhir.server)),
