@@ -26,7 +26,12 @@ OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 @pytest.fixture(scope="module")
 def served(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two processes that are soon impatient."""
-    variables = {"ECLUSE_EVENTS_SLOW_S": "3", "ECLUSE_EVENTS_HEARTBEAT_S": "1", "ECLUSE_EVENTS_STREAMS": "3"}
+    variables = {
+        "ECLUSE_EVENTS_SLOW_S": "3",
+        "ECLUSE_EVENTS_HEARTBEAT_S": "1",
+        "ECLUSE_EVENTS_STREAMS": "3",
+        "ECLUSE_WORKERS": "2",
+    }
     data = tmp_path_factory.mktemp("data")
     with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url, **variables) as served:
         yield served
