@@ -97,7 +97,8 @@ class Resync:
             if settled is not None:
                 rows = [(self._sink.name, outbox.TOPIC, lane, settled + 1, self._epoch) for lane in range(len(LANES))]
                 await conn.executemany(OFFSETS["put"], rows)
-                cursors = [(self._sink.name, lane, settled, True) for lane in range(len(LANES))]
+                renewable = not self._sink.every_version
+                cursors = [(self._sink.name, lane, settled, renewable) for lane in range(len(LANES))]
                 await self._store.execute(outbox.SQL["forget_cursor"], self._sink.name)
                 await self._store.executemany(outbox.SQL["report_cursor"], cursors)
 
