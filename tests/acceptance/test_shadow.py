@@ -23,7 +23,7 @@ from tests.integration.warehouse.state import state
 from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
 
-BUNDLES = 12
+BUNDLES = 6
 REPLAY = [sys.executable, "-m", "ecluse", "replay"]
 
 

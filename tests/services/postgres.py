@@ -6,7 +6,7 @@ Durability is tested elsewhere, on a server that keeps it; here fsync is off, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -35,6 +35,7 @@ class Postgres:
 
     def __init__(self, data: Path) -> None:
         self._numbers = count(1)
+        self._templates: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._embedded = Embedded(data, FAST)
         self.url = self._loop.run_until_complete(
@@ -65,6 +66,14 @@ class Postgres:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         yield self.url_of(name)
         self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def template(self, name: str, fill: Callable[[str], Coroutine[Any, Any, None]]) -> str:
+        """The name of a database that others are made from: one with the tables of all areas, filled once."""
+        if name not in self._templates:
+            self.run(f"CREATE DATABASE {name} TEMPLATE {MIGRATED} STRATEGY FILE_COPY")
+            self.wait(fill(self.url_of(name)))
+            self._templates.add(name)
+        return name
 
     def stop(self) -> None:
         """Ends the server."""

@@ -136,8 +136,8 @@ def test_total_of_many_is_told_when_asked_for(fhir: httpx.Client) -> None:
     assert fhir.get(f"/{TYPE}/_history?_total=accurate&_count=1").json()["total"] == number
 
 
-def test_history_of_a_type_without_resources_is_empty(fhir: httpx.Client) -> None:
-    answer = fhir.get("/VerificationResult/_history")
+def test_history_of_a_type_without_resources_is_empty(other_site: httpx.Client) -> None:
+    answer = other_site.get("/VerificationResult/_history")
     assert (answer.status_code, "entry" in answer.json()) == (200, False)
 
 

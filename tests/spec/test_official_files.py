@@ -3,9 +3,9 @@
 Posted and read back, each is equal but for id and meta, to the last digit. Its XML, put back, makes no version: nothing
 was lost on the way out or in. Patched, it has a version more; deleted, it is gone; posted as XML, it is what it was.
 The rules of R4 judge it once, when it is first posted.
-Five of six files are of four types that resemble each other: of these every tenth lives its whole life and the others
-are posted and read, unless the long tests run (`pytest -m long`). A collection above a megabyte, of which each entry is
-a file too, is posted, read and deleted in JSON alone.
+Five of six files are of four types that resemble each other: of these every twentieth lives its whole life and the
+others are posted and read, unless the long tests run (`pytest -m long`). A collection above a megabyte, of which each
+entry is a file too, is posted, read and deleted in JSON alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REFUSED = {
     "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json",
 }
 MANY = frozenset({"CodeSystem", "SearchParameter", "StructureDefinition", "ValueSet"})
-ONE_IN = 10
+ONE_IN = 20
 PARTS, AT_ONCE = 4, 4
 COLLECTION_BYTES = 1_000_000
 OURS = ("versionId", "lastUpdated")
