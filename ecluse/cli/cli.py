@@ -24,13 +24,14 @@ from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
 from ecluse.cli.topics import topics
 from ecluse.core import tracing
-from ecluse.core.collector import hold_collector, settle_collector
+from ecluse.core.collector import calm_collector, settle_collector
 
 
 @click.group()
 @click.version_option(package_name="ecluse", message="%(version)s")
 def main() -> None:
     """Écluse: a FHIR R4 server and event bus for hospitals."""
+    calm_collector()
 
 
 @main.command()
@@ -73,7 +74,6 @@ def serve(**given: Any) -> None:
 @readable
 async def relay() -> None:
     """Ships the outbox to Kafka."""
-    hold_collector()
     from consumers import registry
     from ecluse.bus.relay import run_relay
 
@@ -88,7 +88,6 @@ async def relay() -> None:
 @readable
 async def consume(name: str) -> None:
     """Runs one consumer: warehouse, search, or hub-PROJECT."""
-    hold_collector()
     from consumers.runner import run_consumer
 
     settle_collector()

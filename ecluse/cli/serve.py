@@ -17,7 +17,7 @@ import uvloop
 
 from ecluse.cli.workers import Workers
 from ecluse.core import tracing
-from ecluse.core.collector import hold_collector
+from ecluse.core.collector import calm_collector
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import Unavailable
 from ecluse.core.log import configure
@@ -78,7 +78,7 @@ class _Server(uvicorn.Server):
 
 def _config(settings: Settings) -> uvicorn.Config:
     """Imported by the processes that serve, not by the one that only holds them: half of its memory."""
-    hold_collector()
+    calm_collector()
     from ecluse.cli.application import config
 
     configure(settings.log_level)

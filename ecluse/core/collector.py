@@ -15,14 +15,14 @@ YOUNG, OLD = 1000, 10
 pass over all of them would hold everybody up for a quarter of a second."""
 
 
-def hold_collector() -> None:
-    """Looks for no cycles until `settle_collector`: loading makes only what stays, and the search is a third of it."""
-    gc.disable()
+def calm_collector() -> None:
+    """Looks for cycles far less often from now on; called when a process begins: what loading makes stays, and to look
+    through it for cycles takes a third of that time."""
+    gc.set_threshold(NEW_CONTAINERS, YOUNG, OLD)
 
 
 def settle_collector() -> None:
-    """Leaves alone what has been loaded so far, and looks for cycles far less often; called when a process is ready."""
+    """Leaves alone what has been loaded so far; called when a process is ready."""
+    calm_collector()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW_CONTAINERS, YOUNG, OLD)
-    gc.enable()

@@ -1,4 +1,4 @@
-"""`ecluse replay`: rows that were changed or lost stand again as they were, under the same ids, while writes go on."""
+"""`ecluse replay`: rows that were changed or lost stand again, under the same ids; an objection is followed at once."""
 
 from __future__ import annotations
 
@@ -44,6 +44,16 @@ async def test_what_was_spoilt_by_hand_stands_again(tmp_path: Path, postgres: Po
             assert await state(conn) == before
             assert await conn.fetch("SELECT * FROM omop_map.id_map ORDER BY omop_table, omop_id") == ids
             assert await conn.fetchval("SELECT count(*) FROM hub.feed") == fed, "nothing new was told"
+            # An objection reaches both without a change of the patient.
+            await conn.execute(
+                "INSERT INTO identity.decision (person, purpose, decision, reason) "
+                "SELECT min(person), 'research', 'withdraw', 'objection' FROM identity.person_patient"
+            )
+            served.ecluse("replay", "warehouse")
+            served.ecluse("replay", "hub-trial")
+            served.ecluse("wait", "--timeout", "120")
+            assert len((await state(conn))["person"]) == BUNDLES - 1
+            assert await conn.fetchval("SELECT count(*) FROM hub.state WHERE op = 'withdrawn'") > 0
             await conn.close()
             status = json.loads(served.ecluse("status", "--json"))
             for row in status["consumers"]:
