@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ecluse.core.db.databases import open_databases
+from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import types
 from ecluse.core.fhir.validation.policy import Depth
 from ecluse.core.settings import Settings
@@ -49,8 +50,14 @@ async def count(settings: Settings, wanted: Mapping[str, str | None], limit: int
         click.echo(f"    {one.profile or one.code}")
 
 
-async def look_again(settings: Settings, site: str | None, resource_type: str | None, depth: str) -> None:
-    """Checks what is stored, and flags what does not pass."""
+async def look_again(
+    settings: Settings, site: str | None, resource_type: str | None, resource_id: str | None, depth: str
+) -> None:
+    """Checks what is stored, and flags what does not pass.
+
+    Raises: BadRequest (400) for an id without a type"""
+    if resource_id and not resource_type:
+        raise BadRequest("An id alone names no resource: say --type too.")
     wanted = read_filter({"type": resource_type} if resource_type else {})
     async with open_databases(settings, migrate=True) as databases:
         server = Server(settings, databases, lambda: None)
@@ -60,7 +67,7 @@ async def look_again(settings: Settings, site: str | None, resource_type: str | 
             there = [await server.site(site)]
         for one in there:
             for name in [wanted.type] if wanted.type else types.number_of:
-                done = await recheck(server, one, name, Depth[depth.upper()])
+                done = await recheck(server, one, name, Depth[depth.upper()], resource_id)
                 if done.checked:
                     click.echo(f"{one.name}  {name}: {done.checked} looked at, {done.flagged} with issues")
 

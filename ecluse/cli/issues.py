@@ -56,10 +56,11 @@ async def issues_count(limit: int, as_lines: bool, **wanted: str | None) -> None
 @issues.command("recheck")
 @click.option("--site", help="Of this site; default: of all.")
 @click.option("--type", help="Of resources of this type; default: of all.")
+@click.option("--id", help="Of this resource of the type alone.")
 @click.option("--depth", type=click.Choice(["base", "profiles"]), default="profiles", show_default=True)
 @readable
-async def issues_recheck(site: str | None, type: str | None, depth: str) -> None:
+async def issues_recheck(site: str | None, type: str | None, id: str | None, depth: str) -> None:
     """Looks at what is stored already, as if each resource were sent again with +flag."""
     from ecluse.cli import flagged
 
-    await flagged.look_again(settings_of(), site, type, depth)
+    await flagged.look_again(settings_of(), site, type, id, depth)

@@ -31,13 +31,15 @@ class Rechecked(NamedTuple):
     flagged: int
 
 
-async def recheck(server: Server, site: Site, resource_type: str, depth: Depth) -> Rechecked:
-    """Replaces the issues of all resources of a type at a site."""
+async def recheck(
+    server: Server, site: Site, resource_type: str, depth: Depth, resource_id: str | None = None
+) -> Rechecked:
+    """Replaces the issues of all resources of a type at a site, or of one of them."""
     validation = await server.profile_validation(site.name, Rule(depth, flag=True))
     after, checked, flagged = 0, 0, 0
     while True:
         async with server.transaction() as conn:
-            found = await flags.standing(conn, site.number, resource_type, after, AT_ONCE)
+            found = await flags.standing(conn, site.number, resource_type, after, AT_ONCE, resource_id)
             rows = [(one, await _issues(server.within(conn), site, validation, one, depth)) for one in found]
             await _replace(conn, site, resource_type, rows)
         if not found:

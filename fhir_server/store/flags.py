@@ -115,9 +115,11 @@ async def replace(conn: Any, site: int, sender: str, now: datetime, flagged: Seq
         await conn.execute(SQL["add"], site, now, sender, *map(list, zip(*rows, strict=True)))
 
 
-async def standing(conn: Any, site: int, resource_type: str, after: int, limit: int) -> list[Standing]:
-    """Current versions in the order of their keys, held until the transaction ends."""
-    rows = await conn.fetch(SQL["standing"], site, types.number_of[resource_type], after, limit)
+async def standing(
+    conn: Any, site: int, resource_type: str, after: int, limit: int, resource_id: str | None = None
+) -> list[Standing]:
+    """Current versions in the order of their keys, held until the transaction ends. resource_id: of this one alone"""
+    rows = await conn.fetch(SQL["standing"], site, types.number_of[resource_type], after, limit, resource_id)
     return [Standing(*row) for row in rows]
 
 

@@ -56,12 +56,12 @@ OFFSET $8 LIMIT $9;
 
 -- name: standing
 -- Current versions of a type, in the order of their keys, held so that no writer overtakes what is found of them.
--- $1 site, $2 type, $3 after this key, $4 limit
+-- $1 site, $2 type, $3 after this key, $4 limit, $5 id or NULL for all
 SELECT r.pk, r.version, w.sender, v.body
 FROM fhir.resource r
 JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
 JOIN fhir.write w ON w.write_id = v.write_id
-WHERE r.site = $1 AND r.type = $2 AND r.pk > $3 AND NOT r.deleted
+WHERE r.site = $1 AND r.type = $2 AND r.pk > $3 AND NOT r.deleted AND ($5::text IS NULL OR r.id = $5)
 ORDER BY r.pk
 LIMIT $4
 FOR SHARE OF r;

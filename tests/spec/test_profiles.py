@@ -431,6 +431,9 @@ def test_what_is_stored_already_is_looked_at_again(
     address = address_of(fhir.post("/Patient", json=BAD, headers={"X-Ecluse-Sender": "ward-7"}))
     mended = address_of(fhir.post("/Patient", json=GOOD, headers=FLAG))
     elsewhere = address_of(other_site.post("/Patient", json=BAD))
+    one = ("--type", "Patient", "--id", mended.partition("/")[2])
+    assert "Patient: 1 looked at, 0 with issues" in served.ecluse("issues", "recheck", *one)
+    assert of(issues, address) == []
     said = served.ecluse("issues", "recheck", "--site", "default", "--type", "Patient")
     (row,) = of(issues, address)
     assert "default  Patient: " in said and "looked at" in said
