@@ -105,8 +105,8 @@ def load(served: Served, folder: Path) -> None:
         measured: list[dict[str, Any]] = []
         for place, file in enumerate(files):
             if place == len(files) // 2 and served.environment.get("ECLUSE_BUS") == "kafka":
-                for name in SHARED:
-                    leading(served, name).send_signal(signal.SIGKILL)
+                for process in [leading(served, name) for name in SHARED]:  # found before any of them is a zombie
+                    process.send_signal(signal.SIGKILL)
             bundle = named_by_the_sender(json.loads(file.read_bytes()))
             answer = client.post("/", json=bundle)
             assert answer.status_code == 200, answer.text[:2000]
