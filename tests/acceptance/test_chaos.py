@@ -10,7 +10,7 @@ from tests.chaos.campaign import run
 from tests.chaos.faults import WEIGHTS
 
 SEED = 11
-WRITES = 800
+WRITES = 600
 
 
 @pytest.mark.kafka

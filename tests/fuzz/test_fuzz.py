@@ -30,7 +30,7 @@ def served(tmp_path: Path, empty_database: str) -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("count", [3_000, LONG])
+@pytest.mark.parametrize("count", [2_000, LONG])
 async def test_odd_requests_are_answered_and_memory_stays_flat(served: Served, count: int) -> None:
     requests = Grammar(20261126).requests()
     seen: Counter[int] = Counter()

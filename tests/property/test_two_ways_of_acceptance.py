@@ -128,7 +128,7 @@ def quick_says_yes(value: Any, encoded: bytes) -> bool:
     return is_plain(encoded) and is_shallow(value, encoded)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(mutants())
 def test_structs_and_walk_agree_on_mutated_examples(value: Any) -> None:
     encoded = json.encode(value)
