@@ -23,6 +23,7 @@ from mappers.search.question import (
     Ending,
     Exact,
     Id,
+    Identified,
     Listed,
     Moment,
     Other,
@@ -157,6 +158,8 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
             if system is not None:
                 found.append(f"{alias}.system = {arguments.add(system) if system else 0}")
             return " AND ".join(found)
+        case Identified(token, items):
+            return f"{_condition((token,), alias, arguments, site)} AND {of_items(alias, items)}"
         case Target(types):
             ids = [value.id for value in group if isinstance(value, Target)]
             return f"{_equal(f'{alias}.target_id', ids, arguments)} AND {_of_types(f'{alias}.target_type', types)}"
@@ -246,6 +249,11 @@ def _equal(column: str, values: Sequence[Any], arguments: Arguments) -> str:
     if len(values) == 1:
         return f"{column} = {arguments.add(values[0])}"
     return f"{column} = ANY({arguments.add(list(values))})"
+
+
+def of_items(alias: str, items: Sequence[int]) -> str:
+    """Whether an identifier's mark is one of these; a row of a numbered item has none."""
+    return f"({alias}.item > 0 OR {alias}.item IN ({', '.join(map(str, items))}))"
 
 
 def _of_types(column: str, types: tuple[int, ...]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fhir_server.search.query import Kind
 from fhir_server.search.values import types_of
 from mappers.search import date, identity, number, position, quantity, reference, string, token, uri
-from mappers.search.question import Other, Question, Value
+from mappers.search.question import Identified, Other, Question, Token, Value
 
 Read = Callable[[str, Question], list[Value]]
 
@@ -25,6 +25,12 @@ class Reading:
     kind: Kind
     read: Read
     negated: bool = False
+
+
+def _identifier(text: str, question: Question) -> list[Value]:
+    """The identifier of what is referred to, where the parameter takes what the reference beside it leads to."""
+    found, types = token.asked(text, question), types_of(question.parameter, question.paths)
+    return [Identified(one, reference.marks(types)) for one in found if isinstance(one, Token)] if types else found
 
 
 PLAIN: dict[str, Reading] = {
@@ -56,7 +62,7 @@ MODIFIED: dict[str, dict[str, Reading]] = {
         "below": Reading("token", token.asked_below),
     },
     "reference": {
-        "identifier": Reading("token", token.asked),
+        "identifier": Reading("token", _identifier),
         "above": Reading("reference", reference.asked_above),
         "below": Reading("reference", reference.asked_below),
     },
@@ -100,7 +106,7 @@ _REFERENCE = {
     "eq": Reading("reference", reference.asked),
     "re": Reading("reference", reference.asked),
     "ne": Reading("reference", _other(reference.asked)),
-    "identifier": Reading("token", token.asked),
+    "identifier": Reading("token", _identifier),
     "ss": Reading("reference", reference.asked_above),
     "sb": Reading("reference", reference.asked_below),
 }

@@ -21,7 +21,8 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions, grams, starts
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
-from mappers.search.question import Address, Target, Token, Value
+from mappers.search import reference
+from mappers.search.question import Address, Identified, Target, Token, Value
 
 OF_RESOURCE = ("_id", "_lastUpdated")
 PATIENT = "Patient"
@@ -94,8 +95,10 @@ class Tree:
         for table in (missing.kind, *BESIDE.get(missing.kind, ())):
             alias = next(self._aliases)
             types = missing.types if table == "reference" else ()
-            where = f"{alias}.pk = {at.pk} AND {self.at(alias, missing.paths, types)}"
-            found.append(self._exists(f"fhir.{table} {alias}", [where]))
+            where = [f"{alias}.pk = {at.pk}", self.at(alias, missing.paths, types)]
+            if table != missing.kind and missing.types:
+                where.append(conditions.of_items(alias, reference.marks(missing.types)))
+            found.append(self._exists(f"fhir.{table} {alias}", where))
         return conditions.any_of(found)
 
     def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
@@ -382,7 +385,7 @@ def is_ordered(group: Sequence[Condition]) -> bool:
 
 def _is_whole(value: Value) -> bool:
     match value:
-        case Token(_, code):
+        case Token(_, code) | Identified(Token(_, code), _):
             return code is not None
         case Target() | Address():
             return True

@@ -14,6 +14,7 @@ from typing import Any
 from ecluse.core.errors import BadRequest, Unprocessable
 from ecluse.core.fhir import types
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Missing, Not
+from mappers.search import reference
 from mappers.search.question import Branch, Circle, InSet, Listed, Subsumed
 
 PLACE = "Subscription.criteria"
@@ -70,7 +71,7 @@ def _missing(kind: str, paths: tuple[int, ...], targets: tuple[int, ...]) -> dic
     """No row of its kind, nor of those that stand beside it."""
     from fhir_server.search.tree import BESIDE
 
-    beside = [{"missing": [other, paths, []]} for other in BESIDE.get(kind, ())]
+    beside = [{"missing": [other, paths, reference.marks(targets)]} for other in BESIDE.get(kind, ())]
     return {"all": [{"missing": [kind, paths, targets if kind == "reference" else []]}, *beside]}
 
 
@@ -88,8 +89,10 @@ def _plain(member: Any) -> Any:
         return member.isoformat()
     if isinstance(member, Decimal):
         return str(member)
+    if hasattr(member, "_fields"):
+        return _value(member)
     if isinstance(member, tuple):
-        return [_value(each) if hasattr(each, "_fields") else each for each in member]
+        return [_plain(each) for each in member]
     return member
 
 

@@ -13,7 +13,7 @@ Spec: http://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -36,7 +36,7 @@ def matches(condition: Json, resource_id: str, rows: IndexRows) -> bool:
             return not matches(told, resource_id, rows)
         case "missing":
             kind, paths, types = told
-            return not any(not types or row[2] in types for row in _under(kind, paths, rows))
+            return not any(not types or _leads_to(types, kind, row) for row in _under(kind, paths, rows))
         case "joined":
             items = [{row[_ITEM] for row in _matching(clause["rows"], rows)} for clause in told]
             return bool(set.intersection(*items))
@@ -45,6 +45,11 @@ def matches(condition: Json, resource_id: str, rows: IndexRows) -> bool:
         case "rows":
             return any(True for _ in _matching(told, rows))
     raise ValueError(word)
+
+
+def _leads_to(types: Sequence[int], kind: str, row: Any) -> bool:
+    """Whether a reference leads to one of these types; types: of an identifier in one the marks that stand for them"""
+    return bool(row[2] in types if kind == "reference" else row[_ITEM] > 0 or row[_ITEM] in types)
 
 
 def _under(kind: str, paths: Iterable[int], rows: IndexRows) -> Iterator[Any]:
@@ -64,6 +69,9 @@ def _holds(value: Json, row: Any) -> bool:
         case "Token":
             system, code = told
             return bool((system is None or row[2] == system) and (code is None or row[3] == code))
+        case "Identified":
+            token, items = told
+            return _holds(token, row) and _leads_to(items, "token", row)
         case "Target":
             types, target = told
             return bool(row[3] == target and (row[2] in types if types else row[2] > 0))

@@ -164,6 +164,13 @@ class Other(NamedTuple):
     types: tuple[int, ...] = ()
 
 
+class Identified(NamedTuple):
+    """An identifier in a reference that leads to one of some types, or may lead to one. items: the marks of these types"""
+
+    token: Token
+    items: tuple[int, ...]
+
+
 class Id(NamedTuple):
     """The logical id of a resource."""
 
@@ -172,7 +179,7 @@ class Id(NamedTuple):
 
 Value = (
     (Token | Listed | InSet | Subsumed)
-    | (Target | Branch)
+    | (Target | Branch | Identified)
     | (Beginning | Exact | Whole | Ending | Containing)
     | (Address | Under)
     | (Moment | Amount | Circle | Id | Other)

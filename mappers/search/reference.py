@@ -2,13 +2,15 @@
 
 Enters: a value of a resource, or the text of a query. Leaves: rows, or the same targets to look for. A relative
 reference is a type and an id, its version left out; every other address is kept whole, under type 0. Links to contained
-resources leave no row. An identifier that stands in a reference has a row among the tokens, under the same path.
+resources leave no row. An identifier that stands in a reference has a row among the tokens, under the same path, with a
+mark in its `item` of the type that the reference beside it leads to.
 Spec: http://hl7.org/fhir/R4/search.html#reference
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -42,6 +44,11 @@ def _target(text: str) -> tuple[int, str]:
 _remembered = lru_cache(maxsize=8192)(_target)
 
 
+def marks(types: Sequence[int]) -> tuple[int, ...]:
+    """The items of identifiers that may be of a target of one of these types."""
+    return tuple(-number for number in types)
+
+
 def canonical(text: str) -> tuple[str, ...]:
     """The texts under which a canonical address is found: without its version, and as written."""
     address, bar, _ = text.partition("|")
@@ -52,11 +59,15 @@ def _reference(path: int) -> Visit:
     identifier = token.READERS["Identifier"](path)
 
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
-        text = value.get("reference")
+        text, kind = value.get("reference"), ELSEWHERE
         if text and text[0] != "#":
-            rows[1].append((path, 0, *normalise(text)))
+            kind, target = normalise(text)
+            rows[1].append((path, 0, kind, target))
         if (known_as := value.get("identifier")) is not None:
+            own = len(rows[0])
             identifier(known_as, rows)
+            if kind:
+                rows[0][own:] = [(path, -kind, *row[2:]) for row in rows[0][own:]]
 
     return visit
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-GENERATION = 2
+GENERATION = 3
 """Counts the releases that make other rows of the same resource: a server that finds rows of a lower one in its store
 compares them all with the bodies, once."""
 
@@ -31,7 +31,8 @@ here too, without unit, and so have positions, with the latitude as bounds and t
 
 class IndexRows(NamedTuple):
     """What the search tables hold of one resource. item: which of the repeated elements that a composite parameter
-    reads a row was taken from, from 1; 0 elsewhere."""
+    reads a row was taken from, from 1; of an identifier beside a reference the type that this leads to, below 0
+    (reference.py); 0 elsewhere."""
 
     tokens: list[TokenRow]
     references: list[ReferenceRow]

@@ -219,3 +219,27 @@ def test_an_order_that_is_not_served_answers_400_with_those_that_are(fhir: httpx
     answer = fhir.get("/Observation?_sort=-dat")
     assert answer.status_code == 400
     assert " date," in answer.json()["issue"][0]["details"]["text"]
+
+
+def test_an_identifier_counts_for_a_parameter_that_takes_what_the_reference_leads_to(fhir: httpx.Client) -> None:
+    code = uuid.uuid4().hex
+    ids = {}
+    for name, subject in (
+        ("patient", {"reference": "Patient/1"}),
+        ("location", {"reference": "Location/1"}),
+        ("elsewhere", {"reference": "http://elsewhere.test/x"}),
+        ("alone", {}),
+    ):
+        body = {"resourceType": "Observation", "status": "final", "code": {"coding": [{"code": code}]}}
+        body["subject"] = {**subject, "identifier": {"system": "urn:s", "value": code}}
+        ids[fhir.post("/Observation", json=body).json()["id"]] = name
+
+    def found(text: str) -> set[str]:
+        return {ids[one] for one in hits(fhir, f"Observation?code={code}&{text}")}
+
+    perhaps = {"patient", "elsewhere", "alone"}
+    assert found("patient:missing=false") == perhaps
+    assert found("patient:missing=true") == {"location"}
+    assert found(f"patient:identifier=urn:s|{code}") == perhaps
+    assert found(f"subject:identifier=urn:s|{code}") == {*perhaps, "location"}
+    assert found("subject:missing=true") == set()

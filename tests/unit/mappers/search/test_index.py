@@ -97,6 +97,20 @@ def test_a_reference_that_is_only_an_identifier_is_found_by_it() -> None:
     assert [row[2:] for row in found.tokens] == [(0, "1")]
 
 
+def test_an_identifier_beside_a_reference_is_marked_with_what_that_leads_to() -> None:
+    marks = {}
+    for text in ("Patient/1", "Location/1", "http://elsewhere.test/Patient/1", "#it", ""):
+        reference = {"identifier": {"value": "1"}} | ({"reference": text} if text else {})
+        ((_, marks[text], _, _),) = index_rows("Observation", {"subject": reference}).tokens
+    assert marks == {
+        "Patient/1": -number_of["Patient"],
+        "Location/1": -number_of["Location"],
+        "http://elsewhere.test/Patient/1": 0,
+        "#it": 0,
+        "": 0,
+    }
+
+
 def test_an_identifier_is_found_by_its_type() -> None:
     kind = {"coding": [{"system": "urn:t", "code": "MR"}], "text": "Dossier"}
     found = rows("Patient", "identifier", {"identifier": [{"type": kind, "value": "1"}]})
