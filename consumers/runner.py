@@ -39,6 +39,7 @@ from ecluse.bus.durations import Stages
 from ecluse.bus.embedded import EmbeddedLog
 from ecluse.bus.log import Batch, Log, Reference
 from ecluse.core import clock, tracing
+from ecluse.core.db import statistics
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.errors import Fenced, Unmappable
 from ecluse.core.log import Log as Logger
@@ -300,6 +301,7 @@ async def _run(
             for upkeep in (
                 partitions.keep(databases.store, stop, partitions.limits_of(settings)),
                 dead_letters.keep(sink.pool, sink.name, settings.dead_letters_days),
+                statistics.keep(sink.pool),
             ):
                 stack.callback(asyncio.create_task(upkeep).cancel)
         await Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, duties).run(stop)

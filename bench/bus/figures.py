@@ -1,6 +1,7 @@
 """The bus's part of `make bench`: one outbox, filled once, is read by all.
 
-    1 ingest   virtual patients at 4, server alone: what the bus is held against
+    1 ingest   virtual patients at 4, server alone: what the bus is held against; the consumers have begun
+               before, on the empty store
     2 fill     copies inside of the database, until the outbox has as many events as asked for
     3 kafka    the relay drains it; POST → record; each consumer; a consumer that was stopped
     4 embedded each consumer on a copy of the same store
@@ -65,6 +66,7 @@ async def _backlog(told: Told, data: Path, projects: Path, size: Size, bootstrap
     server = Server(folders["kafka"], QUIET, "serve")
     server.start()
     try:
+        await throughput.begin(server, throughput.environment(server, projects, "kafka", bootstrap))
         rate = await ingest.alone(server, _patients(server, size.patients), "ingest at 4, of the bus's run")
         told.add(rate)
         events = await fill(server.ecluse("dsn"), size.events)

@@ -102,6 +102,11 @@ class Tail:
         self._until = 0
         self.at = [0] * len(LANES)
 
+    @property
+    def behind(self) -> bool:
+        """Whether a lane holds more than was read, as far as the last look saw."""
+        return min(self.at) < self._until
+
     def seek(self, at: Sequence[int]) -> None:
         """Goes on after these numbers, one a lane."""
         self.at = list(at)

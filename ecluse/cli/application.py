@@ -23,6 +23,7 @@ from ecluse.bus.wakeup import Notifier
 from ecluse.cli import waiting
 from ecluse.cli.endpoints import EVENTS, routes
 from ecluse.core.collector import settle_collector
+from ecluse.core.db import statistics
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
@@ -34,7 +35,7 @@ from fhir_server.http.timed import Timed
 from fhir_server.http.traced import traced
 from fhir_server.search_parameters import building
 from fhir_server.server import Server
-from fhir_server.store import merges, reindex, retention, statistics
+from fhir_server.store import merges, reindex, retention
 
 KEEP_ALIVE_S = 75
 """How long a connection may be idle: longer than senders and load balancers keep theirs (60 s), since whoever writes on

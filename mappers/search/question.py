@@ -165,7 +165,7 @@ class Other(NamedTuple):
 
 
 class Identified(NamedTuple):
-    """An identifier in a reference that leads to one of some types, or may lead to one. items: the marks of these types"""
+    """An identifier in a reference that leads to one of some types, or may. items: the marks of these types"""
 
     token: Token
     items: tuple[int, ...]

@@ -2,6 +2,7 @@
 # Runs one real Kafka broker (KRaft) from its Maven jars in the foreground, on 127.0.0.1 only; Ctrl-C ends it, its data stays.
 # Needs Java 17 and Maven. Usage: start.sh DIR [PORT [CONTROLLER_PORT [NODE VOTERS]]]
 # NODE and VOTERS make it one of three: VOTERS names the controllers of all, 1@127.0.0.1:9093,2@…
+# KAFKA_JAVA: options of Java, in place of those for a quick start.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 jars=$here/../../.cache/kafka/lib
@@ -45,7 +46,8 @@ if [ -f "$folder/more.properties" ]; then # what is said twice holds as it is sa
   cat "$folder/more.properties" >> "$folder/server.properties"
 fi
 
-java=(java -Xmx512m -XX:TieredStopAtLevel=1 -cp "$jars/*")
+read -ra options <<< "${KAFKA_JAVA:--Xmx512m -XX:TieredStopAtLevel=1}"
+java=(java "${options[@]}" -cp "$jars/*")
 if [ ! -f "$folder/data/meta.properties" ]; then
   "${java[@]}" kafka.tools.StorageTool format "${standalone[@]}" -t MkU3OEVBNTcwNTJENDM2Qk -c "$folder/server.properties"
 fi

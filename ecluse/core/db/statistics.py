@@ -1,8 +1,10 @@
-"""The planner's statistics, kept young while the store grows.
+"""The planner's statistics, kept young while a store or a warehouse grows.
 
-Enters: the store's pool. Leaves: ANALYZE, table by table, soon after much was written. PostgreSQL's own does it once a
-minute at the earliest; until then a store that was just filled looks empty to the planner, every index costs the same
-to it, and a lookup by id may walk through all resources of a type."""
+Enters: a database's pool. Leaves: ANALYZE, table by table, soon after much was written. PostgreSQL's own does it once a
+minute at the earliest; until then a database that was just filled looks empty to the planner, every index costs the
+same to it, and a lookup by id may walk through all resources of a type. A plan that a connection keeps from when a
+table was empty lasts until somebody analyses it: a warehouse that was filled anew walked through its table of wards for
+every id, half a second a batch."""
 
 from __future__ import annotations
 
