@@ -23,6 +23,9 @@ PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 NOT_AFTER, NOT_BEFORE = Decimal("-Infinity"), Decimal("Infinity")
 """Where an open range ends."""
 
+NEXT_TO_0 = Decimal("1E-16383")
+"""The least positive `numeric` that PostgreSQL holds; no number that the index reads is as near to 0, in any unit."""
+
 _DIGITS = Context(prec=ucum.DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _ADVICE = f"write a number like 5.4, -3 or 1e2, alone or after one of {', '.join(PREFIXES)}."
@@ -111,9 +114,9 @@ def sum_of(start: Decimal, factor: Decimal, times: Decimal) -> Decimal:
 
 def next_above(value: Decimal) -> Decimal:
     """The least number above, as the index tells numbers apart: where a range begins that leaves its end out."""
-    return _DIGITS.next_plus(value)
+    return _DIGITS.next_plus(value) if value else NEXT_TO_0
 
 
 def next_below(value: Decimal) -> Decimal:
     """The greatest number below."""
-    return _DIGITS.next_minus(value)
+    return _DIGITS.next_minus(value) if value else -NEXT_TO_0
