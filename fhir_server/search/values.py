@@ -12,7 +12,7 @@ from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Paramete
 from ecluse.core.fhir.types import number_of
 from mappers.search.reference import ELSEWHERE
 
-MANY_ROWS = {"HumanName", "Address", "CodeableConcept", "canonical"}
+MANY_ROWS = {"HumanName", "Address", "CodeableConcept", "Identifier", "canonical"}
 """Data types of which one value makes several rows."""
 
 

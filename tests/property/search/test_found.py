@@ -24,7 +24,15 @@ RESOURCES: list[dict[str, Any]] = [
         "0": {"value": 0},
     }.items()
 ]
+TYPED = {"type": {"coding": [{"system": "urn:t", "code": "MR"}]}, "value": "b"}
+RESOURCES += [
+    {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"display": "x"}, "id": name}
+    | {"requisition": requisition}
+    for name, requisition in {"typed": TYPED, "plain": {"value": "a"}}.items()
+]
 CASES: list[tuple[str, str, list[str]]] = [
+    ("ServiceRequest", "_sort=requisition", ["plain", "typed"]),
+    ("ServiceRequest", "_sort=-requisition", ["typed", "plain"]),
     ("Observation", "value-quantity=lt0", ["below-0"]),
     ("Observation", "value-quantity=sa0", ["above-0", "above-0-mg"]),
     ("Observation", "value-quantity=eb0", ["below-0"]),
