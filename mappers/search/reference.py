@@ -3,7 +3,7 @@
 Enters: a value of a resource, or the text of a query. Leaves: rows, or the same targets to look for. A relative
 reference is a type and an id, its version left out; every other address is kept whole, under type 0. Links to contained
 resources leave no row. An identifier that stands in a reference has a row among the tokens, under the same path, with a
-mark in its `item` of the type that the reference beside it leads to.
+mark in its `item` of the type that the reference beside it leads to, or that the `type` of one without address tells.
 Spec: http://hl7.org/fhir/R4/search.html#reference
 """
 
@@ -56,7 +56,7 @@ def canonical(text: str) -> tuple[str, ...]:
 
 
 def _reference(path: int) -> Visit:
-    identifier = token.READERS["Identifier"](path)
+    identifier = token.plain_identifier(path)
 
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         text, kind = value.get("reference"), ELSEWHERE
@@ -66,6 +66,7 @@ def _reference(path: int) -> Visit:
         if (known_as := value.get("identifier")) is not None:
             own = len(rows[0])
             identifier(known_as, rows)
+            kind = kind if text else number_of.get(value.get("type", ""), ELSEWHERE)
             if kind:
                 rows[0][own:] = [(path, -kind, *row[2:]) for row in rows[0][own:]]
 

@@ -61,7 +61,8 @@ def _coded(member: str) -> Reader:
 
 
 _plain_coding = _coded("code")
-_plain_identifier = _coded("value")
+plain_identifier = _coded("value")
+"""Reads system and value of an identifier, not its type."""
 
 
 def _coding(path: int) -> Visit:
@@ -88,7 +89,7 @@ def _concept(path: int) -> Visit:
 
 
 def _identifier(path: int) -> Visit:
-    identifier = _plain_identifier(path)
+    identifier = plain_identifier(path)
 
     def visit(value: dict[str, Any], rows: IndexRows) -> None:
         identifier(value, rows)

@@ -107,7 +107,8 @@ def _repeated(one: Visit) -> Visit:
 
 
 def _numbered(one: Visit) -> Visit:
-    """Visits of items, whose rows say which item they are from, so that a composite can tell what stands together."""
+    """Visits of items, whose rows say which item they are from, so that a composite can tell what stands together;
+    the marks of identifiers in references stay, which no composite reads."""
 
     def visit(values: list[Any], rows: IndexRows) -> None:
         for place, value in enumerate(values, 1):
@@ -115,7 +116,7 @@ def _numbered(one: Visit) -> Visit:
             one(value, rows)
             for kind, first in zip(WITH_ITEM, before, strict=True):
                 own: list[Any] = rows[kind]
-                own[first:] = [(row[0], min(place, MOST_ITEMS), *row[2:]) for row in own[first:]]
+                own[first:] = [(row[0], row[1] or min(place, MOST_ITEMS), *row[2:]) for row in own[first:]]
 
     return visit
 

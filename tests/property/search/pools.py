@@ -220,6 +220,7 @@ def reference(*types: str) -> Make:
             {"reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"},
             {"identifier": {"system": random.choice(SYSTEMS), "value": random.choice(CODES)}},
             {"identifier": {"value": random.choice(CODES)}, "reference": found},
+            {"identifier": {"value": random.choice(CODES)}, "type": kind},
             {"display": "nobody"},
         )
         return random.choice(forms) if random.random() < 0.25 else {"reference": found}

@@ -30,7 +30,30 @@ RESOURCES += [
     | {"requisition": requisition}
     for name, requisition in {"typed": TYPED, "plain": {"value": "a"}}.items()
 ]
+KNOWN_AS = {"value": "1"}
+SUBJECTS: dict[str, dict[str, Any]] = {
+    "patient": {"reference": "Patient/1", "identifier": KNOWN_AS},
+    "location": {"reference": "Location/1", "identifier": KNOWN_AS},
+    "typed-patient": {"type": "Patient", "identifier": KNOWN_AS},
+    "typed-location": {"type": "Location", "identifier": KNOWN_AS},
+    "known-as": {"identifier": KNOWN_AS},
+    "elsewhere": {"reference": "http://elsewhere.test/Location/1", "identifier": KNOWN_AS},
+    "nobody": {"display": "nobody"},
+}
+RESOURCES += [
+    {"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "x"}, "id": name, "subject": subject}
+    for name, subject in SUBJECTS.items()
+]
+MAY_BE_PATIENTS = ["patient", "typed-patient", "known-as", "elsewhere"]
 CASES: list[tuple[str, str, list[str]]] = [
+    ("DiagnosticReport", "patient:missing=false", MAY_BE_PATIENTS),
+    ("DiagnosticReport", "patient:missing=true", ["location", "typed-location", "nobody"]),
+    ("DiagnosticReport", "_filter=patient pr true", MAY_BE_PATIENTS),
+    ("DiagnosticReport", "patient:identifier=1", MAY_BE_PATIENTS),
+    ("DiagnosticReport", "patient:identifier=|1,x|2", MAY_BE_PATIENTS),
+    ("DiagnosticReport", "_filter=patient identifier 1", MAY_BE_PATIENTS),
+    ("DiagnosticReport", "subject:identifier=1", [name for name in SUBJECTS if name != "nobody"]),
+    ("DiagnosticReport", "subject:missing=true", ["nobody"]),
     ("ServiceRequest", "_sort=requisition", ["plain", "typed"]),
     ("ServiceRequest", "_sort=-requisition", ["typed", "plain"]),
     ("Observation", "value-quantity=lt0", ["below-0"]),

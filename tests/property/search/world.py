@@ -99,6 +99,8 @@ def _walked(concepts: Any, above: tuple[str, ...]) -> Iterator[tuple[dict[str, A
 
 
 def _leads_to_type(value: Value, wanted: str) -> bool:
-    """An address elsewhere, or an identifier alone, may lead to any type."""
+    """An address elsewhere may lead to any type, and so may a reference without one whose `type` does not tell."""
     found = target(value)
+    if found is None and "reference" not in value.data:
+        return value.data.get("type", wanted) == wanted
     return found is None or found.type in ("", wanted)

@@ -104,7 +104,9 @@ def _references(value: Any) -> Iterator[tuple[Any, ...]]:
         return
     if "reference" in value and not value["reference"].startswith("#"):
         yield target(value["reference"])
-    yield from _tokens(value["identifier"]) if "identifier" in value else ()
+    identifier = value.get("identifier", {})
+    if "value" in identifier or "system" in identifier:
+        yield system_key(identifier["system"]) if "system" in identifier else 0, identifier.get("value", "")
 
 
 def _strings(value: Any) -> Iterator[tuple[Any, ...]]:

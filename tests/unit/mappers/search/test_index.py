@@ -111,6 +111,28 @@ def test_an_identifier_beside_a_reference_is_marked_with_what_that_leads_to() ->
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "mark"),
+    [
+        ({"type": "Location"}, -number_of["Location"]),
+        ({"type": "http://acme.test/Model"}, 0),
+        ({"type": "Location", "reference": "http://elsewhere.test/Location/1"}, 0),
+    ],
+)
+def test_the_identifier_of_a_reference_without_address_is_marked_with_its_type(said: dict[str, Any], mark: int) -> None:
+    kind = {"coding": [{"system": "urn:t", "code": "MR"}], "text": "Dossier"}
+    found = index_rows("Observation", {"subject": {"identifier": {"type": kind, "value": "1"}, **said}})
+    assert {row[1:] for row in found.tokens} == {(mark, 0, "1")}
+    assert not found.strings
+
+
+def test_the_identifier_of_a_reference_within_an_item_keeps_its_mark() -> None:
+    target = {"reference": "DocumentReference/2", "identifier": {"value": "1"}}
+    found = index_rows("DocumentReference", {"relatesTo": [{"code": "replaces", "target": target}]})
+    assert {row[1] for row in found.tokens} == {1, -number_of["DocumentReference"]}
+    assert {row[1] for row in found.references} == {1}
+
+
 def test_an_identifier_is_found_by_its_type() -> None:
     kind = {"coding": [{"system": "urn:t", "code": "MR"}], "text": "Dossier"}
     found = rows("Patient", "identifier", {"identifier": [{"type": kind, "value": "1"}]})
