@@ -33,6 +33,8 @@ CLAIM_S = 60.0
 LONGEST_BATCH_S = 600
 SILENT_S = 10
 """A member that says nothing for so long has left the group; until then nobody gets its partitions."""
+MOST_FETCHED = 1024 * 1024
+"""Of all partitions at once, as they are compressed: the library's own 50 MB are 300 when they are unpacked."""
 END = KafkaError._PARTITION_EOF  # noqa: SLF001 - the library's own name, as the next two
 AWAY = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001
 
@@ -139,6 +141,7 @@ class KafkaLog:
                 "session.timeout.ms": SILENT_S * 1000,
                 "max.poll.interval.ms": LONGEST_BATCH_S * 1000,
                 "queued.max.messages.kbytes": 16 * 1024,
+                "fetch.max.bytes": MOST_FETCHED,
                 "fetch.wait.max.ms": 50,
                 "topic.metadata.refresh.interval.ms": 5_000,
             }
