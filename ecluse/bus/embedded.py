@@ -13,6 +13,7 @@ from typing import Any
 from ecluse.bus.event import LANES, Event
 from ecluse.bus.log import Batch, Claim, Partition, Record
 from ecluse.bus.outbox import SQL, TOPIC, Tail
+from ecluse.bus.pace import Pace
 from ecluse.bus.wakeup import POLL_S, Notifier, Wakeup
 from ecluse.core import clock
 from ecluse.core.errors import Fenced, Unavailable
@@ -20,8 +21,6 @@ from ecluse.core.errors import Fenced, Unavailable
 __all__ = ["PARTITIONS", "EmbeddedLog", "Notifier"]
 
 REPORT_S = 1.0
-MOST_HISTORY = 250
-"""Events of the lane of history in a batch: what is live waits until a batch is written."""
 PARTITIONS: tuple[Partition, ...] = tuple((TOPIC, lane) for lane in range(len(LANES)))
 
 
@@ -37,6 +36,8 @@ class EmbeddedLog:
         self._tail = Tail(pool, resource_types)
         self._wakeup = Wakeup(pool)
         self._reported_at = 0.0
+        self._pace = Pace()
+        self._given, self._given_at = 0, 0.0
         self._opened = False
 
     async def open(self, claim: Claim) -> None:
@@ -54,11 +55,15 @@ class EmbeddedLog:
 
     async def poll(self, max_events: int, max_bytes: int, timeout_s: float) -> Batch:
         """The next events, live ones first; empty when none came in time."""
+        if self._given:
+            self._pace.took(self._given, clock.monotonic() - self._given_at)
         deadline = clock.monotonic() + timeout_s
         while True:
-            sent = await self._tail.read(max_events, max_bytes, MOST_HISTORY)
+            sent = await self._tail.read(max_events, max_bytes, self._pace.events)
             left_s = deadline - clock.monotonic()
             if sent or left_s <= 0:
+                self._given = len(sent) if sent and sent[-1].event.lane == "bulk" else 0
+                self._given_at = clock.monotonic()
                 return self._batch([item.event for item in sent])
             await self._wakeup.wait(min(left_s, POLL_S))
 

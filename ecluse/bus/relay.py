@@ -33,7 +33,7 @@ from ecluse.bus.envelope import Outgoing
 from ecluse.bus.event import LANES
 from ecluse.bus.lease import FENCED, SQL, Lease
 from ecluse.bus.outbox import Sent, Tail
-from ecluse.bus.room import AGAIN_S, EVENTS, Room
+from ecluse.bus.room import AGAIN_S, Room
 from ecluse.bus.topics import Topics
 from ecluse.bus.wakeup import POLL_S, Wakeup
 from ecluse.core import clock, tracing
@@ -152,11 +152,11 @@ class Relay:
     async def _read(self) -> Read:
         """The next events; after a part of history only live ones, until its consumers are near."""
         self._held = self._held and not await self._room.free()
-        most = 0 if self._held else EVENTS if self._room.limited else None
+        most = 0 if self._held else self._room.part if self._room.limited else None
         sent = await self._tail.read(MAX_EVENTS, MAX_BYTES, most)
         if self._room.limited and sent and sent[-1].event.lane == "bulk":
             self._held = True
-            self._room.sent()
+            self._room.sent(sum(item.event.lane == "bulk" for item in sent))
         return Read(sent, list(self._tail.at), bool(sent) and not self._held and self._tail.behind)
 
     async def _put_right(self, producer: Producer, topics: Topics) -> None:

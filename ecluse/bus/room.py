@@ -24,12 +24,11 @@ from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr
 
 from ecluse.bus.broker import client
 from ecluse.bus.log import Partition
+from ecluse.bus.pace import Pace
 from ecluse.core import clock
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
-EVENTS = 500
-"""Of history are sent at once, and may wait for a consumer when more are sent."""
 AGAIN_S = 0.05
 PATIENCE_S = 10.0
 """For so long history waits for a consumer that does not come nearer; then the next part is sent all the same."""
@@ -47,6 +46,9 @@ class Room:
         self._settings = settings
         self._groups = {f"{settings.kafka_prefix}{name}" for name in groups}
         self._sent_at = 0.0
+        self._sent = 0
+        self._waited = False
+        self._pace = Pace()
         self._admin: AdminClient | None = None
 
     @property
@@ -54,16 +56,29 @@ class Room:
         """Whether there is anybody to wait for."""
         return bool(self._groups)
 
-    def sent(self) -> None:
+    @property
+    def part(self) -> int:
+        """How many events of history are sent at once, and may wait for a consumer when more are sent."""
+        return self._pace.events
+
+    def sent(self, events: int) -> None:
         """A part of history is on its way: the next one may go when `free` says so."""
-        self._sent_at = clock.monotonic()
+        self._sent_at, self._sent, self._waited = clock.monotonic(), events, False
 
     async def free(self) -> bool:
         """Whether the consumers that are up have come near to what was sent, or were waited for long enough."""
-        if clock.monotonic() - self._sent_at > PATIENCE_S:
+        taken_s = clock.monotonic() - self._sent_at
+        if taken_s > PATIENCE_S:
             return True
         try:
-            return await asyncio.to_thread(self._farthest) <= EVENTS
+            near = await asyncio.to_thread(self._farthest) <= self.part
+            if not near:
+                self._waited = True
+            elif self._waited:
+                self._pace.took(self._sent, taken_s)
+            else:
+                self._pace.idled()
+            return near
         except KafkaException as error:
             log.info("history waits, the broker does not say how far consumers are", reason=str(error.args[0]))
             return False

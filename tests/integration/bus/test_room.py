@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from confluent_kafka import Consumer
 
-from ecluse.bus import room
+from ecluse.bus import pace, room
 from ecluse.bus.broker import Broker, client, layout
 from ecluse.bus.relay import Relay
 from ecluse.core import clock
@@ -81,11 +81,11 @@ async def test_history_waits_for_a_consumer_that_is_up_and_live_events_pass_it(
         await fill(conn, HISTORY, size=10, lane=1)
         async with relaying(on_kafka, pool):
             assert await asyncio.to_thread(slow.take, 1) == 1
-            await _reached(pool, 1, room.EVENTS)
+            await _reached(pool, 1, pace.BEGIN)
             ((live, _),) = await put(conn, [Put("Observation", "live", {}, "p")])
             await _reached(pool, 0, live)
             held = await pool.fetchval(CURSOR, 1)
-            assert held <= 3 * room.EVENTS < HISTORY
+            assert held <= 4 * pace.BEGIN < HISTORY
             assert await asyncio.to_thread(slow.take, HISTORY) == HISTORY
             await _reached(pool, 1, HISTORY)
     await asyncio.to_thread(slow.close)
