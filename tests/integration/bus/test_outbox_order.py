@@ -9,6 +9,7 @@ from collections import defaultdict
 import asyncpg
 import pytest
 
+from ecluse.bus import pace
 from ecluse.bus.embedded import EmbeddedLog, Notifier
 from ecluse.bus.outbox import Outbox, Slice, Tail
 from ecluse.core.fhir import types
@@ -141,7 +142,9 @@ async def test_live_events_come_first_while_hundreds_of_thousands_of_bulk_wait(p
             batches.append(await log.poll(500, 10_000_000, 1))
     assert [batch.records[0].event.id for batch in batches] == ["first", "next0", "next1", "next2", "next3"]
     assert [{record.event.lane for record in batch.records[1:]} for batch in batches] == [{"bulk"}] * 5
-    assert [len(batch.records) for batch in batches] == [251] * 5
+    sizes = [len(batch.records) for batch in batches]
+    assert sizes[0] == pace.BEGIN + 1
+    assert all(pace.LEAST < size <= 500 for size in sizes), sizes
     await log.close()
 
 
