@@ -8,7 +8,6 @@ Spec: http://hl7.org/fhir/R4/references.html#canonical
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from ecluse.core.fhir import json, types
 from ecluse.core.fhir.code_systems import spellings
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from fhir_server.store import resources
+from fhir_server.store.canonicals import url_path, version_key
 from fhir_server.terminology import base, loading
 from fhir_server.terminology.loading import Origin
 from fhir_server.terminology.savepoint import atomic
@@ -70,7 +70,7 @@ async def candidates(conn: Any, site: int, kind: str, url: str) -> list[Definiti
     await base.settle(conn)
     addresses = spellings(url) if kind == "CodeSystem" else (url,)
     indexed = [uri.normalise(address) for address in addresses]
-    rows = await conn.fetch(SQL["candidates"], site, types.number_of[kind], addresses, _path(f"{kind}.url"), indexed)
+    rows = await conn.fetch(SQL["candidates"], site, types.number_of[kind], addresses, url_path(kind), indexed)
     return [await _read(conn, site, kind, row) for row in rows]
 
 
@@ -156,5 +156,4 @@ def _path(text: str) -> int:
 
 def _rank(one: Definition) -> tuple[bool, bool, list[tuple[int, str]], int]:
     """What wins: the site's own, then what was loaded, then the later version, then the later load."""
-    parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d{1,18}|\D+", one.version)]
-    return one.site > 0, one.source != base.SOURCE, parts, one.pk
+    return one.site > 0, one.source != base.SOURCE, version_key(one.version), one.pk
