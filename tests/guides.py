@@ -62,7 +62,7 @@ class Shelf:
         self.differentials = differentials
         index: dict[str, Entry] = {}
         for key, one in enumerate(self.definitions):
-            if one.type in ("StructureDefinition", "ValueSet", "CodeSystem"):
+            if one.type in ("StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire"):
                 index[one.url] = index[f"{one.url}|{one.version}"] = Entry(key, one.describes)
         self.profiles = Profiles(Library(index))
 

@@ -32,7 +32,6 @@ NOT_COMPARED = {
     "matchetype": "files with wildcards, to compare outputs with",
     "measure": "measures are not calculated",
     "package-versioning": "versions of packages that this test does not install",
-    "questionnaire": "answers are not held against their questionnaire",
     "scoring": "not FHIR",
     "sd": "snapshots are not generated anew to compare them",
     "security": "HL7's own policy about text that looks like a program",

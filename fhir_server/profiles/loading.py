@@ -1,4 +1,4 @@
-"""Requests whose resources need what is not at hand: definitions, or a terminology's word on a code.
+"""Requests whose resources need what is not at hand: definitions, Questionnaires, a terminology's word on a code.
 
 Enters: a request and its work. Leaves: what the work answers, once that is there. Resources are looked at before
 anything is committed, so that work which begins again does nothing twice.
@@ -18,6 +18,7 @@ from fhir_server.http.request import Answer, Request
 from fhir_server.profiles.guides import fetch, named
 from fhir_server.profiles.validation import Validation
 from fhir_server.server import Server
+from fhir_server.store.canonicals import of_canonical
 from fhir_server.store.resources import Site
 from fhir_server.terminology.membership import Coding, membership
 
@@ -62,13 +63,15 @@ async def profile_report(
 
 
 async def provide(server: Server, site: int, validation: Validation, missing: Missing, body: bytes = b"") -> None:
-    """Fetches the definitions that are missing and those that the body names, or asks the questions that are open."""
+    """Fetches the definitions that are missing and those that the body names, or asks the questions that are open and
+    looks for Questionnaires."""
     async with server.connection() as conn:
         if isinstance(missing, NotLoaded):
             library = validation.profiles.library
             await fetch(conn, library, missing.keys | named(library, body))
         else:
             await ask(conn, site, validation.answers, missing.questions | validation.answers.open)
+            await look(conn, site, validation.answers, missing.questionnaires | validation.answers.wanted)
 
 
 async def ask(conn: Any, site: int, answers: Answers, questions: Iterable[Question]) -> None:
@@ -81,3 +84,10 @@ async def ask(conn: Any, site: int, answers: Answers, questions: Iterable[Questi
         told = await membership(conn, site, value_set, codings)
         answers.given |= {question: one.result for question, one in zip(own, told, strict=True)}
     answers.open.clear()
+
+
+async def look(conn: Any, site: int, answers: Answers, canonicals: Iterable[str]) -> None:
+    """Looks for Questionnaires among the resources of a site."""
+    for canonical in canonicals:
+        answers.questionnaires[canonical] = await of_canonical(conn, site, "Questionnaire", canonical)
+    answers.wanted.clear()

@@ -87,8 +87,7 @@ class Validation:
         """Nothing, when no question is open.
 
         Raises: NotAnswered with those of all entries"""
-        if self.answers.open:
-            raise NotAnswered(frozenset(self.answers.open))
+        self.answers.settle()
 
     def issues(self, resource: dict[str, Any], asked: Sequence[str] = (), place: str = "") -> list[Issue]:
         """What is to be said of a resource by the profiles that apply, and by those asked for.

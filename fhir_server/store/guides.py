@@ -18,7 +18,7 @@ from ecluse.core.fhir.packages import Package
 from ecluse.core.fhir.validation.profiles.library import Entry
 
 SQL = queries.load(__package__, "guides.sql")
-INDEXED = tuple(types.number_of[name] for name in ("StructureDefinition", "ValueSet", "CodeSystem"))
+INDEXED = tuple(types.number_of[name] for name in ("StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire"))
 COLUMNS = ("package", "type", "url", "version", "describes", "body")
 
 

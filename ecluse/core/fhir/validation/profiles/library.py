@@ -1,8 +1,8 @@
 """The definitions that profiles are checked with, by canonical.
 
-Enters: an index of what is installed, and of it the StructureDefinitions, ValueSets and CodeSystems that were asked
-for. Leaves: each by its canonical. Most servers use a few of thousands, so a library is filled as it is asked:
-`NotLoaded` names what is missing, the caller fetches it and begins again.
+Enters: an index of what is installed, and of it the StructureDefinitions, ValueSets, CodeSystems and Questionnaires
+that were asked for. Leaves: each by its canonical. Most servers use a few of thousands, so a library is filled as it is
+asked: `NotLoaded` names what is missing, the caller fetches it and begins again.
 """
 
 from __future__ import annotations
@@ -95,10 +95,18 @@ def mentioned(definition: dict[str, Any]) -> Iterator[str]:
             yield definition.get("baseDefinition", "")
         for element in snapshot or definition.get("differential", {}).get("element", ()):
             yield from _mentioned_by(element)
+    yield from value_sets_asked(definition.get("item", ()) if definition.get("resourceType") == "Questionnaire" else ())
     for side in ("include", "exclude"):
         for include in definition.get("compose", {}).get(side, ()):
             yield from include.get("valueSet", ())
             yield "" if include.get("concept") else include.get("system", "")
+
+
+def value_sets_asked(items: Any) -> Iterator[str]:
+    """The value sets that the items of a Questionnaire take their answers from."""
+    for item in items:
+        yield item.get("answerValueSet", "")
+        yield from value_sets_asked(item.get("item", ()))
 
 
 def _mentioned_by(element: dict[str, Any]) -> Iterator[str]:

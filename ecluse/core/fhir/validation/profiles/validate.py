@@ -2,7 +2,7 @@
 
 Enters: an accepted resource, the profiles that the caller or the server asks for. Leaves: issues. Which profiles apply:
 those asked for; those that `meta.profile` names, of the resource and of each resource inside it; and of each extension
-the definition of its url.
+the definition of its url. A QuestionnaireResponse is held against its Questionnaire too.
 Spec: http://hl7.org/fhir/R4/resource.html#Meta.profile
 """
 
@@ -20,7 +20,9 @@ from ecluse.core.fhir.validation.profiles.extensions import Chain, extensions, i
 from ecluse.core.fhir.validation.profiles.library import is_base_type
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
 from ecluse.core.fhir.validation.profiles.run import Item, Run, bundled
-from ecluse.core.fhir.validation.profiles.value_sets import Answers, NotAnswered
+from ecluse.core.fhir.validation.profiles.value_sets import Answers
+from ecluse.core.fhir.validation.questionnaires.definition import check_questionnaire
+from ecluse.core.fhir.validation.questionnaires.response import check_response
 
 
 def profile_issues(
@@ -43,6 +45,10 @@ def profile_issues(
         _apply(profiles, run, Item(resource, None, kind, place), canonical, place)
     for own, at in _resources(resource, place):
         _declared(profiles, run, own, at)
+        if own["resourceType"] == "QuestionnaireResponse":
+            check_response(profiles, run, own, at)
+        elif own["resourceType"] == "Questionnaire":
+            check_questionnaire(run, own, at)
     top = root(resource, place)
     for extension, way in extensions(resource):
         if not is_base_type(extension["url"]):
@@ -50,8 +56,8 @@ def profile_issues(
         if ":" not in extension["url"] and not is_part(way):
             text = "Write the whole address of this extension, http://…: only parts of an extension have short ones."
             run.add(f"{node_at(top, way).location}.url", text, "value", f"found {extension['url'][:200]}")
-    if answers is not None and answers.open:
-        raise NotAnswered(frozenset(answers.open))
+    if answers is not None:
+        answers.settle()
     return _told(run, place)
 
 

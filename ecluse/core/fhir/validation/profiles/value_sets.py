@@ -33,11 +33,14 @@ Question = tuple[str, Coded]
 
 
 class Answers:
-    """What somebody else, a terminology server, says where packages do not tell. open: what has not been asked yet"""
+    """What somebody else, a terminology server or a store, says where packages do not tell. open: what has not been
+    asked yet; questionnaires: by canonical, None when nobody has them; wanted: those that have not been looked for"""
 
     def __init__(self) -> None:
         self.given: dict[Question, bool | None] = {}
         self.open: set[Question] = set()
+        self.questionnaires: dict[str, dict[str, Any] | None] = {}
+        self.wanted: set[str] = set()
 
     def get(self, question: Question) -> bool | None:
         """The answer to a question; one that has not been asked is noted."""
@@ -45,13 +48,21 @@ class Answers:
             self.open.add(question)
         return self.given.get(question)
 
+    def settle(self) -> None:
+        """Nothing, when everything has been asked.
+
+        Raises: NotAnswered"""
+        if self.open or self.wanted:
+            raise NotAnswered(frozenset(self.open), frozenset(self.wanted))
+
 
 class NotAnswered(Exception):
-    """Questions that somebody else has to be asked first."""
+    """Questions that somebody else has to be asked first, and Questionnaires that have to be looked for."""
 
-    def __init__(self, questions: frozenset[Question]) -> None:
+    def __init__(self, questions: frozenset[Question], questionnaires: frozenset[str] = frozenset()) -> None:
         self.questions = questions
-        super().__init__(f"{len(questions)} questions")
+        self.questionnaires = questionnaires
+        super().__init__(f"{len(questions)} questions, {len(questionnaires)} questionnaires")
 
 
 class ValueSets:
@@ -77,6 +88,12 @@ class ValueSets:
         definition = self._library.get(canonical)
         if definition is None or definition.get("resourceType") != "ValueSet":
             return lambda coded: is_member(canonical, coded.code, coded.system)
+        return self.of(definition)
+
+    def of(self, definition: dict[str, Any]) -> Test:
+        """What tells whether a code is in this value set.
+
+        Raises: NotLoaded; KeyError, TypeError, ValueError, AttributeError when it is none"""
         compose = definition.get("compose", {})
         expanded = list(_contained(definition.get("expansion", {})))
         if expanded:
