@@ -21,6 +21,10 @@ Key = tuple[str, str, str]
 """(site, type, id)"""
 
 
+UNTOLD = -1
+"""In the books of a consumer that is given every version, that of a resource which only a walk has met: none yet."""
+
+
 class Entry(NamedTuple):
     """A row of the ledger. state: a State, or withheld, or dead."""
 
@@ -58,6 +62,16 @@ async def claim(conn: Any, consumer: str, entries: Sequence[Entry]) -> set[Key]:
     ]
     accepted = await conn.fetch(SQL["claim"], consumer, *_columns(rows))
     return {(row["site"], row["type"], row["id"]) for row in accepted}
+
+
+async def repeated(conn: Any, consumer: str, entries: Sequence[Entry]) -> set[Key]:
+    """The keys of those whose very version was taken before: the log may give a record twice."""
+    if not entries:
+        return set()
+    rows = await conn.fetch(
+        SQL["repeated"], consumer, *_columns([(*entry.key, *entry.event.order) for entry in entries])
+    )
+    return {(row["site"], row["type"], row["id"]) for row in rows}
 
 
 async def settle(conn: Any, consumer: str, states: Sequence[tuple[Key, str, str]]) -> None:

@@ -12,6 +12,14 @@ SET epoch = excluded.epoch, version = excluded.version, deleted = excluded.delet
 WHERE (l.epoch, l.version) <= (excluded.epoch, excluded.version)
 RETURNING site, type, id
 
+-- name: repeated
+-- Those of which this very version was taken.
+-- $1 consumer  $2 sites  $3 types  $4 ids  $5 epochs  $6 versions
+SELECT l.site, l.type, l.id
+FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::int[]) AS u (site, type, id, epoch, version)
+JOIN bus.ledger l ON l.consumer = $1 AND l.site = u.site AND l.type = u.type AND l.id = u.id
+WHERE (l.epoch, l.version) = (u.epoch, u.version) AND l.state <> 'dead'
+
 -- name: settle
 -- What became of rows that `claim` has just locked.
 -- $1 consumer  $2 sites  $3 types  $4 ids  $5 states  $6 reasons

@@ -67,7 +67,7 @@ class Resync:
         place = snapshot.Place(state["walk_site"], state["walk_type"], state["walk_pk"])
         if place == snapshot.START:
             logger.info("walk through the store", consumer=self._sink.name)
-        events, place = await snapshot.walk(self._store, place, self._sink.types, LIMITS, "snapshot")
+        events, place = await snapshot.walk(self._store, place, self._sink.types, LIMITS)
         if events:
             if await take(snapshot.batch(events)):
                 await self._sink.pool.execute(SQL["walked"], self._sink.name, *place)

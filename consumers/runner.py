@@ -25,9 +25,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from consumers import dead_letters, ledger, place, registry, resync
 from consumers.dead_letters import Failure, Retrying, Source
 from consumers.gate import Gate
+from consumers.ledger import UNTOLD, Entry
 from consumers.offsets import Offsets
 from consumers.persons import Persons
 from consumers.prepare import Follow, Prepare, Work, reason, rounds
@@ -38,6 +41,7 @@ from ecluse.bus.backoff import Backoff, pause, transient
 from ecluse.bus.durations import Stages
 from ecluse.bus.embedded import EmbeddedLog
 from ecluse.bus.log import Batch, Log, Reference
+from ecluse.bus.snapshot import WALKED
 from ecluse.core import clock, tracing
 from ecluse.core.db import statistics
 from ecluse.core.db.databases import Databases, open_databases
@@ -146,7 +150,10 @@ class Runner:
     async def _write_work(self, conn: Any, work: Sequence[Work]) -> None:
         name = self._sink.name
         booked = [item for item in work if item.entry.event.version]
-        accepted = await ledger.claim(conn, name, [item.entry for item in booked])
+        if self._sink.every_version:
+            accepted = await self._claimed_once(conn, [item.entry for item in booked])
+        else:
+            accepted = await ledger.claim(conn, name, [item.entry for item in booked])
         current = [item for item in work if item.entry.key in accepted or not item.entry.event.version]
         outcomes = await self._isolated(conn, [item for item in current if item.entry.event.version])
         failures = [(item, item.failure) for item in current if item.failure]
@@ -157,6 +164,14 @@ class Runner:
         await dead_letters.park(conn, name, [_failure(item, why) for item, why in failures])
         for item, why in failures:
             logger.warning("dead letter", consumer=name, reason=why, resource_type=item.entry.event.type)
+
+    async def _claimed_once(self, conn: Any, entries: Sequence[Entry]) -> set[ledger.Key]:
+        """The same for a sink that is given every version: none twice, though the log may give a record twice, and
+        none left out because a walk through the store has met a later one."""
+        fresh = [entry for entry in entries if not entry.event.reason]
+        repeated = await ledger.repeated(conn, self._sink.name, fresh)
+        known = [_met(entry) if entry.event.reason == WALKED else entry for entry in entries]
+        return await ledger.claim(conn, self._sink.name, [entry for entry in known if entry.key not in repeated])
 
     async def _isolated(self, conn: Any, work: Sequence[Work]) -> list[tuple[Work, Disposition | str]]:
         """What became of each change, or why it alone cannot be written."""
@@ -197,6 +212,10 @@ class Runner:
         more = [await duty(take) for duty in self._duties]
         self._duties_at = clock.monotonic() + (0.0 if any(more) else DUTIES_S)
         return any(more)
+
+
+def _met(entry: Entry) -> Entry:
+    return entry._replace(event=replace(entry.event, version=UNTOLD))
 
 
 def _settled(taken: Sequence[tuple[Work, Disposition]]) -> list[tuple[ledger.Key, str, str]]:

@@ -26,6 +26,8 @@ class Place(NamedTuple):
 
 
 START = Place(0, 0, 0)
+WALKED = "snapshot"
+"""The reason of an event that a walk makes."""
 
 
 async def by_key(pool: Any, keys: Sequence[tuple[str, str, str]], reason: str) -> list[Event]:
@@ -38,7 +40,7 @@ async def by_key(pool: Any, keys: Sequence[tuple[str, str, str]], reason: str) -
 
 
 async def walk(
-    pool: Any, after: Place, resource_types: Collection[str], limits: tuple[int, int], reason: str
+    pool: Any, after: Place, resource_types: Collection[str], limits: tuple[int, int]
 ) -> tuple[list[Event], Place]:
     """The next present versions after a place, and the place of the last one; no events at the end.
 
@@ -48,7 +50,7 @@ async def walk(
     rows = await pool.fetch(SQL["walk"], *after, numbers, *limits)
     if not rows:
         return [], after
-    return [_event(row, reason) for row in rows], Place(rows[-1]["site_number"], rows[-1]["type"], rows[-1]["pk"])
+    return [_event(row, WALKED) for row in rows], Place(rows[-1]["site_number"], rows[-1]["type"], rows[-1]["pk"])
 
 
 def batch(events: Sequence[Event]) -> Batch:

@@ -21,7 +21,7 @@ from ecluse.core.db.databases import Databases
 from ecluse.core.errors import Fenced
 from ecluse.core.settings import Settings
 from tests.integration.bus.store import Put, put
-from tests.integration.consumers.given import runner, until
+from tests.integration.consumers.given import batch, event, runner, until
 from tests.integration.consumers.recording import RecordingSink, rows
 
 
@@ -153,6 +153,48 @@ async def test_a_consumer_is_filled_anew_beside_what_is_live(pool: asyncpg.Pool,
     await _consume_until(pool, sink, wanted)
     books = await ledger.books(pool, pool, sink.name, sink.types)
     assert (books.received, books.mapped, books.removed, books.balanced) == (2501, 2500, 1, True)
+
+
+class _EveryVersion(RecordingSink):
+    every_version = True
+
+
+async def test_a_walk_does_not_overtake_versions_that_are_still_to_come(pool: asyncpg.Pool) -> None:
+    sink = _EveryVersion(pool)
+    await sink.open()
+    async with pool.acquire() as conn:
+        present = await epoch.settle(conn)
+        for number in range(3):
+            await put(conn, [observation("o", f"text {number}")])
+    resync = Resync(sink, pool, present, embedded=False)  # a topic may hold less than the store, so it walks first
+    await resync.begin()
+    stop = asyncio.Event()
+    running = runner(sink, pool, resync=resync)
+    while await progress(pool, sink.name) is not None:
+        await resync.step(lambda walked: running.take(walked, stop))
+    task = asyncio.create_task(running.run(stop))
+
+    async def done() -> bool:
+        return [row[4] for row in await rows(pool)] == ["text 2"] and await _written(pool) == [3, 1, 2, 3]
+
+    await until(done, task)
+    stop.set()
+    await task
+    books = await ledger.books(pool, pool, sink.name, sink.types)
+    assert (books.mapped, books.balanced) == (1, True)
+
+
+async def test_a_record_that_comes_twice_is_one_of_every_version(pool: asyncpg.Pool) -> None:
+    sink = _EveryVersion(pool)
+    await sink.open()
+    running, stop = runner(sink, pool), asyncio.Event()
+    for version in (1, 1, 2, 2, 1):
+        assert await running.take(batch([event("o", version, f"text {version}")]), stop)
+    assert await _written(pool) == [1, 2]
+
+
+async def _written(pool: asyncpg.Pool) -> list[int]:
+    return [row["version"] for row in await pool.fetch("SELECT version FROM recording.write ORDER BY at")]
 
 
 async def test_a_consumer_that_was_left_behind_gets_everything_from_the_store(
