@@ -34,6 +34,7 @@ from mappers.search.question import (
     Whole,
 )
 from mappers.search.reference import part_of
+from mappers.search.rows import OF_TYPE
 
 LAST = "\U0010ffff"
 PATIENT = number_of["Patient"]
@@ -186,6 +187,8 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
         case Other(values, types):
             inner = [_condition((value,), alias, arguments, site) for value in values]
             own = f" AND {_of_types(f'{alias}.target_type', types)}" if types else ""
+            if any(isinstance(value, Token) for value in values):
+                own = f" AND {alias}.item > {OF_TYPE}"
             return f"NOT ({any_of(inner)}){own}"
         case Containing(folded):
             return f"position({arguments.add(folded)} IN {alias}.folded) > 0"

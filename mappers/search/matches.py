@@ -18,7 +18,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from mappers.search.rows import IndexRows
+from mappers.search.rows import OF_TYPE, IndexRows
 
 Json = Any
 _ITEM = 1
@@ -91,6 +91,8 @@ def _holds(value: Json, row: Any) -> bool:
             return told[0] in row[1]
         case "Other":
             values, types = told
+            if any(one[0] == "Token" for one in values) and row[_ITEM] == OF_TYPE:
+                return False
             return not any(_holds(one, row) for one in values) and (not types or row[2] in types)
         case "Moment":
             prefix, low, high = told

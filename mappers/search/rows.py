@@ -32,7 +32,7 @@ here too, without unit, and so have positions, with the latitude as bounds and t
 class IndexRows(NamedTuple):
     """What the search tables hold of one resource. item: which of the repeated elements that a composite parameter
     reads a row was taken from, from 1; of an identifier beside a reference the type that this leads to, below 0
-    (reference.py); 0 elsewhere."""
+    (reference.py), of one under its type OF_TYPE; 0 elsewhere."""
 
     tokens: list[TokenRow]
     references: list[ReferenceRow]
@@ -54,6 +54,8 @@ Reader = Callable[[int], Visit]
 WITH_ITEM = (0, 1, 3, 4)
 """The kinds of rows, by their place in IndexRows, that say from which item of a repeating element they are."""
 MOST_ITEMS = 32_767
+OF_TYPE = -32_768
+"""In place of the item of a token that is an identifier under its type: no value of its own."""
 
 LONGEST = 250
 """Characters of a text that an index holds as it is; PostgreSQL refuses index rows above 2,700 bytes."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from mappers.search import string
 from mappers.search.question import InSet, Question, Subsumed, Token, Value, parts, plain, refused
-from mappers.search.rows import LONGEST, IndexRows, Reader, Visit, limited
+from mappers.search.rows import LONGEST, OF_TYPE, IndexRows, Reader, Visit, limited
 
 normalise = limited
 """The code as the index holds it."""
@@ -101,7 +101,7 @@ def _identifier(path: int) -> Visit:
             for coding in kind.get("coding", ()):
                 system, code = coding.get("system"), coding.get("code")
                 if system and code:
-                    rows[0].append((path, 0, of_type_key(system, code), normalise(own)))
+                    rows[0].append((path, OF_TYPE, of_type_key(system, code), normalise(own)))
 
     return visit
 

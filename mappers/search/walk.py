@@ -108,7 +108,7 @@ def _repeated(one: Visit) -> Visit:
 
 def _numbered(one: Visit) -> Visit:
     """Visits of items, whose rows say which item they are from, so that a composite can tell what stands together;
-    the marks of identifiers in references stay, which no composite reads."""
+    the marks of identifiers stay, which no composite reads."""
 
     def visit(values: list[Any], rows: IndexRows) -> None:
         for place, value in enumerate(values, 1):

@@ -24,7 +24,7 @@ RESOURCES: list[dict[str, Any]] = [
         "0": {"value": 0},
     }.items()
 ]
-TYPED = {"type": {"coding": [{"system": "urn:t", "code": "MR"}]}, "value": "b"}
+TYPED = {"type": {"coding": [{"system": "urn:t", "code": "MR"}]}, "system": "urn:s", "value": "b"}
 RESOURCES += [
     {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"display": "x"}, "id": name}
     | {"requisition": requisition}
@@ -56,6 +56,10 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("DiagnosticReport", "subject:missing=true", ["nobody"]),
     ("ServiceRequest", "_sort=requisition", ["plain", "typed"]),
     ("ServiceRequest", "_sort=-requisition", ["typed", "plain"]),
+    ("ServiceRequest", "_filter=requisition ne urn:s|b", ["plain"]),
+    ("ServiceRequest", "_filter=requisition ne urn:s|", ["plain"]),
+    ("ServiceRequest", "_filter=requisition ne a", ["typed"]),
+    ("ServiceRequest", "requisition:of-type=urn:t|MR|b", ["typed"]),
     ("Observation", "value-quantity=lt0", ["below-0"]),
     ("Observation", "value-quantity=sa0", ["above-0", "above-0-mg"]),
     ("Observation", "value-quantity=eb0", ["below-0"]),

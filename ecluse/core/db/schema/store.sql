@@ -124,7 +124,7 @@ CREATE TABLE fhir.reindex (
 -- What searches read. A row is keyed by the element path it was taken from; parameters that share a path share rows.
 -- The resource key ends each index on values, so that a walk through equal values comes in the order of the resources; an
 -- index on the key alone serves probes for one resource. item: which of the repeated elements that a composite parameter
--- reads the row was taken from, from 1; 0 elsewhere; of an identifier in a reference the type that this leads to, negated.
+-- reads the row was taken from, from 1; 0 elsewhere; below 0 of some identifiers.
 CREATE TABLE fhir.token (
     pk bigint NOT NULL,
     system bigint NOT NULL,
