@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, EcluseError, Issue, Unprocessable
+from ecluse.core.fhir import json
 from ecluse.core.fhir.bundle import BundleEntry
 from ecluse.core.fhir.patch.registry import Change
 from ecluse.core.fhir.patch.registry import read as read_patch
@@ -69,7 +71,7 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
     issues: list[Issue] = []
     refusals: set[type[EcluseError]] = set()
     if request.validation is not None:
-        request = request._replace(validation=request.validation.within(_addresses(entries)))
+        request = request._replace(validation=request.validation.within(_addresses(entries), _questionnaires(entries)))
     async for index, entry in in_slices(enumerate(entries)):
         try:
             steps.append(_step(request, entry, index))
@@ -89,6 +91,19 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
 def _addresses(entries: Sequence[BundleEntry]) -> dict[str, str]:
     """The types of the resources that entries write, by fullUrl."""
     return {entry.full_url: entry.url.partition("?")[0].partition("/")[0] for entry in entries if entry.full_url}
+
+
+def _questionnaires(entries: Sequence[BundleEntry]) -> dict[str, dict[str, Any]]:
+    """The Questionnaires that entries write, by url and by url|version, for the responses beside them."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if entry.resource is None or not entry.url.startswith("Questionnaire") or entry.method not in ("POST", "PUT"):
+            continue
+        with suppress(ValueError, RecursionError):  # the entry itself is refused then
+            one = json.decode(entry.resource)
+            if isinstance(one, dict) and one.get("resourceType") == "Questionnaire" and isinstance(one.get("url"), str):
+                found[one["url"]] = found[f"{one['url']}|{one.get('version', '')}"] = one
+    return found
 
 
 def _step(request: Request, entry: BundleEntry, index: int) -> Step:

@@ -77,10 +77,11 @@ class Validation:
             )
         return issues + [issue for issue in told if issue.severity != "information"]
 
-    def within(self, addresses: Mapping[str, str]) -> Validation:
+    def within(self, addresses: Mapping[str, str], questionnaires: Mapping[str, dict[str, Any]]) -> Validation:
         """The same, for the entries of a bundle, whose questions are collected until `settle`.
 
-        addresses: fullUrl → resource type of what they write"""
+        addresses: fullUrl → resource type of what they write; questionnaires: those among it, by canonical"""
+        self.answers.questionnaires |= questionnaires
         return replace(self, addresses=addresses, collecting=True)
 
     def settle(self) -> None:

@@ -165,6 +165,18 @@ def test_a_transaction_is_told_what_is_wrong_with_each_response(fhir: httpx.Clie
     ]
 
 
+def test_a_questionnaire_of_the_same_transaction_is_taken(fhir: httpx.Client) -> None:
+    form = {**WARD, "url": f"{BASE}/Questionnaire/together"}
+    bodies = (response(pain("some"), questionnaire=form["url"]), form, response(pain("x"), questionnaire=form["url"]))
+    entries = [{"resource": one, "request": {"method": "POST", "url": one["resourceType"]}} for one in bodies]
+    answer = fhir.post("/", json={"resourceType": "Bundle", "type": "transaction", "entry": entries}, headers=REFUSE)
+    assert answer.status_code == 422
+    assert told(answer) == [
+        ("error", "required", "Bundle.entry[0].resource"),
+        ("error", "code-invalid", "Bundle.entry[2].resource.item[0].answer[0].value"),
+    ]
+
+
 def test_what_is_stored_with_its_issues_is_found_by_the_questionnaire(served: Served, fhir: httpx.Client) -> None:
     address = address_of(fhir.post("/QuestionnaireResponse", json=response(pain("some")), headers=FLAG))
     with httpx.Client(base_url=served.url, timeout=60) as client:

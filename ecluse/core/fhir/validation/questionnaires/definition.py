@@ -17,7 +17,7 @@ def check_questionnaire(run: Run, questionnaire: dict[str, Any], place: str) -> 
     """Checks what the conditions of all items refer to. place: of the Questionnaire"""
     try:
         asked = questions(questionnaire.get("item", []))
-    except UNREADABLE:
+    except UNREADABLE:  # a linkId that is only extensions
         return
     order = {question.link_id: index for index, question in enumerate(every(asked))}
     _items(run, asked, order, place)

@@ -10,7 +10,7 @@ Spec: http://hl7.org/fhir/R4/questionnaire-definitions.html#Questionnaire.item.e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.fhir.fhirpath.expression import compile
@@ -47,7 +47,7 @@ def is_enabled(form: Form, question: Question, frames: Sequence[Frame]) -> bool 
     conditions = question.source.get("enableWhen", ())
     if not conditions:
         return True
-    met = [_is_met(condition, frames, form.response) for condition in conditions]
+    met = [_is_met(form, condition, frames) for condition in conditions]
     if len(met) == 1:
         return met[0]
     behaviour = question.source.get("enableBehavior")
@@ -64,8 +64,8 @@ def _by_expression(form: Form, expression: Any) -> bool | None:
         return None
 
 
-def _is_met(condition: dict[str, Any], frames: Sequence[Frame], response: dict[str, Any]) -> bool | None:
-    answers = list(_answers(str(condition.get("question")), frames, response))
+def _is_met(form: Form, condition: dict[str, Any], frames: Sequence[Frame]) -> bool | None:
+    answers = _answers(form, str(condition.get("question")), frames)
     wanted, operator = value_of(condition, "answer"), condition.get("operator")
     if wanted is None:
         return None
@@ -107,25 +107,33 @@ def _same_coding(answer: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return answer.get("code") == wanted.get("code") and wanted.get("system") in (None, answer.get("system"))
 
 
-def _answers(link_id: str, frames: Sequence[Frame], response: dict[str, Any]) -> Iterator[Value]:
+def _answers(form: Form, link_id: str, frames: Sequence[Frame]) -> Sequence[Value]:
     """The answers to a question, of the innermost item that holds it, else of the whole response."""
     for frame in reversed(frames):
         if frame.question.link_id == link_id:
             return _values(frame.item)
         if link_id in frame.question.links:
-            return _inside(frame.holder, link_id)
-    return _inside(response, link_id)
+            return _inside(form, frame.holder).get(link_id, ())
+    return _inside(form, form.response).get(link_id, ())
 
 
-def _inside(holder: dict[str, Any], link_id: str) -> Iterator[Value]:
+def _inside(form: Form, holder: dict[str, Any]) -> Mapping[str, list[Value]]:
+    """All answers below an item, an answer or a response, by linkId; many conditions look at the same ones."""
+    known = form.answers.get(id(holder))
+    if known is None:
+        known = form.answers[id(holder)] = {}
+        _collect(holder, known)
+    return known
+
+
+def _collect(holder: dict[str, Any], into: dict[str, list[Value]]) -> None:
     for item in holder.get("item", ()):
-        if item.get("linkId") == link_id:
-            yield from _values(item)
-        yield from _inside(item, link_id)
+        into.setdefault(str(item.get("linkId")), []).extend(_values(item))
+        _collect(item, into)
         for answer in item.get("answer", ()):
-            yield from _inside(answer, link_id)
+            _collect(answer, into)
 
 
-def _values(item: dict[str, Any]) -> Iterator[Value]:
+def _values(item: dict[str, Any]) -> list[Value]:
     found = (value_of(answer) for answer in item.get("answer", ()))
-    return (value for value in found if value is not None)
+    return [value for value in found if value is not None]

@@ -61,10 +61,15 @@ def _form(
         asked = questions(questionnaire.get("item", []))
         everywhere = {question.link_id: question for question in reversed(list(every(asked)))}
     except UNREADABLE:
-        run.unchecked[f"the Questionnaire {_named(questionnaire)}, which cannot be read"] = None
+        unreadable(run, questionnaire)
         return None
     own = run.within(response).under(_named(questionnaire))
     return Form(profiles, own, questionnaire, asked, everywhere, response)
+
+
+def unreadable(run: Run, questionnaire: dict[str, Any]) -> None:
+    """Notes that nothing was checked by a Questionnaire."""
+    run.unchecked[f"the Questionnaire {_named(questionnaire)}, which cannot be read"] = None
 
 
 def _named(questionnaire: dict[str, Any]) -> str:

@@ -5,11 +5,11 @@ Enters: a response and its Questionnaire. Leaves: a `Form`, passed to every chec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ecluse.core.fhir.validation.profiles.run import Run
-from ecluse.core.fhir.validation.questionnaires.questions import Question
+from ecluse.core.fhir.validation.questionnaires.questions import Question, Value
 
 if TYPE_CHECKING:
     from ecluse.core.fhir.validation.profiles.profiles import Profiles
@@ -20,7 +20,8 @@ FINISHED = frozenset({"completed", "amended"})
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A response under its Questionnaire. questions: of its top level; everywhere: every linkId that it has"""
+    """A response under its Questionnaire. questions: of its top level; everywhere: every linkId that it has; answers:
+    those below a part of the response, by that part's id() and by linkId, as far as they were asked for"""
 
     profiles: Profiles
     run: Run
@@ -28,6 +29,7 @@ class Form:
     questions: tuple[Question, ...]
     everywhere: dict[str, Question]
     response: dict[str, Any]
+    answers: dict[int, dict[str, list[Value]]] = field(default_factory=dict)
 
     @property
     def incomplete(self) -> str:

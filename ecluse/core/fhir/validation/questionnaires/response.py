@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ecluse.core.fhir.validation.profiles.checks import any_of, found
 from ecluse.core.fhir.validation.profiles.run import Run
 from ecluse.core.fhir.validation.questionnaires.enabling import EXPRESSIONS, Frame, is_enabled
-from ecluse.core.fhir.validation.questionnaires.finding import asked_of
+from ecluse.core.fhir.validation.questionnaires.finding import UNREADABLE, asked_of, unreadable
 from ecluse.core.fhir.validation.questionnaires.form import Form
 from ecluse.core.fhir.validation.questionnaires.limits import check_limits, is_of_type
 from ecluse.core.fhir.validation.questionnaires.options import check_exclusive, check_option
@@ -36,8 +36,13 @@ def check_response(profiles: Profiles, run: Run, response: dict[str, Any], place
 
     Raises: NotLoaded when the Questionnaire has to be fetched first"""
     form = asked_of(profiles, run, response, place)
-    if form is not None:
+    if form is None:
+        return
+    try:
         _items(form, form.questions, (response, place), ())
+    except UNREADABLE:
+        unreadable(run, form.questionnaire)
+    else:
         run.issues.extend(form.run.issues)
 
 

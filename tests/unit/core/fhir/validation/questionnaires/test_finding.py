@@ -114,9 +114,21 @@ def test_another_version_is_taken_and_that_is_told() -> None:
     assert asking({**BAD, "questionnaire": named}, answers) == [("error", "structure"), ("warning", "not-found")]
 
 
-def test_a_questionnaire_that_cannot_be_read_is_told_as_not_checked() -> None:
-    (issue,) = issues(BAD, {**FORM, "item": [{"text": "no linkId"}]})
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"text": "no linkId"},
+        {"_linkId": {"extension": [{"url": "http://other", "valueString": "none"}]}, "type": "string"},
+        {"linkId": "a", "type": "string", "item": [[]]},
+        {"linkId": "a", "type": "string", "extension": ["x"]},
+        {"linkId": "a", "type": "string", "enableWhen": ["x"]},
+        {"linkId": "a", "type": "choice", "answerOption": 3},
+    ],
+)
+def test_a_questionnaire_that_cannot_be_read_is_told_as_not_checked(wrong: dict[str, Any]) -> None:
+    (issue,) = issues(BAD, {**FORM, "item": [wrong]})
     assert (issue.severity, issue.diagnostics) == (
         "information",
         f"not checked: the Questionnaire {URL}, which cannot be read",
     )
+    assert found({**FORM, "item": [{"text": "no linkId"}]}) == []
