@@ -90,14 +90,19 @@ async def plan(request: Request, entries: Sequence[BundleEntry]) -> list[Step]:
 
 def _addresses(entries: Sequence[BundleEntry]) -> dict[str, str]:
     """The types of the resources that entries write, by fullUrl."""
-    return {entry.full_url: entry.url.partition("?")[0].partition("/")[0] for entry in entries if entry.full_url}
+    return {entry.full_url: _kind(entry) for entry in entries if entry.full_url}
+
+
+def _kind(entry: BundleEntry) -> str:
+    """The resource type in the address of an entry."""
+    return entry.url.partition("?")[0].partition("/")[0]
 
 
 def _questionnaires(entries: Sequence[BundleEntry]) -> dict[str, dict[str, Any]]:
     """The Questionnaires that entries write, by url and by url|version, for the responses beside them."""
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        if entry.resource is None or not entry.url.startswith("Questionnaire") or entry.method not in ("POST", "PUT"):
+        if entry.resource is None or _kind(entry) != "Questionnaire" or entry.method not in ("POST", "PUT"):
             continue
         with suppress(ValueError, RecursionError):  # the entry itself is refused then
             one = json.decode(entry.resource)
