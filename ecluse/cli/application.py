@@ -25,6 +25,7 @@ from ecluse.cli.endpoints import EVENTS, routes
 from ecluse.core.collector import settle_collector
 from ecluse.core.db import statistics
 from ecluse.core.db.databases import Databases, open_databases
+from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.bulk import runner
@@ -37,6 +38,7 @@ from fhir_server.search_parameters import building
 from fhir_server.server import Server
 from fhir_server.store import merges, reindex, retention
 
+log = Log("serve")
 KEEP_ALIVE_S = 75
 """How long a connection may be idle: longer than senders and load balancers keep theirs (60 s), since whoever writes on
 a connection that is just being closed cannot know whether the write was taken."""
@@ -77,6 +79,7 @@ def application(settings: Settings) -> ASGIApp:
                 asyncio.create_task(runner.keep(fhir.server)),
             }
             settle_collector()
+            log.info("serves", address=settings.url)
             yield {STOPPING: asyncio.Event(), "feed": Feed(databases.store)}
             for task in upkeep:
                 task.cancel()

@@ -18,7 +18,7 @@ import click
 from ecluse.cli.hub import hub
 from ecluse.cli.ig.command import ig
 from ecluse.cli.issues import issues
-from ecluse.cli.readable import readable, settings_of
+from ecluse.cli.readable import one_line, readable, settings_of
 from ecluse.cli.subscriptions import subscriptions
 from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
@@ -67,7 +67,8 @@ def serve(**given: Any) -> None:
     """The FHIR server and the portal."""
     from ecluse.cli import serve
 
-    serve.run(settings_of(**given))
+    with one_line():
+        serve.run(settings_of(**given))
 
 
 @main.command()
@@ -79,6 +80,7 @@ async def relay() -> None:
 
     settle_collector()
     settings = settings_of()
+    settings.brokers()
     tracing.begin(settings, "relay")
     await run_relay(settings, _until_signal(), registry.names(settings))
 
@@ -87,7 +89,7 @@ async def relay() -> None:
 @click.argument("name")
 @readable
 async def consume(name: str) -> None:
-    """Runs one consumer: warehouse, search, or hub-PROJECT."""
+    """Runs one consumer: warehouse, search, subscriptions, or hub-PROJECT."""
     from consumers.runner import run_consumer
 
     settle_collector()

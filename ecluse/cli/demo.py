@@ -19,6 +19,8 @@ from rich.table import Table
 from ecluse.cli import sites, status
 from ecluse.cli.load import Report, load
 from ecluse.cli.load_report import base_of
+from ecluse.cli.parent import end_with_parent
+from ecluse.cli.serve import listen
 from ecluse.core import clock
 from ecluse.core.errors import Conflict, Unavailable
 from ecluse.core.settings import Settings
@@ -37,14 +39,17 @@ console = Console()
 
 
 async def run(settings: Settings) -> None:
-    """Returns after Ctrl-C.
+    """Returns after Ctrl-C or SIGTERM.
 
     Raises: Unavailable when the server does not start or the consumers do not catch up
     """
     settings = dataclasses.replace(settings, hub_projects=settings.data / "projects")
     folder = settings.data / "patients"
     await _prepare(settings, folder)
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "ecluse", "up", env=settings.variables())
+    listen(settings).close()
+    command = (sys.executable, "-m", "ecluse", "up")
+    process = await asyncio.create_subprocess_exec(*command, env=settings.variables(), preexec_fn=end_with_parent)
+    asked = _end_when_asked()
     try:
         await _started(settings, process)
         await _register(settings)
@@ -57,11 +62,28 @@ async def run(settings: Settings) -> None:
             f"\n[bold]The portal is open at {settings.url}[/bold] · FHIR at {settings.url}/fhir · Ctrl-C ends the demo"
         )
         console.print("All patients are virtual. Access control is not in yet: not for real patients.")
+        console.print(f"From another terminal: ECLUSE_DATA={settings.data} ecluse status")
         await process.wait()
+    except asyncio.CancelledError:
+        if not asked.is_set():
+            raise
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
             await process.wait()
+
+
+def _end_when_asked() -> asyncio.Event:
+    """Cancels this task at SIGTERM; the event tells that this was why."""
+    asked, task = asyncio.Event(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        asked.set()
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    return asked
 
 
 async def _prepare(settings: Settings, folder: Path) -> None:

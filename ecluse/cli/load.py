@@ -21,8 +21,10 @@ import httpx
 import msgspec
 
 from ecluse.core import clock
-from ecluse.core.errors import EcluseError, NotFound, Unavailable
+from ecluse.core.errors import BadRequest, EcluseError, NotFound, Unavailable
+from ecluse.core.log import Log
 
+log = Log("load")
 FIRST = re.compile(r"(hospital|organi[sz]ation|practitioner|location|site)", re.IGNORECASE)
 CONCURRENCY = {False: 4, True: 2}
 """Requests at once; fewer for history, which has time and leaves the processors to the live flow."""
@@ -30,6 +32,7 @@ NDJSON_LINES = 500
 KEPT = ("information", "business-rule")
 """How an entry of a bundle is told that what came live was left as it is."""
 PATIENCE_S = 300.0
+FIRST_DELAY_S = 0.2
 HEADERS = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal", "X-Ecluse-Sender": "ecluse load"}
 HISTORY = {"X-Ecluse-Lane": "bulk", "X-Ecluse-Keep": "live"}
 
@@ -158,9 +161,11 @@ async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None
     """What came of posting these files to this FHIR base.
 
     history: in the lane of history, and never over what came live
-    Raises: Unavailable when the server stays away for five minutes
+    Raises: Unavailable when the server stays away for five minutes, BadRequest when the base is no address
     """
     report = Report()
+    if not base.startswith(("http://", "https://")):
+        raise BadRequest(f"{base} is no address: write http://HOST:PORT or https://HOST.")
     first, rest = files(paths)
     async with httpx.AsyncClient(timeout=httpx.Timeout(600, connect=10)) as client:
         target = Target(client, base, HISTORY if history else {})
@@ -193,7 +198,7 @@ async def _file(target: Target, path: Path, report: Report) -> None:
 
 async def _send(target: Target, piece: Piece) -> httpx.Response:
     """The answer; while the server is away, the same request again and again, under the same key."""
-    delay, started = 0.2, clock.monotonic()
+    delay, started = FIRST_DELAY_S, clock.monotonic()
     headers = {**HEADERS, **target.lane, "Idempotency-Key": piece.key(target.lane)}
     while True:
         try:
@@ -206,6 +211,8 @@ async def _send(target: Target, piece: Piece) -> httpx.Response:
             reason = f"{target.base} does not answer: {error or type(error).__name__}"
         if clock.monotonic() - started > PATIENCE_S:
             raise Unavailable(f"{reason}; start the server and load again, what was taken is not sent twice.")
+        if delay == FIRST_DELAY_S:
+            log.warning("the server does not take it, it is sent again for five minutes", reason=reason)
         await asyncio.sleep(delay)
         delay = min(delay * 2, 5.0)
 

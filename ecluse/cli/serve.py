@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Generator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 
@@ -16,7 +17,7 @@ import uvicorn
 import uvloop
 
 from ecluse.cli.workers import Workers
-from ecluse.core import tracing
+from ecluse.core import clock, tracing
 from ecluse.core.collector import calm_collector
 from ecluse.core.db.embedded import running
 from ecluse.core.errors import Unavailable
@@ -24,20 +25,30 @@ from ecluse.core.log import configure
 from ecluse.core.settings import Settings
 
 BACKLOG = 2048
+AGAIN_S = 0.1
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
-    listening = _listen(settings)
+    listening = listen(settings)
     uvloop.run(_alone(settings, listening) if settings.workers == 1 else _parent(settings, listening))
 
 
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        return socket.create_server((settings.host, settings.port), backlog=BACKLOG, reuse_port=False)
-    except OSError as error:
-        raise Unavailable(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.") from error
+def listen(settings: Settings, patience_s: float = 0.0) -> socket.socket:
+    """The port, bound.
+
+    patience_s: how long to wait for one that a server which was just killed still holds
+    Raises: Unavailable (503) when it cannot be had"""
+    deadline = clock.monotonic() + patience_s
+    while True:
+        try:
+            return socket.create_server((settings.host, settings.port), backlog=BACKLOG, reuse_port=False)
+        except OSError as error:
+            if clock.monotonic() >= deadline:
+                text = f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}. Name another address "
+                raise Unavailable(f"{text}by --port and --host, or ECLUSE_PORT and ECLUSE_HOST.") from error
+            time.sleep(AGAIN_S)
 
 
 async def _alone(settings: Settings, listening: socket.socket) -> None:

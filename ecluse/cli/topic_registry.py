@@ -26,7 +26,7 @@ async def diff(settings: Settings, kinds: Sequence[str]) -> bool:
     """Prints where the topics are not as the registry has them.
 
     Raises: BadRequest (400) for a type that there is not or without brokers, Unavailable (503) when those are away"""
-    _check_brokers(settings)
+    settings.brokers()
     async with open_databases(settings, migrate=True) as databases:
         topics, wanted = await _registry(settings, databases, kinds)
         return _told(await reconcile.differences(settings, topics, wanted), wanted)
@@ -36,15 +36,10 @@ async def apply(settings: Settings, kinds: Sequence[str]) -> bool:
     """Makes them so, and prints what could not be made so.
 
     Raises: what `diff` raises"""
-    _check_brokers(settings)
+    settings.brokers()
     async with open_databases(settings, migrate=True) as databases:
         topics, wanted = await _registry(settings, databases, kinds)
         return _told(await reconcile.apply(settings, databases.store, topics, wanted), wanted)
-
-
-def _check_brokers(settings: Settings) -> None:
-    if not settings.kafka_bootstrap:
-        raise BadRequest("Set ECLUSE_KAFKA_BOOTSTRAP to the brokers, host:port,host:port.")
 
 
 async def _registry(settings: Settings, databases: Databases, kinds: Sequence[str]) -> tuple[Topics, list[Topic]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from consumers import registry
 from ecluse.cli.parent import end_with_parent
+from ecluse.cli.serve import listen
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.db.embedded import running
@@ -23,6 +24,8 @@ from ecluse.core.settings import Settings
 
 log = Log("up")
 STOP_S = 10.0
+PORT_FREE_WITHIN_S = 5.0
+"""The server of an `ecluse up` that was just killed may hold the port a little longer."""
 LONGEST_DELAY_S = 30.0
 CALM_S = 60.0
 
@@ -36,7 +39,10 @@ class Part:
 
 
 async def run(settings: Settings) -> None:
-    """Returns when SIGTERM or SIGINT came and every part has ended."""
+    """Returns when SIGTERM or SIGINT came and every part has ended.
+
+    Raises: Unavailable (503) when another program has the port"""
+    listen(settings, PORT_FREE_WITHIN_S).close()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

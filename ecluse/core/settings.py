@@ -36,6 +36,9 @@ class SecretStr:
     def __repr__(self) -> str:
         return "SecretStr('***')" if self._value else "SecretStr('')"
 
+    def __str__(self) -> str:
+        return "***" if self._value else ""
+
     def __bool__(self) -> bool:
         return bool(self._value)
 
@@ -46,12 +49,19 @@ class SecretStr:
         return hash(self._value)
 
 
+MOST = 2**53
+ADDRESSES = ("http://", "https://")
+DATABASES = ("postgres://", "postgresql://")
 COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """Where OpenTelemetry's own programs read the address of their collector."""
 
 
-def _setting(default: Any, sentence: str, unit: str = "", choices: Sequence[str] = ()) -> Any:
-    return field(default=default, metadata={"sentence": sentence, "unit": unit, "choices": choices})
+def _setting(
+    default: Any, sentence: str, unit: str = "", choices: Sequence[str] = (), *, least: int = 0, most: int = MOST
+) -> Any:
+    """least, most: bounds of a number"""
+    told = {"sentence": sentence, "unit": unit, "choices": choices, "least": least, "most": most}
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,8 @@ class Settings:
 
     data: Path = _setting(Path("data"), "Folder of the embedded database, the text index and keys.", "path")
     host: str = _setting("127.0.0.1", "Address the HTTP server binds; nothing opens by itself.")
-    port: int = _setting(8080, "Port of the HTTP server.")
-    workers: int = _setting(2, "HTTP server processes.")
+    port: int = _setting(8080, "Port of the HTTP server.", most=65_535)
+    workers: int = _setting(2, "HTTP server processes.", least=1)
     base_url: str = _setting(
         "", "Address under which clients and consumers reach the server; empty: http://HOST:PORT.", "url"
     )
@@ -69,8 +79,8 @@ class Settings:
     identity_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the identities; empty: the store's.", "url")
     warehouse_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the warehouse; empty: the store's.", "url")
     hub_url: SecretStr = _setting(SecretStr(""), "PostgreSQL of the hub; empty: the store's.", "url")
-    pool_size: int = _setting(8, "Database connections of one process, and as many again for searches.")
-    max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes")
+    pool_size: int = _setting(8, "Database connections of one process, and as many again for searches.", least=1)
+    max_body_bytes: int = _setting(64 * 1024 * 1024, "Largest request body after inflation.", "bytes", least=1)
     idempotency_days: int = _setting(7, "How long an Idempotency-Key gets its first answer again.", "days")
     intake_days: int = _setting(90, "How long the intake keeps requests that wrote nothing, refused ones too.", "days")
     statement_timeout_ms: int = _setting(60_000, "Longest statement of a request.", "ms")
@@ -110,8 +120,8 @@ class Settings:
     kafka_username: str = _setting("", "With sasl_*: who this is.")
     kafka_password: SecretStr = _setting(SecretStr(""), "With sasl_*: its password.")
     kafka_prefix: str = _setting("", "Put before every topic name.")
-    kafka_partitions: int = _setting(8, "Partitions of each topic when it is created.")
-    kafka_replication: int = _setting(1, "Replicas of each topic when it is created.")
+    kafka_partitions: int = _setting(8, "Partitions of each topic when it is created.", least=1)
+    kafka_replication: int = _setting(1, "Replicas of each topic when it is created.", least=1)
     kafka_retention_days: int = _setting(14, "How long topics of events keep them.", "days")
     omop_note_text: str = _setting(
         "empty", "What note.note_text holds: empty or identified.", choices=("empty", "identified")
@@ -131,7 +141,9 @@ class Settings:
     bulk_folder: Path = _setting(
         Path(""), "Folder of the files of bulk jobs, seen by every server process; empty: DATA/bulk.", "path"
     )
-    bulk_jobs: int = _setting(2, "Bulk exports and imports that run at once, over all server processes; others wait.")
+    bulk_jobs: int = _setting(
+        2, "Bulk exports and imports that run at once, over all server processes; others wait.", least=1
+    )
     bulk_keep_s: int = _setting(86_400, "How long the files of an ended bulk job are kept.", "s")
     bulk_max_bytes: int = _setting(
         64 * 1024 * 1024 * 1024, "Largest file that $import takes, after inflation.", "bytes"
@@ -178,11 +190,15 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Raises: SettingsError when a value is none of its choices"""
+        """Raises: SettingsError when a value is none of its choices, or out of bounds"""
         for setting in dataclasses.fields(self):
-            choices, value = setting.metadata["choices"], getattr(self, setting.name)
-            if choices and value not in choices:
-                raise SettingsError(f"ECLUSE_{setting.name.upper()}={value!r} is none of {', '.join(choices)}")
+            _check(f"ECLUSE_{setting.name.upper()}", getattr(self, setting.name), setting.metadata)
+        if self.base_url and not self.base_url.startswith(ADDRESSES):
+            raise SettingsError(f"ECLUSE_BASE_URL={self.base_url!r} begins with neither {' nor '.join(ADDRESSES)}")
+        for name in ("database_url", "identity_url", "warehouse_url", "hub_url"):
+            address = getattr(self, name)
+            if address and not address.reveal().startswith(DATABASES):
+                raise SettingsError(f"ECLUSE_{name.upper()} is no address like postgresql://USER@HOST:PORT/DATABASE")
         if self.kafka_protocol.startswith("sasl_") and not (self.kafka_username and self.kafka_password):
             raise SettingsError(
                 f"ECLUSE_KAFKA_PROTOCOL={self.kafka_protocol} needs ECLUSE_KAFKA_USERNAME and ECLUSE_KAFKA_PASSWORD"
@@ -192,6 +208,14 @@ class Settings:
             read_required(self.profiles)
         except ValueError as error:
             raise SettingsError(f"ECLUSE_VALIDATION, ECLUSE_PROFILES: {error}") from error
+
+    def brokers(self) -> str:
+        """The Kafka brokers, for what cannot do without.
+
+        Raises: SettingsError when nobody named them"""
+        if not self.kafka_bootstrap:
+            raise SettingsError("Set ECLUSE_KAFKA_BOOTSTRAP to the brokers, host:port,host:port.")
+        return self.kafka_bootstrap
 
     @property
     def url(self) -> str:
@@ -238,6 +262,14 @@ class Settings:
             values[names[variable]] = _read(variable, text, types[names[variable]])
         values.update({k: v for k, v in given.items() if v is not None})
         return cls(**values)
+
+
+def _check(variable: str, value: Any, told: Mapping[str, Any]) -> None:
+    if told["choices"] and value not in told["choices"]:
+        raise SettingsError(f"{variable}={value!r} is none of {', '.join(told['choices'])}")
+    if isinstance(value, int) and not told["least"] <= value <= told["most"]:
+        bound = f"at least {told['least']}" if value < told["least"] else f"at most {told['most']}"
+        raise SettingsError(f"{variable}={value} is out of bounds: write {bound}")
 
 
 def _read(variable: str, text: str, kind: type) -> Any:

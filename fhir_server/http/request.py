@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ecluse.bus.event import LANES
 from ecluse.bus.position import Position
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir import types
@@ -61,7 +62,7 @@ class Request(NamedTuple):
             request_id=self.request_id,
             source_format=self.source_format,
             received_at=self.received_at,
-            lane=1 if self.headers.get("x-ecluse-lane") == "bulk" else 0,
+            lane=lane_of(self.headers),
             traceparent=self.headers.get("traceparent", ""),
             findings=self.validation.findings if self.validation else None,
             method=self.method,
@@ -71,6 +72,16 @@ class Request(NamedTuple):
             registries=self.site.registries,
             keep_live=keeps_live(self.headers),
         )
+
+
+def lane_of(headers: Mapping[str, str]) -> int:
+    """The lane of a write, live unless it is said.
+
+    Raises: BadRequest (400) when X-Ecluse-Lane names none"""
+    asked = headers.get("x-ecluse-lane", LANES[0])
+    if asked not in LANES:
+        raise BadRequest(f"X-Ecluse-Lane is {' or '.join(LANES)}.", diagnostics=f"found {asked[:80]}")
+    return LANES.index(asked)
 
 
 def keeps_live(headers: Mapping[str, str]) -> bool:

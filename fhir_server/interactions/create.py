@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecluse.core import clock
+from ecluse.core.errors import BadRequest
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.interactions.writing import accepted, standing, written_answer
@@ -35,10 +36,20 @@ async def create(server: Server, request: Request) -> Answer:
     return await once(server, request, work)
 
 
+def _criteria(request: Request) -> str:
+    """What a conditional create looks for, "" for a create without condition.
+
+    Raises: BadRequest (400) when the header is there and empty: whoever sends it wants no duplicates"""
+    asked = request.headers.get("if-none-exist")
+    if asked is not None and not asked.strip():
+        raise BadRequest("If-None-Exist is empty: write a search, identifier=system|value, or leave the header out.")
+    return asked or conditions.asked_in(request.query)
+
+
 async def _written(conn: Any, server: Server, request: Request, wish: Intent) -> Written:
     """What was written, or the one match that stands already. The lock comes first, so that the search sees other
     winners."""
-    criteria = request.headers.get("if-none-exist") or conditions.asked_in(request.query)
+    criteria = _criteria(request)
     if criteria:
         await conditions.lock_conditions(conn, request.site.number, [(wish.type, criteria)])
         found = await conditions.only_match(conn, request.site, wish.type, criteria)

@@ -29,7 +29,8 @@ async def lookup(server: Server, request: Request, parameters: Parameters) -> An
 
     Raises: NotFound (404) for an unknown code system or code"""
     asking.check_date(parameters)
-    (coding,) = codings_of(parameters, parameters.text("system") or "", parameters.text("version") or "")
+    named, version = parameters.text("system") or "", parameters.text("version") or ""
+    (coding,) = codings_of(parameters, named, version, concepts=False)
     if not coding.system:
         raise missing("Give the system of the code.")
     if parameters.text("system") and parameters.one("coding"):

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from ecluse.core.db import queries
-from ecluse.core.errors import Conflict
+from ecluse.core.errors import BadRequest, Conflict
 from fhir_server.http.request import Answer, Request
 
 SQL = queries.load(__package__, "answers.sql")
@@ -70,8 +70,10 @@ async def _kept(conn: Any, request: Request, key: tuple[int, str, str], since: d
 
 def _key(request: Request) -> tuple[int, str, str] | None:
     key = request.headers.get(KEY)
-    if not key:
+    if key is None:
         return None
+    if not key.strip():
+        raise BadRequest("Idempotency-Key is empty: write a key of this request's own, or leave the header out.")
     if len(key) > LONGEST_KEY:
         key = hashlib.sha256(key.encode()).hexdigest()
     return request.site.number, request.context.sender, key

@@ -32,15 +32,15 @@ def verdict_answer(verdict: Verdict) -> Answer:
     return answer(result, text("message", verdict.message), text("display", verdict.display))
 
 
-def codings_of(parameters: Parameters, system: str = "", version: str = "") -> list[Coding]:
+def codings_of(parameters: Parameters, system: str = "", version: str = "", *, concepts: bool = True) -> list[Coding]:
     """The one coding, or those of a codeableConcept, to be judged.
 
-    system, version: of a code that stands by itself
+    system, version: of a code that stands by itself; concepts: whether the operation takes a codeableConcept
     Raises: BadRequest (400) unless exactly one of code, coding and codeableConcept is given, with a code"""
     code, coding = parameters.text("code"), parameters.structure("coding")
     concept = parameters.structure("codeableConcept")
     if sum(one is not None for one in (code, coding, concept)) != 1:
-        raise missing("Give exactly one of code, coding and codeableConcept.")
+        raise missing(f"Give exactly one of {'code, coding and codeableConcept' if concepts else 'code and coding'}.")
     if concept is not None:
         return [of_structure(one) for one in concept.get("coding", ())]
     if coding is not None:

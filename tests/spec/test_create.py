@@ -7,6 +7,7 @@ import re
 import uuid
 
 import httpx
+import pytest
 
 PATIENT = {"resourceType": "Patient", "name": [{"family": "Lemaire"}], "birthDate": "1956-03"}
 
@@ -108,3 +109,17 @@ def test_a_condition_in_the_address_is_not_ignored(fhir: httpx.Client) -> None:
     refused = fhir.post("/Patient?nonsense=1", json=patient)
     assert refused.status_code == 400
     assert "nonsense" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "told"),
+    [
+        ("If-None-Exist", "", "If-None-Exist is empty"),
+        ("Idempotency-Key", "", "Idempotency-Key is empty"),
+        ("X-Ecluse-Lane", "bulck", "X-Ecluse-Lane is live or bulk"),
+    ],
+)
+def test_a_header_that_says_nothing_does_not_write(fhir: httpx.Client, header: str, value: str, told: str) -> None:
+    answer = fhir.post("/Patient", json={"resourceType": "Patient"}, headers={header: value})
+    assert answer.status_code == 400
+    assert told in answer.json()["issue"][0]["details"]["text"]

@@ -68,7 +68,7 @@ class _Walk:
             text = f"No FHIR R4 resource type has this name.{nearest_type(name)}"
             return self.add(f"{place}.resourceType".removeprefix("."), text, name, "value")
         if wanted and name != wanted:
-            text = f"A {wanted} is expected here: send a {name} to its own address."
+            text = f"{wanted} is expected here: send {name} to its own address."
             return self.add(f"{place}.resourceType", text, name, "value")
         if contained and "contained" in value:
             text = "A contained resource cannot contain others: move them up one level."

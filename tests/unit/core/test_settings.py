@@ -75,3 +75,24 @@ def test_secrets_do_not_show_themselves() -> None:
 def test_a_child_process_gets_the_same_settings() -> None:
     settings = Settings(port=81, database_url=SecretStr("postgresql:///x"), data=Path("/srv/x"))
     assert Settings.from_environment(settings.variables()) == settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("ECLUSE_WORKERS", "0", "at least 1"),
+        ("ECLUSE_POOL_SIZE", "-1", "at least 1"),
+        ("ECLUSE_PORT", "99999999", "at most 65535"),
+        ("ECLUSE_EVENTS_DAYS", "-1", "at least 0"),
+        ("ECLUSE_BASE_URL", "foo", "http://"),
+        ("ECLUSE_DATABASE_URL", "foo", "postgresql://"),
+    ],
+)
+def test_a_value_that_nothing_can_run_with_is_refused(variable: str, value: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told) as error:
+        Settings.from_environment({variable: value})
+    assert variable in str(error.value)
+
+
+def test_a_secret_that_is_printed_is_stars() -> None:
+    assert (str(SecretStr("x")), str(SecretStr(""))) == ("***", "")
