@@ -29,7 +29,8 @@ from ecluse.core import clock
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
-AGAIN_S = 0.05
+AGAIN_S = 0.1
+"""The broker is asked no more often, though live events wake the relay in between."""
 PATIENCE_S = 10.0
 """For so long history waits for a consumer that does not come nearer; then the next part is sent all the same."""
 CALL_S = 5.0
@@ -45,7 +46,7 @@ class Room:
         """groups: names of the consumers; none: history is not held back"""
         self._settings = settings
         self._groups = {f"{settings.kafka_prefix}{name}" for name in groups}
-        self._sent_at = 0.0
+        self._sent_at = self._looked_at = 0.0
         self._sent = 0
         self._waited = False
         self._pace = Pace()
@@ -67,9 +68,13 @@ class Room:
 
     async def free(self) -> bool:
         """Whether the consumers that are up have come near to what was sent, or were waited for long enough."""
-        taken_s = clock.monotonic() - self._sent_at
+        now = clock.monotonic()
+        taken_s = now - self._sent_at
         if taken_s > PATIENCE_S:
             return True
+        if now - self._looked_at < AGAIN_S:
+            return False
+        self._looked_at = now
         try:
             near = await asyncio.to_thread(self._farthest) <= self.part
             if not near:
