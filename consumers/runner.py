@@ -317,10 +317,12 @@ async def _run(
             resync = Resync(sink, databases.store, present, settings.bus == "embedded")
             await resync.begin()
             duties += [resync.step, Retrying(sink.pool, sink.name, databases.store).step]
-            for upkeep in (
+            upkeep = [
                 partitions.keep(databases.store, stop, partitions.limits_of(settings)),
                 dead_letters.keep(sink.pool, sink.name, settings.dead_letters_days),
-                statistics.keep(sink.pool),
-            ):
-                stack.callback(asyncio.create_task(upkeep).cancel)
+            ]
+            if sink.pool is not databases.store:  # of the store's own database the server keeps them
+                upkeep.append(statistics.keep(sink.pool))
+            for each in upkeep:
+                stack.callback(asyncio.create_task(each).cancel)
         await Runner(sink, log, Offsets(sink.pool, sink.name, present), prepare, duties).run(stop)

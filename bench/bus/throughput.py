@@ -17,7 +17,7 @@ from pathlib import Path
 
 import asyncpg
 
-from bench.bus.drain import Drain, Position, watch
+from bench.bus.drain import LOOK_EVERY_S, Drain, Position, watch
 from bench.bus.part import Part, part
 from bench.client import Call, Connection
 from bench.report import Figure, Told
@@ -34,7 +34,6 @@ RELAY_MOST_MB, CONSUMER_MOST_MB = 30, 30
 WRITES_A_SECOND = 20
 FRESH_S = 1.0
 CATCHES_UP_WITHIN_S = 300
-LOOK_S = 0.2
 LONGEST_S = 60.0
 """A consumer is watched for no longer, unless its memory is what is looked at."""
 RELAY = "SELECT coalesce(max(seq), 0) FROM bus.cursor WHERE name = 'relay'"
@@ -77,7 +76,7 @@ async def begin(server: Server, variables: Mapping[str, str]) -> None:
     for name in CONSUMERS:
         with part(variables, server.data / "parts.log", "consume", name):
             while not await conn.fetchval(BEGUN, name):
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(LOOK_EVERY_S)
     await conn.close()
 
 

@@ -23,6 +23,7 @@ import msgspec
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, EcluseError, NotFound, Unavailable
 from ecluse.core.log import Log
+from ecluse.core.settings import ADDRESSES
 
 log = Log("load")
 FIRST = re.compile(r"(hospital|organi[sz]ation|practitioner|location|site)", re.IGNORECASE)
@@ -164,7 +165,7 @@ async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None
     Raises: Unavailable when the server stays away for five minutes, BadRequest when the base is no address
     """
     report = Report()
-    if not base.startswith(("http://", "https://")):
+    if not base.startswith(ADDRESSES):
         raise BadRequest(f"{base} is no address: write http://HOST:PORT or https://HOST.")
     first, rest = files(paths)
     async with httpx.AsyncClient(timeout=httpx.Timeout(600, connect=10)) as client:

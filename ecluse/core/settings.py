@@ -51,6 +51,7 @@ class SecretStr:
 
 MOST = 2**53
 ADDRESSES = ("http://", "https://")
+"""How the address of a server begins."""
 DATABASES = ("postgres://", "postgresql://")
 COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """Where OpenTelemetry's own programs read the address of their collector."""
