@@ -20,8 +20,8 @@ import asyncpg
 
 from ecluse.core import clock
 from ecluse.core.db import postmaster
-from ecluse.core.db.account import EmbeddedError
 from ecluse.core.db.cluster import DATABASE, Cluster
+from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.log import Log
 
@@ -81,7 +81,7 @@ class Embedded:
             await asyncio.sleep(WATCH_S)
             try:
                 await self._repair()
-            except (EmbeddedError, OSError, asyncpg.PostgresError) as error:
+            except Exception as error:  # whatever it is: nobody else would start the server again
                 log.error("postgres does not start", error=type(error).__name__, reason=str(error), delay_s=REPAIR_S)
                 await asyncio.sleep(REPAIR_S)
 
@@ -172,16 +172,17 @@ def _owned(cluster: Cluster) -> bool:
 async def _answers(url: str) -> bool:
     if not url:
         return False
-    with contextlib.suppress(OSError, asyncpg.PostgresError):
+    with contextlib.suppress(asyncpg.PostgresError, Unavailable), translated():
         await (await asyncpg.connect(url, timeout=ANSWER_S)).close()
         return True
     return False
 
 
 async def _make_database(cluster: Cluster) -> None:
-    conn = await asyncpg.connect(cluster.url_of("postgres"))
-    try:
-        if not await conn.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-            await conn.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
-    finally:
-        await conn.close()
+    with translated():
+        conn = await asyncpg.connect(cluster.url_of("postgres"))
+        try:
+            if not await conn.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                await conn.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
+        finally:
+            await conn.close()

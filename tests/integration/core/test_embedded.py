@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from ecluse.core.db import cluster as cluster_room
+from ecluse.core.db import embedded as embedded_room
 from ecluse.core.db import programs as programs_room
 from ecluse.core.db.account import Account, EmbeddedError, account
 from ecluse.core.db.cluster import Cluster
@@ -81,9 +82,11 @@ async def watched(embedded: Embedded) -> AsyncIterator[None]:
         yield
     finally:
         watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
-        await embedded.stop()
+        try:
+            with suppress(asyncio.CancelledError):
+                await watch
+        finally:
+            await embedded.stop()
 
 
 @contextmanager
@@ -348,6 +351,33 @@ async def test_a_killed_postmaster_comes_back_and_nothing_acknowledged_is_lost(d
         stored = {row["x"] for row in await conn.fetch("SELECT x FROM kept")}
         await conn.close()
     assert stored >= set(acknowledged)
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.InternalClientError("cannot switch to state 11"), asyncpg.InterfaceError("connection is closed")]
+)
+async def test_a_postmaster_that_dies_while_it_is_started_again_is_started_once_more(
+    data: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = Embedded(data)
+    url = await embedded.start()
+    make = embedded_room._make_database
+    failing = [error]
+
+    async def made(cluster: Cluster) -> None:
+        if failing:
+            os.kill(postmaster_of(data).pid, signal.SIGKILL)
+            raise failing.pop()
+        await make(cluster)
+
+    monkeypatch.setattr(embedded_room, "_make_database", made)
+    monkeypatch.setattr(embedded_room, "REPAIR_S", 0.1)
+    async with watched(embedded):
+        pid = postmaster_of(data).pid
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not failing)
+        await replaced(data, pid)
+        assert await attach(data) == url
 
 
 async def test_a_killed_postmaster_leaves_backends_that_do_not_stand_in_the_way(data: Path) -> None:
