@@ -2,7 +2,8 @@
 
 Enters: every version of every resource. Leaves: a numbered notification for each live create, update or delete that a
 Subscription is about, in the transaction that stores the offset; delivery.py sends them. What is sent again (a walk, a
-remapping) or was loaded in bulk notifies nobody.
+remapping) or was loaded in bulk notifies nobody. An event of which a topic's criteria cannot tell whether it is meant
+notifies nobody either; it is counted with its reason at the Subscription, and the others go on.
 Spec: http://hl7.org/fhir/R4/subscription.html
 """
 
@@ -16,13 +17,15 @@ from typing import Any
 import asyncpg
 
 from consumers.sink import MAPPED, Change, Disposition, Excluded
-from consumers.subscriptions.concern import INTERACTIONS, SQL, Happening
+from consumers.subscriptions.concern import INTERACTIONS, SQL, Happening, Undecided
 from consumers.subscriptions.delivery import Delivery
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
 from ecluse.core.fhir import types
+from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
+log = Log("subscriptions")
 NEWS = ("", "replayed")
 """Reasons of events that tell something new; a replayed one could not be taken at first."""
 
@@ -73,15 +76,46 @@ class SubscriptionsSink:
         news = [_happening(conn, change) for change in changes if _tells(change)]
         numbers = {each.type for each in news}
         for row in await conn.fetch(SQL["watching"], list(numbers)) if numbers else ():
-            if told := [each for each in news if await each.concerns(row)]:
+            told, undecided = await _asked(news, row)
+            if told:
                 ids, versions = [each.event.id for each in told], [each.event.version for each in told]
                 kinds = [each.type for each in told]
                 await conn.execute(SQL["notify"], row["pk"], row["site_number"], kinds, ids, versions)
+            if undecided:
+                await _count(conn, row, undecided)
         return [MAPPED] * len(changes)
 
     async def committed(self) -> None:
         """There may be something to send."""
         self._delivery.wake()
+
+
+async def _asked(news: Sequence[Happening], row: asyncpg.Record) -> tuple[list[Happening], list[tuple[Event, str]]]:
+    """The events that concern a Subscription, and those that may, with what is in the way of telling."""
+    told: list[Happening] = []
+    undecided: list[tuple[Event, str]] = []
+    for each in news:
+        try:
+            if await each.concerns(row):
+                told.append(each)
+        except Undecided as error:
+            undecided.append((each.event, str(error)))
+    return told, undecided
+
+
+async def _count(conn: Any, row: asyncpg.Record, undecided: Sequence[tuple[Event, str]]) -> None:
+    """Counts events that could not be decided, in the transaction that moves past them. The number of the last leads to
+    it: what is told here must not outlive an erasure."""
+    event, why = undecided[-1]
+    await conn.execute(SQL["undecided"], row["pk"], len(undecided), f"the last {event.epoch}.{event.seq}, {why}")
+    log.warning(
+        "a topic's criteria cannot be evaluated",
+        subscription=row["pk"],
+        topic=row["about"],
+        resource_type=event.type,
+        count=len(undecided),
+        reason=why,
+    )
 
 
 def _is_news(event: Event) -> bool:

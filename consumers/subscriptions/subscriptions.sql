@@ -1,7 +1,8 @@
 -- name: watching
 -- Subscriptions about some types or about a topic, in the order of their keys, with what the topic says.
 -- $1 types
-SELECT s.pk, n.name AS site, s.site AS site_number, s.type, s.since, s.condition, t.definition AS topic
+SELECT s.pk, n.name AS site, s.site AS site_number, s.type, s.since, s.condition, s.topic AS about,
+    t.definition AS topic
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 LEFT JOIN LATERAL (
     SELECT definition FROM fhir.topic WHERE url = s.topic AND site IN (0, s.site) ORDER BY site DESC LIMIT 1
@@ -25,6 +26,11 @@ WITH counted AS (
 INSERT INTO fhir.notification (subscription, number, made_at, version, site, type, id)
 SELECT $1, before + given.position, now(), given.version, $2::smallint, given.type, given.id
 FROM counted, unnest($3::smallint[], $4::text[], $5::int[]) WITH ORDINALITY AS given (type, id, version, position);
+
+-- name: undecided
+-- Counts events of which could not be told whether they are meant.
+-- $1 Subscription, $2 how many, $3 why, of the last
+UPDATE fhir.subscription SET undecided = undecided + $2, undecided_why = $3 WHERE pk = $1;
 
 -- name: blank
 -- Takes what was erased out of the notifications that wait; they keep their numbers.

@@ -23,6 +23,7 @@ from ecluse.core.db.pool import translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.store import reindex, resources
+from fhir_server.subscriptions.taking import SQL
 
 TIMES = 20
 """The stock is counted a twentieth of the time at most."""
@@ -45,11 +46,13 @@ class Measured:
         with translated():
             async with databases.store.acquire() as conn:
                 rows, found = await reindex.present(conn), await flow(conn, self._settings)
+                undecided = await conn.fetchval(SQL["all_undecided"])
             sinks = registry.sinks(self._settings, databases).values()
             return {
                 "stored": stock["stored"],
                 "consumers": [await self._consumer(databases, sink, stock["books"].get(sink.name)) for sink in sinks],
                 "search_rows": {"behind": rows.behind},
+                "subscriptions": {"undecided": undecided},
                 "durations": await _durations(databases),
                 "alarm_s": self._settings.alarm_s,
                 **flow_of(found, self._settings),

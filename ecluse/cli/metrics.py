@@ -67,6 +67,8 @@ class _State(Collector):
         yield _gauge("outbox_budget_bytes", "What it may take (ECLUSE_EVENTS_BUDGET_BYTES).", (), budget)
         behind = [((), int(state["search_rows"]["behind"]))]
         yield _gauge("search_rows_behind", "Whether search rows of an earlier release are compared.", (), behind)
+        undecided = [((), state["subscriptions"]["undecided"])]
+        yield _gauge("subscriptions_undecided", "Events that criteria of topics could not decide.", (), undecided)
         writer = [((), state["writer"]["seconds"] if state["writer"] else 0)]
         yield _gauge("oldest_writer_s", "Age of the transaction that holds readers of events back.", (), writer)
         yield from self._relay(state["relay"])

@@ -13,7 +13,7 @@ from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
-from fhir_server.subscriptions.taking import SQL
+from fhir_server.subscriptions.taking import SQL, failures
 from fhir_server.subscriptions.topic import TOPIC, Topic, read
 
 EVERY_SITE = 0
@@ -28,9 +28,8 @@ async def show(settings: Settings, site: str | None) -> None:
     table = _table("site", "id", "about", "state", "told", "waiting", "error")
     for row in rows:
         waiting = row["last"] - row["delivered"]
-        table.add_row(
-            row["site"], row["id"], row["about"], row["state"], str(row["delivered"]), str(waiting), row["error"]
-        )
+        told = (str(row["delivered"]), str(waiting), " ".join(failures(row)))
+        table.add_row(row["site"], row["id"], row["about"], row["state"], *told)
     Console().print(table)
 
 

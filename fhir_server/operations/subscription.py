@@ -21,7 +21,7 @@ from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
 from fhir_server.store import resources
-from fhir_server.subscriptions.taking import SQL
+from fhir_server.subscriptions.taking import SQL, failures
 from fhir_server.subscriptions.websocket import PATH, hashed
 from fhir_server.subscriptions.wish import CONTENTS
 from mappers.subscriptions.bundle import Standing, notification, parameters, told
@@ -32,7 +32,7 @@ TOKEN_S = 600
 LAST = (1 << 63) - 1
 SINCE, UNTIL, CONTENT = "eventsSinceNumber", "eventsUntilNumber", "content"
 GUIDE = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
-OFF = {"pk": 0, "state": "off", "error": "", "last": 0, "delivered": 0, "topic": "", "content": ""}
+OFF = {"pk": 0, "state": "off", "error": "", "last": 0, "delivered": 0, "topic": "", "content": "", "undecided": 0}
 
 
 async def status(server: Server, request: Request, given: Parameters) -> Answer:
@@ -122,9 +122,8 @@ async def _rows(conn: Any, request: Request, own: str | None) -> list[Any]:
 
 
 def _standing(request: Request, row: Any) -> Standing:
-    error, delivered = row["error"], row["delivered"]
     about = (row["topic"], row["state"], row["last"], row["content"] or CONTENTS[-1])
-    return Standing(request.base, row["id"], *about, error=error, delivered=delivered)
+    return Standing(request.base, row["id"], *about, errors=failures(row), delivered=row["delivered"])
 
 
 async def _check_kept(conn: Any, row: Any, first: int) -> None:

@@ -10,7 +10,7 @@ ON CONFLICT (pk) DO UPDATE SET due_at = excluded.due_at, ends_at = excluded.ends
     endpoint = excluded.endpoint, payload = excluded.payload, condition = excluded.condition, state = 'requested',
     channel = excluded.channel, topic = excluded.topic, content = excluded.content, heartbeat_s = excluded.heartbeat_s,
     timeout_s = excluded.timeout_s, most = excluded.most, shaken = false,
-    error = '', attempts = 0, headers = CASE WHEN $9::text IS NULL THEN subscription.headers ELSE excluded.headers END;
+    undecided = 0, undecided_why = '', error = '', attempts = 0, headers = CASE WHEN $9::text IS NULL THEN subscription.headers ELSE excluded.headers END;
 
 -- name: take_topic
 -- Takes a topic in. Null when its address is taken by another resource.
@@ -38,7 +38,7 @@ DELETE FROM fhir.subscription WHERE pk = $1;
 -- name: told
 -- How a Subscription stands, or all of a site.
 -- $1 site, $2 id or null
-SELECT pk, id, state, error, last, delivered, topic, content FROM fhir.subscription
+SELECT pk, id, state, error, last, delivered, topic, content, undecided, undecided_why FROM fhir.subscription
 WHERE site = $1 AND ($2::text IS NULL OR id = $2) ORDER BY id;
 
 -- name: events
@@ -64,11 +64,15 @@ SELECT min(number) FROM fhir.notification WHERE subscription = $1;
 -- Subscriptions that are not off, of one site or all.
 -- $1 name of the site or null
 SELECT n.name AS site, s.id, coalesce(nullif(s.topic, ''), convert_from(v.body, 'UTF8')::jsonb ->> 'criteria') AS about,
-    s.state, s.last, s.delivered, s.error
+    s.state, s.last, s.delivered, s.error, s.undecided, s.undecided_why
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 JOIN fhir.resource r ON r.pk = s.pk AND r.site = s.site AND r.id = s.id
 JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
 WHERE $1::text IS NULL OR n.name = $1 ORDER BY n.name, s.id;
+
+-- name: all_undecided
+-- How many events could not be decided, of all Subscriptions.
+SELECT coalesce(sum(undecided), 0)::bigint FROM fhir.subscription;
 
 -- name: is_site
 -- $1 name

@@ -16,8 +16,9 @@ from ecluse.core.db import queries
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import json, types
 from fhir_server.subscriptions.condition import PLACE, condition
+from fhir_server.subscriptions.filters import conditions
 from fhir_server.subscriptions.topic import BASIC, Topic, of_basic
-from fhir_server.subscriptions.wish import Wish, filters, wish
+from fhir_server.subscriptions.wish import Wish, wish
 
 SQL = queries.load(__package__, "subscriptions.sql")
 SUBSCRIPTION = "Subscription"
@@ -147,7 +148,7 @@ async def _filters(conn: Any, site: int, wanted: Wish) -> dict[str, Any]:
     if version not in ("", topic["version"]):
         text = f"The topic is here in version {topic['version'] or '(none)'}."
         raise Unprocessable(text, expression=PLACE, diagnostics=wanted.topic[:200])
-    return filters(wanted, json.decode(topic["definition"].encode()))
+    return conditions(wanted.filters, json.decode(topic["definition"].encode()))
 
 
 async def _take_topic(conn: Any, site: int, pk: int, topic: Topic) -> None:
@@ -158,6 +159,16 @@ async def _take_topic(conn: Any, site: int, pk: int, topic: Topic) -> None:
         raise Unprocessable(text, expression=BASIC, diagnostics=topic.url[:200])
 
 
+def failures(row: Any) -> tuple[str, ...]:
+    """What is wrong with a Subscription, in words: at its hook, and in its topic.
+
+    row: of `told`"""
+    found = [row["error"]] if row["error"] else []
+    if count := row["undecided"]:
+        found.append(f"Events that the topic's criteria could not decide, not told: {count}; {row['undecided_why']}")
+    return tuple(found)
+
+
 async def shown(conn: Any, site: int, own: str, body: bytes) -> bytes:
     """A Subscription as a read shows it: with the status and the error that it has, once a consumer serves it."""
     row = await conn.fetchrow(SQL["told"], site, own)
@@ -165,4 +176,4 @@ async def shown(conn: Any, site: int, own: str, body: bytes) -> bytes:
         return body
     resource = json.decode_exactly(body) | {"status": row["state"]}
     resource.pop("error", None)
-    return json.encode(resource | ({"error": row["error"]} if row["error"] else {}))
+    return json.encode(resource | ({"error": " ".join(told)} if (told := failures(row)) else {}))

@@ -8,24 +8,34 @@ Spec: http://hl7.org/fhir/R5/subscriptiontopic.html, http://hl7.org/fhir/R5/vers
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import types
 from fhir_server.subscriptions.condition import condition
+from fhir_server.subscriptions.expression import checked
+from fhir_server.subscriptions.filters import Allowed, allowed
 
 Json = dict[str, Any]
 BASIC, TOPIC = "Basic", "SubscriptionTopic"
-EXTENSION = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
+EXTENSION = "StructureDefinition/extension-SubscriptionTopic."
+EXTENSIONS = tuple(f"http://hl7.org/fhir/{version}/{EXTENSION}" for version in ("5.0", "4.3"))
+"""Examples of the backport have those of R5 and of R4B in one resource."""
 DEFINITION = "http://hl7.org/fhir/StructureDefinition/"
 INTERACTIONS = ("create", "update", "delete")
 SERVED = ("active", "draft")
 RESULTS = {"test-passes": True, "test-fails": False}
-_LISTS = ("resourceTrigger", "eventTrigger", "canFilterBy", "supportedInteraction", "notificationShape", "comparator")
+NO_EVENTS = (
+    "Events are not derived from what is written: the code says that a system would send such a message, which no write"
+    " tells. Say what resources show of it by resourceTrigger (supportedInteraction, queryCriteria, fhirPathCriteria),"
+    " and leave eventTrigger out."
+)
+_LISTS = ("resourceTrigger", "eventTrigger", "canFilterBy", "supportedInteraction", "comparator", "modifier")
 
 
 class Topic(NamedTuple):
-    """definition: {"triggers": [...], "filters": [[type or "", parameter], ...]}"""
+    """definition: {"triggers": [...], "filters": [[type or "", parameter, comparators, modifiers], ...]}"""
 
     url: str
     version: str
@@ -39,8 +49,9 @@ def of_basic(resource: Json | None) -> Topic | None:
     Raises: Unprocessable (422) when it cannot be served"""
     if resource is None or resource.get("resourceType") != BASIC or not _is_topic(resource.get("code", {})):
         return None
-    own = [one for one in resource.get("extension", ()) if str(one.get("url", "")).startswith(EXTENSION)]
-    return read(_members([one | {"url": one["url"].removeprefix(EXTENSION)} for one in own]), BASIC)
+    told = [*resource.get("extension", ()), *resource.get("modifierExtension", ())]
+    own = [one for one in told if str(one.get("url", "")).startswith(EXTENSIONS)]
+    return read(_members([one | {"url": one["url"].rpartition(EXTENSION)[2]} for one in own]), BASIC)
 
 
 def _is_topic(code: Json) -> bool:
@@ -71,21 +82,35 @@ def read(topic: Mapping[str, Any], place: str = TOPIC) -> Topic | None:
         raise _refused(place, "url", "A topic has a canonical address: https://hospital.example/topics/admission.", url)
     if topic.get("status") not in SERVED:
         return None
-    if topic.get("eventTrigger"):
-        raise _refused(place, "eventTrigger", "Events beyond resources are not known here: use resourceTrigger.", "")
+    try:
+        definition = _definition(topic, place)
+    except Unprocessable as error:
+        told = [replace(one, text=f"{url}, {one.expression}: {one.text}") for one in error.issues]
+        raise Unprocessable(issues=told) from None
+    title = str(topic.get("title") or topic.get("description") or url)
+    return Topic(url, str(topic.get("version") or ""), title, definition)
+
+
+def _definition(topic: Mapping[str, Any], place: str) -> Json:
+    if events := topic.get("eventTrigger"):
+        raise _refused(place, "eventTrigger", NO_EVENTS, ", ".join(filter(None, map(_coded, events))))
     triggers = [
         _trigger(each, f"{place}.resourceTrigger[{n}]") for n, each in enumerate(_list(topic, "resourceTrigger"))
     ]
     if not triggers:
         raise _refused(place, "resourceTrigger", "A topic has at least one resourceTrigger.", "")
     filters = [_filter(each, f"{place}.canFilterBy[{n}]") for n, each in enumerate(_list(topic, "canFilterBy"))]
-    title = str(topic.get("title") or topic.get("description") or url)
-    return Topic(url, str(topic.get("version") or ""), title, {"triggers": triggers, "filters": filters})
+    return {"triggers": triggers, "filters": filters}
+
+
+def _coded(trigger: Any) -> str:
+    """The codes of an event, as a search writes them."""
+    event = trigger.get("event") if isinstance(trigger, dict) else None
+    coding = event.get("coding") if isinstance(event, dict) else None
+    return ", ".join(f"{one.get('system', '')}|{one.get('code', '')}" for one in coding or ())
 
 
 def _trigger(told: Json, place: str) -> Json:
-    if told.get("fhirPathCriteria"):
-        raise _refused(place, "fhirPathCriteria", "FHIRPath is not evaluated for topics: use queryCriteria.", "")
     kind = _type(told.get("resource"), place)
     wanted = told.get("supportedInteraction") or list(INTERACTIONS)
     if unknown := [one for one in wanted if one not in INTERACTIONS]:
@@ -99,6 +124,7 @@ def _trigger(told: Json, place: str) -> Json:
         "for_create": _result(query.get("resultForCreate"), f"{place}.queryCriteria", "resultForCreate"),
         "for_delete": _result(query.get("resultForDelete"), f"{place}.queryCriteria", "resultForDelete"),
         "both": query.get("requireBoth") is True,
+        "fhirpath": checked(told.get("fhirPathCriteria"), f"{place}.fhirPathCriteria"),
     }
 
 
@@ -120,11 +146,8 @@ def _result(word: str | None, place: str, name: str) -> bool | None:
     return None if word is None else RESULTS[word]
 
 
-def _filter(told: Json, place: str) -> list[str]:
-    parameter = told.get("filterParameter")
-    if not parameter:
-        raise _refused(place, "filterParameter", "Name the search parameter: code.", "")
-    return [_type(told["resource"], place) if told.get("resource") else "", str(parameter)]
+def _filter(told: Json, place: str) -> Allowed:
+    return allowed(_type(told["resource"], place) if told.get("resource") else "", told, place)
 
 
 def _type(told: Any, place: str) -> str:

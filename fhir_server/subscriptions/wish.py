@@ -7,12 +7,9 @@ Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
 from ecluse.core.errors import Unprocessable
-from fhir_server.subscriptions.condition import PLACE, condition
 
 Json = dict[str, Any]
 EXTENSION = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-"
@@ -69,32 +66,3 @@ def _number(channel: Json, name: str, without: int, least: int, most: int) -> in
 def _values(element: Json | None, name: str) -> list[Any]:
     told = [one for one in (element or {}).get("extension", ()) if one.get("url") == EXTENSION + name]
     return [next((value for key, value in one.items() if key.startswith("value")), None) for one in told]
-
-
-def filters(wanted: Wish, definition: Json) -> dict[str, Json]:
-    """The condition for each type of the topic that is filtered.
-
-    definition: of the topic
-    Raises: Unprocessable (422) for a search that the topic cannot be filtered by"""
-    kinds = list(dict.fromkeys(trigger["type"] for trigger in definition["triggers"]))
-    found: dict[str, list[Json]] = {}
-    for text in wanted.filters:
-        named, _, query = text.rpartition("?")
-        for kind in [named] if named else kinds:
-            _check(kind, kinds, query, definition["filters"], text)
-            found.setdefault(kind, []).append(condition(f"{kind}?{query}", PLACE)[1])
-    return {kind: {"all": conditions} for kind, conditions in found.items()}
-
-
-def _check(kind: str, kinds: Sequence[str], query: str, listed: Iterable[Sequence[str]], text: str) -> None:
-    if kind not in kinds:
-        raise _refused(f"This topic is about {', '.join(kinds)}.", text)
-    allowed = {parameter for of, parameter in listed if of in ("", kind)}
-    for name, _ in parse_qsl(query, keep_blank_values=True):
-        if name.partition(":")[0] not in allowed:
-            shown = ", ".join(sorted(allowed)) or "nothing"
-            raise _refused(f"{kind} of this topic can be filtered by {shown}; not by {name[:40]}.", text)
-
-
-def _refused(text: str, found: str) -> Unprocessable:
-    return Unprocessable(text, expression=PLACE, diagnostics=found[:200])

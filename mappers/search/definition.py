@@ -16,9 +16,9 @@ from ecluse.core.fhir.definitions.expressions import End, Path, Step, Unsupporte
 from ecluse.core.fhir.definitions.indexed import READS, absolute, normalised, targets_of
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from ecluse.core.fhir.definitions.structures import structures
-from ecluse.core.fhir.fhirpath import expression, syntax
+from ecluse.core.fhir.fhirpath import asked, expression, syntax
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
-from ecluse.core.fhir.fhirpath.syntax import Call, Chain, Member, Tree, TypeTest
+from ecluse.core.fhir.fhirpath.syntax import Chain, Member, Tree
 from ecluse.core.fhir.types import number_of
 from mappers.search.walk import READERS
 from mappers.search.words import TEXT_OF
@@ -210,7 +210,7 @@ def _evaluated(text: str, types: Iterable[str], declared: Sequence[str], place: 
             Issue(one.text, f"{place}.expression", one.diagnostics or text[:500], "invalid") for one in error.issues
         ]
         raise Unprocessable(issues=told) from error
-    names = _functions(tree)
+    names = asked.functions(tree)
     if refused := [f"{name}() cannot be indexed: {_OUTSIDE[name]}." for name in sorted(names & _OUTSIDE.keys())]:
         raise Unprocessable(issues=[Issue(one, f"{place}.expression", text[:500], "not-supported") for one in refused])
     roots = {name for name in _roots(tree) if name in number_of}
@@ -220,31 +220,13 @@ def _evaluated(text: str, types: Iterable[str], declared: Sequence[str], place: 
     return {name: Reading((), text, tuple(declared)) for name in types}
 
 
-def _parts(tree: Tree) -> Iterator[Tree]:
-    """The trees right below one."""
-    for field in tree:
-        for one in field if isinstance(field, tuple) and not hasattr(field, "_fields") else (field,):
-            if hasattr(one, "_fields"):
-                yield one
-
-
-def _functions(tree: Tree) -> set[str]:
-    """The functions that are called; a type test of what a reference leads to asks nothing of the other resource."""
-    found = {tree.name} if isinstance(tree, Call) else set()
-    if isinstance(tree, TypeTest) and isinstance(tree.left, (Call, Chain)):
-        inner = tree.left if isinstance(tree.left, Call) else tree.left.right
-        if isinstance(inner, Call) and inner.name == "resolve":
-            return _functions(tree.left.left) if isinstance(tree.left, Chain) else set()
-    return found.union(*(_functions(part) for part in _parts(tree)))
-
-
 def _roots(tree: Tree) -> set[str]:
     """The names that stand where a resource type may."""
     if isinstance(tree, Member):
         return {tree.name}
     if isinstance(tree, Chain):
         return _roots(tree.left)
-    return set().union(*(_roots(part) for part in _parts(tree)))
+    return set().union(*(_roots(part) for part in asked.parts(tree)))
 
 
 def known_paths(resource_type: str, kind: str) -> dict[str, int]:

@@ -25,7 +25,7 @@ METHODS = {1: ("POST", "201"), 2: ("PUT", "200"), 3: ("DELETE", "204")}
 
 class Standing(NamedTuple):
     """How a Subscription stands. base: of its site; total: events since it began; content: what of a resource is
-    sent"""
+    sent; errors: in words"""
 
     base: str
     id: str
@@ -33,7 +33,7 @@ class Standing(NamedTuple):
     status: str
     total: int
     content: str
-    error: str = ""
+    errors: tuple[str, ...] = ()
     delivered: int | None = None
 
 
@@ -120,8 +120,7 @@ def parameters(key: str, kind: Kind, standing: Standing, events: Sequence[Told] 
     ]
     if standing.delivered is not None:
         given.append({"name": "events-delivered", "valueString": str(standing.delivered)})
-    if standing.error:
-        given.append({"name": "error", "valueCodeableConcept": {"text": standing.error}})
+    given += ({"name": "error", "valueCodeableConcept": {"text": error}} for error in standing.errors)
     meta = {"profile": [PROFILE]}
     return {"resourceType": "Parameters", "id": key, "meta": meta, "parameter": given}
 

@@ -34,6 +34,7 @@ STATE: dict[str, Any] = {
     "stored": {"default": {"Patient": {"present": 3, "deleted": 1}}},
     "consumers": [CONSUMER],
     "search_rows": {"behind": False, "compared": 3, "of": 3},
+    "subscriptions": {"undecided": 6},
     "outbox": {"bytes": 10, "budget_bytes": 20, "slowest": None, "seq": None},
     "writer": {"pid": 1, "application": "ecluse", "seconds": 2.5},
     "relay": {"running": True, "unsent": 7, "seconds": 0.5},
@@ -61,6 +62,7 @@ def test_every_figure_is_a_sample() -> None:
     assert found["ecluse_relay_unsent_events[]"] == 7
     assert found["ecluse_relay_running[]"] == 1
     assert found["ecluse_alarms[]"] == 1
+    assert found["ecluse_subscriptions_undecided[]"] == 6
     assert found["ecluse_consumer_lag_s['warehouse']"] == 1.5
     assert found["ecluse_consumer_processes['warehouse']"] == 2
     assert found["""ecluse_dead_letters['a "quoted" reason\\nof two lines', 'warehouse']"""] == 2

@@ -532,7 +532,9 @@ CREATE TABLE fhir.subscription (
     timeout_s integer NOT NULL DEFAULT 20,
     most integer NOT NULL DEFAULT 1,
     shaken boolean NOT NULL DEFAULT false,
-    told_at timestamptz NOT NULL DEFAULT now()
+    told_at timestamptz NOT NULL DEFAULT now(),
+    undecided bigint NOT NULL DEFAULT 0,
+    undecided_why text NOT NULL DEFAULT ''
 );
 CREATE INDEX subscription_type ON fhir.subscription (type, site);
 
@@ -546,6 +548,7 @@ CREATE TABLE fhir.notification (
     site smallint NOT NULL,
     type smallint NOT NULL,
     id text COLLATE "C" NOT NULL,
+    beside jsonb NOT NULL DEFAULT '[]',
     PRIMARY KEY (subscription, number)
 );
 CREATE INDEX notification_resource ON fhir.notification (site, type, id);

@@ -38,12 +38,12 @@ class Expression:
         self.text = text
         self._evaluate = evaluate
 
-    def __call__(self, focus: dict[str, Any] | Item, given: Given = NOTHING) -> list[Item]:
+    def __call__(self, focus: dict[str, Any] | Item | list[Item], given: Given = NOTHING) -> list[Item]:
         """The items that the expression selects or makes.
 
-        focus: a decoded resource, a Node, or a System value
+        focus: a decoded resource, a Node, a System value, or several of the latter two, or none
         Raises: FhirPathError (400) when it cannot be evaluated: several items where one is needed, unknown variables"""
-        context = [root(focus) if type(focus) is dict else focus]
+        context = focus if type(focus) is list else [root(focus) if type(focus) is dict else focus]
         try:
             return self._evaluate(Scope(Evaluation(context, given), context))
         except (RecursionError, DecimalException, OverflowError) as error:
@@ -51,7 +51,7 @@ class Expression:
                 "This expression is too deep, or its numbers too large.", diagnostics=self.text[:500]
             ) from error
 
-    def holds(self, focus: dict[str, Any] | Item, given: Given = NOTHING) -> bool | None:
+    def holds(self, focus: dict[str, Any] | Item | list[Item], given: Given = NOTHING) -> bool | None:
         """Whether a condition is met, None when its outcome is empty.
 
         Raises: FhirPathError (400) as a call does, and when the outcome are several items"""

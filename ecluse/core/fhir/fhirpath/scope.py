@@ -26,25 +26,27 @@ _FIXED = {
 }
 
 
+MOST_WORK = 1_000_000
+"""Items that all steps of an evaluation may take; a second, or three when they are concepts that are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What the caller lends an expression.
 
     variables: name without % → item or list of items; resolve: the resource that a reference or canonical leads to;
     member_of: (code, Coding or CodeableConcept, URL of the value set); conforms_to: (node, URL of the profile);
-    trace: (name, items) of each trace()"""
+    trace: (name, items) of each trace(); work: items that all steps may take"""
 
     variables: Mapping[str, Any] = field(default_factory=dict)
     resolve: Callable[[str, Node], Node | None] | None = None
     member_of: Callable[[Item, str], bool | None] | None = None
     conforms_to: Callable[[Node, str], bool | None] | None = None
     trace: Callable[[str, list[Item]], None] | None = None
+    work: int = MOST_WORK
 
 
 NOTHING = Given()
-
-MOST_WORK = 1_000_000
-"""Items that all steps of an evaluation may take; a second, or three when they are concepts that are compared."""
 
 
 class Evaluation:
@@ -55,7 +57,7 @@ class Evaluation:
         self.given = given
         self.fixed: dict[object, list[Item]] = {}
         self._below: dict[Node, list[Item]] = {}
-        self._left = MOST_WORK
+        self._left = given.work
 
     def spend(self, items: int) -> None:
         """Counts the work of a step.

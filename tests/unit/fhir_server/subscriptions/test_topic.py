@@ -1,0 +1,106 @@
+"""What of a SubscriptionTopic is served, and what is refused with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecluse.core.errors import Unprocessable
+from fhir_server.subscriptions.topic import of_basic, read
+
+URL = "https://topics.example/one"
+R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
+R4B = "http://hl7.org/fhir/4.3/StructureDefinition/extension-SubscriptionTopic."
+OF_THE_BACKPORT = "(%previous.id.empty() or (%previous.status != 'finished')) and (%current.status = 'finished')"
+"""The expression of the guide's own examples."""
+
+
+def topic(trigger: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    told = {"resource": "Encounter"} | (trigger or {})
+    return {"resourceType": "SubscriptionTopic", "url": URL, "status": "active", "resourceTrigger": [told]} | more
+
+
+def refusal(told: dict[str, Any]) -> tuple[str, str]:
+    """Place and text of the one thing that is wrong."""
+    with pytest.raises(Unprocessable) as refused:
+        read(told)
+    (issue,) = refused.value.issues
+    return issue.expression, issue.text
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        OF_THE_BACKPORT,
+        "%current.subject.resolve() is Patient",
+        "%resource.status = 'finished' and %current.code.coding.system contains %loinc",
+        "%current.period.start > now() - 1 day",
+        "%current.type.coding.where(system = %`vs-name`).exists()",
+    ],
+)
+def test_an_expression_about_the_resource_alone_is_kept_as_it_is_written(expression: str) -> None:
+    found = read(topic({"fhirPathCriteria": expression}))
+    assert found is not None
+    assert found.definition["triggers"][0]["fhirpath"] == expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("%current.status = ", "the end"),
+        ("%current.status == 'finished'", "character 18"),
+        ("%current.status.frist()", "no function frist(): did you mean first()?"),
+        ("%current is Enconter", "no type Enconter"),
+        ("%current.code.memberOf('http://x')", "memberOf() is not served here: value sets are not asked"),
+        ("%current.subject.resolve().active", "resolve() is not served here: other resources are not read"),
+        ("%current.conformsTo('http://x')", "conformsTo() is not served here"),
+        ("%previous.status != %now.status", "The variable %now is not known here: there are %previous and %current"),
+        ("(" * 100 + "true" + ")" * 100, "levels"),
+    ],
+)
+def test_an_expression_that_cannot_be_evaluated_is_refused_with_topic_trigger_and_place(
+    expression: str, words: str
+) -> None:
+    told = topic()
+    told["resourceTrigger"].append({"resource": "Encounter", "fhirPathCriteria": expression})
+    place, text = refusal(told)
+    assert place == "SubscriptionTopic.resourceTrigger[1].fhirPathCriteria"
+    assert text.startswith(f"{URL}, {place}: ") and words in text
+
+
+def test_events_are_refused_with_the_way_out() -> None:
+    event = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0003", "code": "A01"}]}
+    place, text = refusal(topic(eventTrigger=[{"resource": "Encounter", "event": event}]))
+    assert place == "SubscriptionTopic.eventTrigger"
+    assert "resourceTrigger" in text and "no write tells" in text
+
+
+def test_a_basic_tells_by_extensions_of_r4b_and_by_a_modifier_what_is_no_plain_extension() -> None:
+    trigger = [
+        {"url": "resource", "valueUri": "http://hl7.org/fhir/StructureDefinition/Encounter"},
+        {"url": "supportedInteraction", "valueCode": "create"},
+        {"url": "fhirPathCriteria", "valueString": OF_THE_BACKPORT},
+    ]
+    able = [
+        {"url": "filterParameter", "valueString": "length"},
+        {"url": "modifier", "valueCode": "gt"},
+        {"url": "modifier", "valueCode": "lt"},
+    ]
+    told = {
+        "resourceType": "Basic",
+        "code": {"coding": [{"code": "SubscriptionTopic"}]},
+        "extension": [
+            {"url": f"{R5}url", "valueUri": URL},
+            {"url": f"{R4B}resourceTrigger", "extension": trigger},
+            {"url": f"{R4B}canFilterBy", "extension": able},
+        ],
+        "modifierExtension": [{"url": f"{R5}status", "valueCode": "draft"}],
+    }
+    found = of_basic(told)
+    assert found is not None
+    assert found.definition["triggers"][0]["fhirpath"] == OF_THE_BACKPORT
+    assert found.definition["triggers"][0]["on"] == ["create"]
+    assert [list(one) for one in found.definition["filters"]] == [["", "length", ["gt", "lt"], []]]
+    retired = told | {"modifierExtension": [{"url": f"{R5}status", "valueCode": "retired"}]}
+    assert of_basic(retired) is None
