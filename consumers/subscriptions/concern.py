@@ -46,6 +46,8 @@ class Happening:
         self._former: dict[str, Any] | None = None
         self._known = False
         self._held: dict[str, bool | str] = {}
+        self.beside: dict[bytes, list[tuple[int, int]]] = {}
+        """Keys of what is sent beside it, by the shape that asks for it."""
 
     @cached_property
     def _after(self) -> IndexRows | None:
@@ -72,6 +74,13 @@ class Happening:
         if undecided and await self._passes(condition):
             raise Undecided(undecided)
         return False
+
+    async def rows(self) -> IndexRows | None:
+        """The rows of what is there, at a delete of what was there."""
+        if self._resource is None:
+            await self._previous()
+            return self._before
+        return self._after
 
     async def _passes(self, condition: Any) -> bool:
         """Whether the filters of a Subscription hold for what is there, at a delete for what was there."""

@@ -22,7 +22,8 @@ from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
-from mappers.subscriptions.bundle import Kind, Standing, message, notification, told
+from ecluse.related import told
+from mappers.subscriptions.bundle import Kind, Standing, message, notification
 
 LOOK_S = 0.5
 TIDY_S = 3600.0
@@ -104,14 +105,14 @@ class Delivery:
             kind: Kind = "event-notification" if found else "handshake" if shaking else "heartbeat"
             number = found[-1]["number"] if found else 0
             try:
-                await send(client, self._hosts, self._sent(row, kind, found, number))
+                await send(client, self._hosts, await self._sent(row, kind, found, number))
             except Undelivered as error:
                 delay_s = min(LONGEST_S, FIRST_S * 2 ** min(row["attempts"], 20))
                 await self._pool.execute(SQL["failed"], pk, str(error), delay_s)
                 return
             await self._pool.execute(SQL["delivered"], pk, number, row["delivered"])
 
-    def _sent(self, row: asyncpg.Record, kind: Kind, found: list[asyncpg.Record], number: int) -> Notification:
+    async def _sent(self, row: asyncpg.Record, kind: Kind, found: list[asyncpg.Record], number: int) -> Notification:
         headers = tuple(json.decode(row["headers"].encode()))
         if not row["topic"]:
             (one,) = found
@@ -119,7 +120,7 @@ class Delivery:
                 return Notification(number, row["endpoint"], headers, None)
             place = f"{types.name_of[one['type']]}/{one['id']}"
             return Notification(number, row["endpoint"], headers, one["body"], "PUT", place)
-        events = [told(dict(one)) for one in found]
+        events = await told.events(self._pool, row["site_number"], row["content"], found)
         standing = self._standing(row, kind)
         bundle = notification(clock.new_id(), clock.now(), kind, standing, events)
         if row["channel"] == "message":

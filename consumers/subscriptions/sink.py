@@ -19,11 +19,13 @@ import asyncpg
 from consumers.sink import MAPPED, Change, Disposition, Excluded
 from consumers.subscriptions.concern import INTERACTIONS, SQL, Happening, Undecided
 from consumers.subscriptions.delivery import Delivery
+from consumers.subscriptions.neighbours import Keys, Neighbours
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
-from ecluse.core.fhir import types
+from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
+from mappers.subscriptions.bundle import EMPTY
 
 log = Log("subscriptions")
 NEWS = ("", "replayed")
@@ -42,6 +44,7 @@ class SubscriptionsSink:
     def __init__(self, settings: Settings, databases: Databases) -> None:
         self._databases = databases
         hosts = frozenset(host.strip().lower() for host in settings.hook_hosts.split(",")) - {""}
+        self._neighbours = Neighbours(settings, databases, self.name, self.purpose)
         self._delivery = Delivery(databases.store, hosts, settings)
         self._sending: asyncio.Task[None] | None = None
 
@@ -78,12 +81,28 @@ class SubscriptionsSink:
         for row in await conn.fetch(SQL["watching"], list(numbers)) if numbers else ():
             told, undecided = await _asked(news, row)
             if told:
-                ids, versions = [each.event.id for each in told], [each.event.version for each in told]
-                kinds = [each.type for each in told]
-                await conn.execute(SQL["notify"], row["pk"], row["site_number"], kinds, ids, versions)
+                await self._notify(conn, row, told)
             if undecided:
                 await _count(conn, row, undecided)
         return [MAPPED] * len(changes)
+
+    async def _notify(self, conn: Any, row: asyncpg.Record, told: Sequence[Happening]) -> None:
+        ids, versions = [each.event.id for each in told], [each.event.version for each in told]
+        kinds, site = [each.type for each in told], row["site_number"]
+        beside = [json.encode(await self._beside(conn, row, each)).decode() for each in told]
+        await conn.execute(SQL["notify"], row["pk"], site, kinds, ids, versions, beside)
+
+    async def _beside(self, conn: Any, row: asyncpg.Record, happening: Happening) -> Keys:
+        """What is sent beside an event; looked for once for all Subscriptions whose topics have the same shape."""
+        if not row["topic"] or row["content"] == EMPTY:
+            return []
+        shape = json.decode(row["topic"].encode()).get("shapes", {}).get(happening.event.type)
+        if not shape:
+            return []
+        asked = json.encode(shape)
+        if asked not in happening.beside:
+            happening.beside[asked] = await self._neighbours.of(conn, happening, row["site_number"], shape)
+        return happening.beside[asked]
 
     async def committed(self) -> None:
         """There may be something to send."""

@@ -2,7 +2,7 @@
 -- Subscriptions about some types or about a topic, in the order of their keys, with what the topic says.
 -- $1 types
 SELECT s.pk, n.name AS site, s.site AS site_number, s.type, s.since, s.condition, s.topic AS about,
-    t.definition AS topic
+    s.content, t.definition AS topic
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 LEFT JOIN LATERAL (
     SELECT definition FROM fhir.topic WHERE url = s.topic AND site IN (0, s.site) ORDER BY site DESC LIMIT 1
@@ -16,16 +16,28 @@ WHERE (s.type = ANY ($1::smallint[]) OR (s.type = 0 AND t.definition IS NOT NULL
 SELECT v.body FROM fhir.resource r JOIN fhir.version v ON v.pk = r.pk AND v.version = $4::int - 1
 WHERE r.site = (SELECT site FROM fhir.site WHERE name = $1) AND r.type = $2::smallint AND r.id = $3;
 
+-- name: key
+-- The key of a resource.
+-- $1 site, $2 type, $3 id
+SELECT pk FROM fhir.resource WHERE site = $1::smallint AND type = $2::smallint AND id = $3;
+
+-- name: patients
+-- The patients in whose compartments resources are.
+-- $1 site, $2 types, $3 keys
+SELECT r.pk, r.patient FROM unnest($2::smallint[], $3::bigint[]) AS u (type, pk)
+JOIN fhir.resource r ON r.site = $1::smallint AND r.type = u.type AND r.pk = u.pk;
+
 -- name: notify
 -- Appends notifications under the next numbers; none when the Subscription has gone meanwhile.
--- $1 Subscription, $2 site, $3 types, $4 ids, $5 versions
+-- $1 Subscription, $2 site, $3 types, $4 ids, $5 versions, $6 keys of what is sent beside each
 WITH counted AS (
     UPDATE fhir.subscription SET last = last + cardinality($4::text[]) WHERE pk = $1
     RETURNING last - cardinality($4::text[]) AS before
 )
-INSERT INTO fhir.notification (subscription, number, made_at, version, site, type, id)
-SELECT $1, before + given.position, now(), given.version, $2::smallint, given.type, given.id
-FROM counted, unnest($3::smallint[], $4::text[], $5::int[]) WITH ORDINALITY AS given (type, id, version, position);
+INSERT INTO fhir.notification (subscription, number, made_at, version, site, type, id, beside)
+SELECT $1, before + given.position, now(), given.version, $2::smallint, given.type, given.id, given.beside::jsonb
+FROM counted, unnest($3::smallint[], $4::text[], $5::int[], $6::text[])
+    WITH ORDINALITY AS given (type, id, version, beside, position);
 
 -- name: undecided
 -- Counts events of which could not be told whether they are meant.
@@ -35,7 +47,7 @@ UPDATE fhir.subscription SET undecided = undecided + $2, undecided_why = $3 WHER
 -- name: blank
 -- Takes what was erased out of the notifications that wait; they keep their numbers.
 -- $1 name of the site, $2 type, $3 ids
-UPDATE fhir.notification SET id = '', version = 0
+UPDATE fhir.notification SET id = '', version = 0, beside = '[]'
 WHERE site = (SELECT site FROM fhir.site WHERE name = $1) AND type = $2::smallint AND id = ANY ($3::text[]);
 
 -- name: begin
@@ -56,7 +68,7 @@ ORDER BY s.due_at;
 -- name: served
 -- How a Subscription stands that is served; nothing when it is off.
 -- $1 Subscription
-SELECT s.id, n.name AS site, s.topic, s.state, s.last, s.delivered, s.content, s.payload, s.endpoint, s.headers,
+SELECT s.id, n.name AS site, s.site AS site_number, s.topic, s.state, s.last, s.delivered, s.content, s.payload, s.endpoint, s.headers,
     s.attempts, s.timeout_s, s.most, s.shaken, s.channel,
     s.heartbeat_s > 0 AND s.told_at + make_interval(secs => s.heartbeat_s) <= now() AS quiet
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site WHERE s.pk = $1 AND s.state <> 'off';
@@ -64,7 +76,7 @@ FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site WHERE s.pk = $1 AND
 -- name: next
 -- The next notifications of a Subscription with their content, in order; no content when it was erased.
 -- $1 Subscription, $2 number after which, $3 most rows
-SELECT n.number, n.made_at, n.type, n.id, v.op, v.body
+SELECT n.number, n.made_at, n.type, n.id, n.beside, v.op, v.body
 FROM fhir.notification n
 LEFT JOIN fhir.resource r ON r.site = n.site AND r.type = n.type AND r.id = n.id
 LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = n.version

@@ -16,13 +16,14 @@ from urllib.parse import urlencode
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.dates import EARLIEST, LATEST
+from ecluse.related.follower import Place
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.searchset import entry, searchset
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
 from fhir_server.server import Server
 from fhir_server.store import compartment, merges, resources
-from fhir_server.store.compartment import Place, Reach, Row
+from fhir_server.store.compartment import Reach, Row
 from mappers.search.index import patient_of
 
 DEFAULT_COUNT, MOST = 200, 1000

@@ -16,6 +16,7 @@ from typing import Any
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Conflict, Gone
 from ecluse.core.fhir import json
+from ecluse.related import told
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
@@ -23,8 +24,7 @@ from fhir_server.server import Server
 from fhir_server.store import resources
 from fhir_server.subscriptions.taking import SQL, failures
 from fhir_server.subscriptions.websocket import PATH, hashed
-from fhir_server.subscriptions.wish import CONTENTS
-from mappers.subscriptions.bundle import Standing, notification, parameters, told
+from mappers.subscriptions.bundle import CONTENTS, Standing, notification, parameters
 
 MOST = 1000
 TOKEN_S = 600
@@ -63,8 +63,8 @@ async def events(server: Server, request: Request, given: Parameters) -> Answer:
         (row,) = await _rows(conn, request, _own(request))
         await _check_kept(conn, row, first)
         found = await conn.fetch(SQL["events"], row["pk"], first, last, MOST)
-    standing = _standing(request, row)._replace(content=_content(given, row["content"]))
-    kept = list(map(told, found))
+        standing = _standing(request, row)._replace(content=_content(given, row["content"]))
+        kept = await told.events(conn, request.site.number, standing.content, found)
     return Answer(200, notification(clock.new_id(), clock.now(), "query-event", standing, kept))
 
 
@@ -100,13 +100,13 @@ async def token(server: Server, request: Request, given: Parameters) -> Answer:
             named = ", ".join(sorted(set(ids) - set(found))) or "none"
             raise BadRequest("Name Subscriptions whose channel is websocket, and which are not off.", diagnostics=named)
         expires = await conn.fetchval(SQL["bind"], hashed(secret), [row["pk"] for row in rows], TOKEN_S)
-    told: list[dict[str, Any]] = [
+    binding: list[dict[str, Any]] = [
         {"name": "token", "valueString": secret},
         {"name": "expiration", "valueDateTime": clock.instant_text(expires)},
         *({"name": "subscription", "valueString": each} for each in found),
         {"name": "websocket-url", "valueUrl": f"ws{server.settings.url.removeprefix('http')}{PATH}"},
     ]
-    return Answer(200, json.encode({"resourceType": "Parameters", "parameter": told}))
+    return Answer(200, json.encode({"resourceType": "Parameters", "parameter": binding}))
 
 
 def _own(request: Request) -> str | None:

@@ -12,27 +12,27 @@ from typing import Any
 
 from ecluse.core.errors import BadRequest, Issue, TooSlow
 from ecluse.core.fhir.types import name_of, number_of
+from ecluse.related import follower
+from ecluse.related.follower import Follower, Place, Resource
 from fhir_server.http.request import Answer
-from fhir_server.search import fetch, fetch_several, related, total
+from fhir_server.search import fetch, fetch_several, total
 from fhir_server.search.cursor import after
 from fhir_server.search.deadline import bounded
 from fhir_server.search.explain import Recorder, Statement, explained
 from fhir_server.search.page import Page, Shown, bundle
-from fhir_server.search.related import Follower, Resource
 from fhir_server.search.rest import rest_after
 from fhir_server.search.search import Leg, Search
 from fhir_server.search.terms import has_terms, resolved
 from fhir_server.server import Server
 from fhir_server.store import compartment
-from fhir_server.store.compartment import Place
 from fhir_server.terminology import base
 
 ALONE = 1
 """A search of this many legs is one statement of its own."""
 MORE_INCLUDED = "There is more to include than this page holds; its `next` link leads to the rest."
 TOO_MANY_INCLUDED = (
-    f":iterate was followed to {related.MOST_FOLLOWED} resources, and leads to more; name narrower includes, or ask for"
-    " fewer matches a page with _count."
+    f":iterate was followed to {follower.MOST_FOLLOWED} resources, and leads to more; name narrower includes, or ask"
+    " for fewer matches a page with _count."
 )
 
 Match = tuple[Leg, Resource]
@@ -128,7 +128,7 @@ async def _shown_before(conn: Any, search: Search, keys: Sequence[int]) -> list[
     found: list[Match] = []
     for leg in search.legs:
         kind = number_of[leg.query.type]
-        rows = await conn.fetch(related.SQL["keys"], leg.site.number, kind, keys)
+        rows = await conn.fetch(follower.SQL["keys"], leg.site.number, kind, keys)
         found += [(leg, Resource(kind, row["pk"], row["id"])) for row in rows]
     return found
 
@@ -141,15 +141,15 @@ async def _include(conn: Any, search: Search, matches: Sequence[Match], page: Pa
     listed: list[Resource] = []
     more = cut = False
     for leg, own in _by_site(matches):
-        follower = Follower(conn, leg.site.number, leg.base, leg.registry)
-        found = await follower.related(asked.includes, own, begin)
+        following = Follower(conn, leg.site.number, leg.base, leg.registry)
+        found = await following.related(asked.includes, own, begin)
         bases |= {one.pk: leg.base for one in found.found}
         listed += found.found
         more, cut = more or found.more, cut or found.cut
-    columns = [list(column) for column in zip(*sorted(listed)[: related.MOST], strict=True)]
+    columns = [list(column) for column in zip(*sorted(listed)[: follower.MOST], strict=True)]
     rows = await compartment.bodies(conn, columns) if columns else []
     page.included = [Shown(bases[row.pk], name_of[row.type], row.id, row.body) for row in rows]
-    if rows and (more or len(listed) > related.MOST or rows[0].found > len(rows)):
+    if rows and (more or len(listed) > follower.MOST or rows[0].found > len(rows)):
         keys = asked.rest.keys if asked.rest else [one.pk for _, one in matches]
         page.rest = rest_after(keys, rows[-1].place)
         page.remarks.append(Issue(MORE_INCLUDED, code="incomplete", severity="information"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.include import EVERY, references
 from fhir_server.search.membership import COMPARTMENTS, DEFINITION
+from mappers.search.includes import EVERY, references
 from mappers.search.registry import Registry
 
 SYSTEM: dict[str, Any] = {"compartment": [f"{DEFINITION}{name[0].lower()}{name[1:]}" for name in COMPARTMENTS]}

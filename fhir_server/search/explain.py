@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ecluse.core.fhir import json
-from fhir_server.search import compile_explained, related
+from ecluse.related import follower
+from fhir_server.search import compile_explained
 from fhir_server.search.readable import readable
 from fhir_server.search.search import Search
 
-PURPOSES = {sql: f"includes: {name}" for name, sql in related.SQL.items()}
+PURPOSES = {sql: f"includes: {name}" for name, sql in follower.SQL.items()}
 """Of statements that are not built at run time."""
 Part = dict[str, Any]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ecluse.related.follower import SQL
 from fhir_server.search import fetch
 from fhir_server.search.cursor import Key, after
 from fhir_server.search.query import SearchQuery
-from fhir_server.search.related import SQL
 from fhir_server.search.search import Leg
 
 

@@ -1,32 +1,21 @@
 """`_include` and `_revinclude`: what comes with the matches.
 
-Enters: name and text of one such parameter. Leaves: an `Include`, and the reference paths along which it leads.
+Enters: name and text of one such parameter. Leaves: an `Include`, or what is wrong with it.
 Spec: http://hl7.org/fhir/R4/search.html#revinclude
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.asked import NotServed, nearest
-from fhir_server.search.query import Include
-from mappers.search.registry import Parameter, Registry
+from mappers.search.includes import EVERY, Include, references
+from mappers.search.registry import Registry
 
 INCLUDES = ("_include", "_revinclude")
-EVERY = "*"
-
-
-class Wish(NamedTuple):
-    """One path along which is followed. source: number of the type that refers; target: of what it refers to, 0 for
-    any."""
-
-    source: int
-    path: int
-    target: int
 
 
 def include(types: Sequence[str], name: str, text: str, registry: Registry) -> Include:
@@ -86,25 +75,3 @@ def _check_reaches(asked: Include, types: Sequence[str], name: str, text: str, r
 
 def _wrong(name: str, text: str, advice: str) -> BadRequest:
     return BadRequest(f"{name}: {advice}", diagnostics=f'found "{text[:80]}"')
-
-
-def references(resource_type: str, registry: Registry) -> list[Parameter]:
-    """The parameters of a type that can be followed."""
-    return [one for one in registry.served(resource_type).values() if one.type == "reference" and one.paths]
-
-
-def wishes(asked: Include, sources: Iterable[str], registry: Registry) -> Iterator[Wish]:
-    """The paths of an include. sources: the types whose references may be looked at"""
-    for kind in sources:
-        if asked.type in (EVERY, kind):
-            for one in references(kind, registry):
-                if asked.code in (EVERY, one.code):
-                    yield from _of_parameter(asked, number_of[kind], one)
-
-
-def _of_parameter(asked: Include, source: int, parameter: Parameter) -> Iterator[Wish]:
-    if asked.target != EVERY:
-        targets = [number_of[asked.target]] if not parameter.targets or asked.target in parameter.targets else []
-    else:
-        targets = [number_of[name] for name in parameter.targets] or [0]
-    return (Wish(source, path, target) for path in parameter.paths for target in targets)

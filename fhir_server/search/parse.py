@@ -20,7 +20,8 @@ from fhir_server.search.criteria import condition
 from fhir_server.search.cursor import cursor
 from fhir_server.search.filter import filtered
 from fhir_server.search.include import INCLUDES, include
-from fhir_server.search.query import Condition, Include, SearchQuery
+from fhir_server.search.query import Condition, SearchQuery
+from mappers.search.includes import Include
 from mappers.search.registry import BUILT_IN, Registry
 
 MOST_PARAMETERS = 100

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from fhir_server.search.cursor import Cursor
 from fhir_server.search.rest import Rest
+from mappers.search.includes import Include
 from mappers.search.question import Value
 
 Kind = Literal["token", "reference", "string", "date", "quantity", "_id", "_lastUpdated"]
@@ -112,17 +113,6 @@ class Sort(NamedTuple):
     paths: tuple[int, ...] = ()
     many: bool = False
     types: tuple[int, ...] = ()
-
-
-class Include(NamedTuple):
-    """References that are followed. reverse: from their targets; iterate: also those of what was included; type: whose
-    references, code: of which parameter, target: to what; `*` for every one."""
-
-    reverse: bool
-    iterate: bool
-    type: str
-    code: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)

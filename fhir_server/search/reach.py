@@ -13,11 +13,11 @@ from typing import NamedTuple, TypeVar
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.types import name_of, number_of
+from ecluse.related.follower import SQL
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
 from fhir_server.search.membership import Compartment, members
 from fhir_server.search.parse_several import Among, parse_several
-from fhir_server.search.related import SQL
 from fhir_server.search.search import Leg, Search
 from fhir_server.server import Server
 from fhir_server.store.resources import Site

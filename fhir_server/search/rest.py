@@ -15,8 +15,8 @@ from typing import Annotated
 import msgspec
 
 from ecluse.core.errors import BadRequest
+from ecluse.related.follower import Place
 from fhir_server.search.cursor import Ordinal
-from fhir_server.store.compartment import Place
 
 
 class Rest(msgspec.Struct, frozen=True, array_like=True):

@@ -21,6 +21,7 @@ import msgspec
 from ecluse.core.db import queries
 from ecluse.core.fhir import types
 from ecluse.core.fhir.definitions.search_parameters import Parameter, compartment, parameters, paths
+from ecluse.related.follower import Place
 from fhir_server.store import resources
 from mappers.search import patient
 
@@ -38,13 +39,6 @@ BINARY = types.number_of["Binary"]
 _REFERENCE = re.compile(rb'"reference":"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})[/"]')
 _BINARY = re.compile(rb'"url":"(?:[^"\\]+/)?(Binary)/([A-Za-z0-9.-]{1,64})[/"]')
 """Stored bodies are compact, and a quotation mark inside a text has a backslash before it."""
-
-
-class Place(NamedTuple):
-    """A resource in the order of a page."""
-
-    type: int = 0
-    pk: int = -1
 
 
 class Row(NamedTuple):

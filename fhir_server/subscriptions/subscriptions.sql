@@ -44,7 +44,7 @@ WHERE site = $1 AND ($2::text IS NULL OR id = $2) ORDER BY id;
 -- name: events
 -- Notifications of a Subscription with their content, in order, the delivered ones as long as they are kept.
 -- $1 Subscription, $2 first number, $3 last number, $4 most rows
-SELECT n.number, n.made_at, n.type, n.id, v.op, v.body
+SELECT n.number, n.made_at, n.type, n.id, n.beside, v.op, v.body
 FROM fhir.notification n
 LEFT JOIN fhir.resource r ON r.site = n.site AND r.type = n.type AND r.id = n.id
 LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = n.version
@@ -109,7 +109,8 @@ SELECT subscriptions FROM fhir.binding WHERE token = $1 AND expires_at >= now();
 -- name: stands
 -- How a Subscription by websocket stands; nothing when it is off or by another channel now.
 -- $1 key
-SELECT s.id, n.name AS site, s.topic, s.state, s.last, s.delivered, s.content, s.heartbeat_s, s.most
+SELECT s.id, n.name AS site, s.site AS site_number, s.topic, s.state, s.last, s.delivered, s.content, s.heartbeat_s,
+    s.most
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 WHERE s.pk = $1 AND s.channel = 'websocket' AND s.state <> 'off';
 

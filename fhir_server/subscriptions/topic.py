@@ -16,6 +16,8 @@ from ecluse.core.fhir import types
 from fhir_server.subscriptions.condition import condition
 from fhir_server.subscriptions.expression import checked
 from fhir_server.subscriptions.filters import Allowed, allowed
+from fhir_server.subscriptions.shape import included
+from mappers.search.includes import Include
 
 Json = dict[str, Any]
 BASIC, TOPIC = "Basic", "SubscriptionTopic"
@@ -31,11 +33,16 @@ NO_EVENTS = (
     " tells. Say what resources show of it by resourceTrigger (supportedInteraction, queryCriteria, fhirPathCriteria),"
     " and leave eventTrigger out."
 )
-_LISTS = ("resourceTrigger", "eventTrigger", "canFilterBy", "supportedInteraction", "comparator", "modifier")
+_LISTS = {
+    *("resourceTrigger", "eventTrigger", "canFilterBy", "notificationShape"),
+    *("supportedInteraction", "comparator", "modifier", "include", "revInclude"),
+}
+"""Members of which there may be several."""
 
 
 class Topic(NamedTuple):
-    """definition: {"triggers": [...], "filters": [[type or "", parameter, comparators, modifiers], ...]}"""
+    """definition: {"triggers": [...], "filters": [[type or "", parameter, comparators, modifiers], ...],
+    "shapes": {type: [Include, ...]}}"""
 
     url: str
     version: str
@@ -100,7 +107,14 @@ def _definition(topic: Mapping[str, Any], place: str) -> Json:
     if not triggers:
         raise _refused(place, "resourceTrigger", "A topic has at least one resourceTrigger.", "")
     filters = [_filter(each, f"{place}.canFilterBy[{n}]") for n, each in enumerate(_list(topic, "canFilterBy"))]
-    return {"triggers": triggers, "filters": filters}
+    shapes: dict[str, dict[Include, None]] = {}
+    for number, shape in enumerate(_list(topic, "notificationShape")):
+        where = f"{place}.notificationShape[{number}]"
+        kind = _type(shape.get("resource"), where)
+        if kind not in {trigger["type"] for trigger in triggers}:
+            raise _refused(where, "resource", "A shape is about the type of a trigger.", kind)
+        shapes.setdefault(kind, {}).update(dict.fromkeys(included(kind, shape, where)))
+    return {"triggers": triggers, "filters": filters, "shapes": {kind: list(own) for kind, own in shapes.items()}}
 
 
 def _coded(trigger: Any) -> str:

@@ -18,9 +18,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ecluse.core import clock
 from ecluse.core.errors import EcluseError
 from ecluse.core.log import Log
+from ecluse.related import told
 from fhir_server.server import Server
 from fhir_server.subscriptions.taking import SQL
-from mappers.subscriptions.bundle import Kind, Standing, notification, told
+from mappers.subscriptions.bundle import Kind, Standing, notification
 
 PATH = "/subscriptions/websocket"
 BIND = "bind-with-token:"
@@ -140,7 +141,8 @@ class _Telling:
     async def _send(self, pk: int, row: Any, kind: Kind, found: list[Any]) -> None:
         base = self._server.settings.base(row["site"])
         standing = Standing(base, row["id"], row["topic"], "active", row["last"], row["content"])
-        events = [told(dict(one)) for one in found]
+        async with self._server.connection() as conn:
+            events = await told.events(conn, row["site_number"], row["content"], found)
         bundle = notification(clock.new_id(), clock.now(), kind, standing, events)
         await self._socket.send_text(bundle.decode())
         self._heard[pk] = clock.monotonic()

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ecluse.core.errors import Unprocessable
+from mappers.subscriptions.bundle import CONTENTS
 
 Json = dict[str, Any]
 EXTENSION = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-"
-CONTENTS = ("empty", "id-only", "full-resource")
 LONGEST_S, MOST, FEWEST_S = 60, 100, 5
 TIMEOUT_S = 20
 

@@ -18,7 +18,11 @@ from ecluse.core.fhir import json, types
 
 Json = dict[str, Any]
 Kind = Literal["handshake", "heartbeat", "event-notification", "query-status", "query-event"]
+EMPTY, ID_ONLY, FULL = CONTENTS = ("empty", "id-only", "full-resource")
+MOST_BESIDE = 100
+"""Resources that are sent beside the one that an event is about."""
 PROFILE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"
+MORE = f"Event {{}} leads to more than {MOST_BESIDE} resources that go with it; the others are left out."
 METHODS = {1: ("POST", "201"), 2: ("PUT", "200"), 3: ("DELETE", "204")}
 """How each operation of the store is told in a history."""
 
@@ -37,15 +41,11 @@ class Standing(NamedTuple):
     delivered: int | None = None
 
 
-class Told(NamedTuple):
-    """One event. id: "" when what it was about was erased; op: number of the store; body: as stored, None when it is
-    gone"""
+class Beside(NamedTuple):
+    """A resource that is sent beside the one that an event is about. body: None when only its address is"""
 
-    number: int
-    at: datetime
     type: str
     id: str
-    op: int
     body: bytes | None
 
     @property
@@ -54,9 +54,28 @@ class Told(NamedTuple):
         return f"{self.type}/{self.id}"
 
 
+class Told(NamedTuple):
+    """One event. id: "" when what it was about was erased; op: number of the store; body: as stored, None when it is
+    gone; beside: what the topic wants sent with it; more: there is more of that than is sent"""
+
+    number: int
+    at: datetime
+    type: str
+    id: str
+    op: int
+    body: bytes | None
+    beside: tuple[Beside, ...] = ()
+    more: bool = False
+
+    @property
+    def place(self) -> str:
+        """`Type/id`."""
+        return f"{self.type}/{self.id}"
+
+
 def told(row: Mapping[str, Any]) -> Told:
-    """The event of a stored notification: number, made_at, type, id, and op and body of its version. Of what was erased
-    only the number is left."""
+    """The event of a stored notification: number, made_at, type, id, and op and body of its version; what is beside it
+    has to be read. Of what was erased only the number is left."""
     known = row["op"] is not None and bool(row["id"])
     kind, own = (types.name_of[row["type"]], row["id"]) if known else ("", "")
     return Told(row["number"], row["made_at"], kind, own, row["op"] or 0, row["body"] if known else None)
@@ -71,7 +90,8 @@ def notification(key: str, at: datetime, kind: Kind, standing: Standing, events:
         "request": {"method": "GET", "url": f"{address}/$status"},
         "response": {"status": "200"},
     }
-    entries = [] if standing.content == "empty" else [_entry(standing, one) for one in events if one.id]
+    entries = [] if standing.content == EMPTY else [_entry(standing, one) for one in events if one.id]
+    entries += [] if standing.content == EMPTY else _beside(standing, events)
     bundle = {
         "resourceType": "Bundle",
         "id": key,
@@ -120,7 +140,8 @@ def parameters(key: str, kind: Kind, standing: Standing, events: Sequence[Told] 
     ]
     if standing.delivered is not None:
         given.append({"name": "events-delivered", "valueString": str(standing.delivered)})
-    given += ({"name": "error", "valueCodeableConcept": {"text": error}} for error in standing.errors)
+    errors = [*standing.errors, *(MORE.format(one.number) for one in events if one.more and standing.content != EMPTY)]
+    given += ({"name": "error", "valueCodeableConcept": {"text": error}} for error in errors)
     meta = {"profile": [PROFILE]}
     return {"resourceType": "Parameters", "id": key, "meta": meta, "parameter": given}
 
@@ -130,14 +151,33 @@ def _parts(standing: Standing, event: Told) -> list[Json]:
         {"name": "event-number", "valueString": str(event.number)},
         {"name": "timestamp", "valueInstant": instant_text(event.at)},
     ]
-    if standing.content != "empty" and event.id:
+    if standing.content != EMPTY and event.id:
         parts.append({"name": "focus", "valueReference": {"reference": f"{standing.base}/{event.place}"}})
+        parts += (
+            {"name": "additional-context", "valueReference": {"reference": f"{standing.base}/{one.place}"}}
+            for one in event.beside
+        )
     return parts
+
+
+def _beside(standing: Standing, events: Sequence[Told]) -> list[Json]:
+    """The entries of what is sent beside the events, each once, and none that an event is about."""
+    known = {one.place for one in events}
+    found = {one.place: one for event in events for one in event.beside if one.place not in known}
+    return [
+        {
+            "fullUrl": f"{standing.base}/{place}",
+            **({"resource": msgspec.Raw(one.body)} if standing.content == FULL and one.body is not None else {}),
+            "request": {"method": "GET", "url": place},
+            "response": {"status": "200"},
+        }
+        for place, one in found.items()
+    ]
 
 
 def _entry(standing: Standing, event: Told) -> Json:
     method, status = METHODS[event.op]
-    shown = standing.content == "full-resource" and event.body is not None
+    shown = standing.content == FULL and event.body is not None
     return {
         "fullUrl": f"{standing.base}/{event.place}",
         **({"resource": msgspec.Raw(event.body)} if shown and event.body else {}),

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from fhir_server.search.related import MOST
+from ecluse.related.follower import MOST
 from tests.spec.search import hits
 
 

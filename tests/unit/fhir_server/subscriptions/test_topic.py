@@ -87,6 +87,12 @@ def test_a_basic_tells_by_extensions_of_r4b_and_by_a_modifier_what_is_no_plain_e
         {"url": "modifier", "valueCode": "gt"},
         {"url": "modifier", "valueCode": "lt"},
     ]
+    shape = [
+        {"url": "resource", "valueUri": "Encounter"},
+        {"url": "include", "valueString": "Encounter:patient"},
+        {"url": "include", "valueString": "Encounter:location"},
+        {"url": "revInclude", "valueString": "Observation:encounter"},
+    ]
     told = {
         "resourceType": "Basic",
         "code": {"coding": [{"code": "SubscriptionTopic"}]},
@@ -94,6 +100,7 @@ def test_a_basic_tells_by_extensions_of_r4b_and_by_a_modifier_what_is_no_plain_e
             {"url": f"{R5}url", "valueUri": URL},
             {"url": f"{R4B}resourceTrigger", "extension": trigger},
             {"url": f"{R4B}canFilterBy", "extension": able},
+            {"url": f"{R4B}notificationShape", "extension": shape},
         ],
         "modifierExtension": [{"url": f"{R5}status", "valueCode": "draft"}],
     }
@@ -102,5 +109,52 @@ def test_a_basic_tells_by_extensions_of_r4b_and_by_a_modifier_what_is_no_plain_e
     assert found.definition["triggers"][0]["fhirpath"] == OF_THE_BACKPORT
     assert found.definition["triggers"][0]["on"] == ["create"]
     assert [list(one) for one in found.definition["filters"]] == [["", "length", ["gt", "lt"], []]]
+    assert [one[2:4] for one in found.definition["shapes"]["Encounter"]] == [
+        ("Encounter", "patient"),
+        ("Encounter", "location"),
+        ("Observation", "encounter"),
+    ]
     retired = told | {"modifierExtension": [{"url": f"{R5}status", "valueCode": "retired"}]}
     assert of_basic(retired) is None
+
+
+def test_a_shape_is_includes_as_a_search_has_them() -> None:
+    shape = {
+        "resource": "http://hl7.org/fhir/StructureDefinition/Encounter",
+        "include": ["Encounter:patient&iterate=Patient.link", "Encounter:location", "Encounter:location:Location"],
+        "revInclude": ["Observation:encounter&_include:iterate=Observation:performer"],
+    }
+    again = {"resource": "Encounter", "include": ["Encounter:location"]}
+    found = read(topic(notificationShape=[shape, again]))
+    assert found is not None
+    assert found.definition["shapes"] == {
+        "Encounter": [
+            (False, False, "Encounter", "patient", "*"),
+            (False, True, "Patient", "link", "*"),
+            (False, False, "Encounter", "location", "*"),
+            (False, False, "Encounter", "location", "Location"),
+            (True, False, "Observation", "encounter", "*"),
+            (False, True, "Observation", "performer", "*"),
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("shape", "place", "words"),
+    [
+        ({"include": ["Encounter:observation"]}, ".include[0]", "has no reference parameter observation"),
+        ({"include": ["Encounter:location", "Observation:subject"]}, ".include[1]", "the search is for Encounter"),
+        ({"revInclude": ["Encounter:subject"]}, ".revInclude[0]", "does not lead to Encounter"),
+        ({"include": ["Encounter"]}, ".include[0]", "write Type:parameter"),
+        ({"include": ["Encounter:patient&iterate=Patient.nobody"]}, ".include[0]", "no reference parameter nobody"),
+        ({"include": ["Encounter:patient&_sort=date"]}, ".include[0]", "and nothing else"),
+        ({"resource": "Patient"}, ".resource", "about the type of a trigger"),
+        ({"resource": "Nothing"}, ".resource", "Name a resource type"),
+    ],
+)
+def test_a_shape_that_a_search_would_refuse_is_refused_with_its_place(
+    shape: dict[str, Any], place: str, words: str
+) -> None:
+    found, text = refusal(topic(notificationShape=[{"resource": "Encounter"} | shape]))
+    assert found == f"SubscriptionTopic.notificationShape[0]{place}"
+    assert words in text

@@ -194,3 +194,15 @@ def test_malformed_resources_are_walked_without_a_crash() -> None:
 def test_nodes_are_made_once_a_result() -> None:
     [first, second] = compile("name")(PATIENT)
     assert isinstance(first, Node) and first is not second
+
+
+def test_an_expression_may_have_no_focus_and_variables_that_are_empty() -> None:
+    given = Given({"previous": [], "current": [root(PATIENT)]})
+    assert compile("%previous.empty() and %current.active and $this.empty()").holds([], given) is True
+    assert compile("%previous.active").holds([], given) is None
+
+
+def test_the_caller_says_how_much_work_an_expression_may_take() -> None:
+    assert compile("descendants().count() > 9").holds(PATIENT, Given(work=1000)) is True
+    with pytest.raises(FhirPathError, match="too much work"):
+        compile("descendants().count() > 9").holds(PATIENT, Given(work=20))

@@ -1,8 +1,8 @@
-"""What comes with the matches of a page: the resources that includes lead to, each once.
+"""What comes with some resources: those that includes lead to, each once.
 
-Enters: the matches of one site, includes, and a place to begin after. Leaves: rows in the order of type and key. One
-statement follows all references of a level, one all that point back; only `:iterate` has further levels. The search
-rows say who refers to whom, so no body is decoded.
+Enters: the matches of one site, includes, and a place to begin after; or one version of a resource, by the rows of its
+references. Leaves: rows in the order of type and key. One statement follows all references of a level, one all that
+point back; only `:iterate` has further levels. The search rows say who refers to whom, so no body is decoded.
 Spec: http://hl7.org/fhir/R4/search.html#revinclude
 """
 
@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 from ecluse.core.db import queries
 from ecluse.core.fhir.definitions.indexed import ends_of
 from ecluse.core.fhir.types import name_of, number_of
-from fhir_server.search.include import EVERY, Wish, wishes
-from fhir_server.search.query import Include
-from fhir_server.store.compartment import Place
+from mappers.search.includes import EVERY, Include, Wish, wishes
 from mappers.search.reference import ELSEWHERE, normalise
 from mappers.search.registry import Registry
+from mappers.search.rows import ReferenceRow
 
 SQL = queries.load(__package__, "related.sql")
 MOST = 1000
@@ -27,6 +26,13 @@ MOST = 1000
 MOST_FOLLOWED = 10_000
 """Resources that `:iterate` reaches from one page of matches."""
 PATIENT = number_of["Patient"]
+
+
+class Place(NamedTuple):
+    """A resource in the order of a page."""
+
+    type: int = 0
+    pk: int = -1
 
 
 class Resource(NamedTuple):
@@ -64,6 +70,30 @@ class Follower:
         own = {one.pk for one in matches}
         found = await self.level(includes, matches, after, most)
         return _page([one for one in found if one.pk not in own], after, cut=False)
+
+    async def beside(
+        self, includes: Sequence[Include], focus: Resource, references: Sequence[ReferenceRow], most: int
+    ) -> list[Resource]:
+        """The first of what the includes lead to from one version of a resource, whatever has become of it.
+
+        references: the rows of that version"""
+        levels = _Levels(self, {focus.pk}, most)
+        first = await self._of_version(includes, focus, references, most + 1)
+        return sorted(await levels.from_first(includes, first))
+
+    async def _of_version(
+        self, includes: Sequence[Include], focus: Resource, references: Sequence[ReferenceRow], most: int
+    ) -> list[Resource]:
+        kinds = (name_of[focus.type],)
+        along = [wish for one in includes if not one.reverse for wish in wishes(one, kinds, self.registry)]
+        allowed = {(wish.path, wish.target) for wish in along}
+        local = {(kind, own) for path, _, kind, own in references if kind and allowed & {(path, 0), (path, kind)}}
+        paths = {wish.path for wish in along}
+        addresses = [Resource(kind, focus.pk, own, path) for path, _, kind, own in references if path in paths]
+        found = [Resource(*row) for row in await self._of_ids(local)]
+        found += await self._addressed(along, [one for one in addresses if one.type == ELSEWHERE])
+        reverse = [one for one in includes if one.reverse]
+        return found + await self._referring(await self._backwards(reverse), [focus], Place(), most)
 
     async def level(
         self, includes: Sequence[Include], sources: Sequence[Resource], after: Place, most: int
@@ -106,12 +136,13 @@ class Follower:
             elif (one.pk, one.version, one.id) not in versioned:
                 url, _, version = one.id.partition("|")
                 canonical |= {(*paths, url, version) for paths in _canonical_paths(targets, self.registry)}
-        rows: list[Any] = []
-        if local:
-            rows += await self.conn.fetch(SQL["of_ids"], self.site, *_columns(local), PATIENT)
+        rows = await self._of_ids(local)
         if canonical:
             rows += await self.conn.fetch(SQL["of_urls"], self.site, *_columns(canonical))
         return [Resource(*row) for row in rows]
+
+    async def _of_ids(self, local: set[tuple[int, str]]) -> list[Any]:
+        return list(await self.conn.fetch(SQL["of_ids"], self.site, *_columns(local), PATIENT)) if local else []
 
     async def _backwards(self, includes: Sequence[Include]) -> list[Wish]:
         every = any(one.type == EVERY for one in includes)
@@ -150,24 +181,33 @@ class Follower:
 
 @dataclass(slots=True)
 class _Levels:
-    """Level after level of what `:iterate` reaches. seen: keys of the matches and of all that was found"""
+    """Level after level of what `:iterate` reaches. seen: keys of the matches and of all that was found; most: how many
+    are followed"""
 
     follower: Follower
     seen: set[int]
+    most: int = MOST_FOLLOWED
     cut: bool = False
     found: list[Resource] = field(default_factory=list)
 
     async def all(self, includes: Sequence[Include], matches: Sequence[Resource]) -> list[Resource]:
         """Everything, or as much as is followed."""
-        level: Sequence[Resource] = matches
-        while level and not self.cut:
-            reached = await self.follower.level(includes, level, Place(), MOST_FOLLOWED + 1)
-            level = [one for one in dict.fromkeys(reached) if one.pk not in self.seen]
+        return await self.from_first(includes, await self._level(includes, matches))
+
+    async def from_first(self, includes: Sequence[Include], reached: Sequence[Resource]) -> list[Resource]:
+        """The same, from what the first level has reached."""
+        iterated = [one for one in includes if one.iterate]
+        while level := [one for one in dict.fromkeys(reached) if one.pk not in self.seen]:
             self.seen.update(one.pk for one in level)
             self.found += level
-            self.cut = len(self.found) > MOST_FOLLOWED
-            includes = [one for one in includes if one.iterate]
-        return self.found[:MOST_FOLLOWED]
+            self.cut = len(self.found) > self.most
+            if self.cut or not iterated:
+                break
+            reached = await self._level(iterated, level)
+        return self.found[: self.most]
+
+    async def _level(self, includes: Sequence[Include], sources: Sequence[Resource]) -> list[Resource]:
+        return await self.follower.level(includes, sources, Place(), self.most + 1)
 
 
 def _page(found: Iterable[Resource], after: Place, cut: bool) -> Related:

@@ -109,3 +109,14 @@ JOIN fhir.version v ON v.pk = u.pk AND v.version = u.version;
 -- Those of some keys that are resources of a type.
 -- $1 site, $2 type, $3 keys
 SELECT r.pk, r.id FROM fhir.resource r WHERE r.site = $1 AND r.type = $2 AND r.pk = ANY ($3::bigint[]) AND NOT r.deleted;
+
+-- name: beside
+-- Some resources as they stand, with their bodies as long as these are no more than so many bytes together.
+-- $1 site, $2 types, $3 keys, $4 most bytes
+SELECT r.type, r.pk, r.id,
+    CASE WHEN sum(octet_length(v.body)) OVER (ORDER BY r.type, r.pk) <= $4::bigint THEN v.body END AS body
+FROM (SELECT DISTINCT type, pk FROM unnest($2::smallint[], $3::bigint[]) AS u (type, pk)) u
+JOIN fhir.resource r ON r.site = $1 AND r.type = u.type AND r.pk = u.pk
+JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
+WHERE NOT r.deleted
+ORDER BY r.type, r.pk;
