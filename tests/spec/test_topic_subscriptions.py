@@ -299,6 +299,8 @@ CANNOT = [
     ({"criteria": f"{COMPLETED}|2.0"}, "criteria", "version 1.0"),
     ({"_criteria": {"extension": [extension(f"{BACKPORT}filter-criteria", valueString="Encounter?date=2024")]}},
      "criteria", "can be filtered by patient"),
+    ({"_criteria": {"extension": [extension(f"{BACKPORT}filter-criteria", valueString="patient:missing=true")]}},
+     "criteria", "modifiers of patient in filters of this topic: none; not :missing"),
     ({"_criteria": {"extension": [extension(f"{BACKPORT}filter-criteria", valueString="Patient?name=x")]}},
      "criteria", "about Encounter"),
 ]  # fmt: skip
