@@ -18,7 +18,8 @@ from mappers.subscriptions.bundle import MOST_BESIDE
 from tests.services.ports import free_port
 from tests.services.server import Served
 from tests.spec.hooks import Hook, consuming, until
-from tests.spec.topics import bundles, kinds, numbers, standing, subscribe
+from tests.spec.test_topic_subscriptions import listen, next_event
+from tests.spec.topics import bundles, kinds, numbers, standing, subscribe, subscription
 
 FINISHED = "https://topics.example/shape-finished"
 SEEN = "https://topics.example/shape-seen"
@@ -134,6 +135,19 @@ def test_each_event_comes_with_what_its_own_version_leads_to(served: Served, fhi
         until(lambda: numbers(hook) == [1, 2, 3])
     told = [each for one in bundles(hook)[1:] for each in context(one)]
     assert told == [[first], [second], [second]], "a delete comes with what was there"
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_websocket_brings_the_same(served: Served, fhir: httpx.Client) -> None:
+    sent = subscription("", FINISHED, "full-resource", "_id=shape-socket-stay", timeout=5)
+    sent["channel"] |= {"type": "websocket"}
+    del sent["channel"]["endpoint"]
+    own = fhir.post("/Subscription", json=sent).json()["id"]
+    with consuming(served), listen(fhir, own) as socket:
+        focus, *beside = stay(fhir, "shape-socket")
+        told = next_event(socket)
+    assert places(told)[0] == focus and sorted(places(told)[1:]) == sorted(beside)
+    assert all(entry["resource"] for entry in told["entry"])
 
 
 def test_no_more_than_so_many_come_with_an_event_and_that_is_told(
