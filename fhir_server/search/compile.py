@@ -16,12 +16,14 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.order import Keys, beyond, first_of_its_resource
-from fhir_server.search.plan import Plan, settled, walked
-from fhir_server.search.query import AnyOf, Clause, Condition, Linked, SearchQuery, Sort
+from fhir_server.search.plan import Plan, is_along, settled, walked
+from fhir_server.search.query import AnyOf, Clause, Condition, Joined, Linked, SearchQuery, Sort
 from fhir_server.search.tree import Place, Tree, groups, is_of_resource, likely
 
 Compiled = tuple[str, list[Any]]
 
+FIRST = {"": "0", " DESC": str(2**63 - 1)}
+"""What no key comes before, in either direction."""
 MERGED = 32
 """Up to this many values of a leading clause have a walk of their own, in the order of the keys; more are collected and
 sorted."""
@@ -36,6 +38,8 @@ def legs(site: int, query: SearchQuery, plan: Plan, *, bodies: bool = True) -> l
 def _parts(query: SearchQuery, plan: Plan) -> list[tuple[SearchQuery, str]]:
     if plan.way != "walk" or not query.sort or not query.sort[0].paths:
         return [(query, "")]
+    if plan.lead is not None and is_along(query, groups(query.conditions)[plan.lead]):
+        return [(query, "targets")]
     begun = query.cursor is not None and query.cursor.keys[0] is None
     rest = replace(query, cursor=query.cursor if begun else None)
     return [(rest, "missing")] if begun else [(query, "valued"), (rest, "missing")]
@@ -114,7 +118,13 @@ class _Statement:
     @property
     def lead(self) -> list[Condition] | None:
         """The group that leads."""
-        return None if self.plan.lead is None else self.groups[self.plan.lead]
+        if self.plan.lead is None:
+            return None
+        group = self.groups[self.plan.lead]
+        if self.plan.turned and isinstance(joined := group[0], Joined):
+            first, second, *rest = joined.clauses
+            return [joined._replace(clauses=(second, first, *rest))]
+        return group
 
     @property
     def key(self) -> str:
@@ -137,6 +147,8 @@ class _Statement:
                 return self.by_value(limit)
             if leg == "missing":
                 return self.without_value(limit)
+            if leg == "targets":
+                return self.by_target(limit)
             if self.lead is not None and not self.query.sort:
                 return self.by_lead(limit)
         return self.sorted(limit)
@@ -169,13 +181,16 @@ class _Statement:
     def collected(self) -> str:
         """FROM and WHERE over the resources of the lead, each once."""
         assert self.lead is not None
-        source = self.source(self.lead)
+        rows = f"SELECT DISTINCT m.pk\n{self._joined(self.source(self.lead))}"
+        probes = self.probes(Place(self.query.type, "f.pk"))
+        return f"FROM (\n{rows}\n) f" + (f"\nWHERE {_all(probes)}" if probes else "")
+
+    def _joined(self, source: str) -> str:
+        """A source of keys, narrowed by the groups that are walked for all of them at once."""
         for place in self.plan.joined:
             keys = f"SELECT m.pk\n{source}"
             source = f"{self.source(self.groups[place])} AND m.pk = ANY(ARRAY(\n{keys}\n))"
-        rows = f"SELECT DISTINCT m.pk\n{source}"
-        probes = self.probes(Place(self.query.type, "f.pk"))
-        return f"FROM (\n{rows}\n) f" + (f"\nWHERE {_all(probes)}" if probes else "")
+        return source
 
     def source(self, group: Sequence[Condition]) -> str:
         """FROM and WHERE of the resources of a group, whose keys are in m.pk."""
@@ -215,6 +230,10 @@ class _Statement:
             return [walk for one in lead.conditions for walk in self._walks(one, limit)]
         past = beyond(self.query, "m", self.arguments)
         probes = self.probes(Place(self.query.type, "m.pk"))
+        columns = "m.pk"
+        if isinstance(lead, Joined):
+            lead, *rest = lead.clauses
+            columns, probes = "m.pk, m.item", [*self.tree.of_item(rest, "m"), *probes]
         if isinstance(lead, Linked):
             own = [self.tree.at("m", lead.paths), "m.target_id = g.id", f"m.target_type = {number_of[lead.type]}"]
             each = f"SELECT m.pk FROM fhir.reference m\nWHERE {_all([*own, *past, *probes])}\nORDER BY m.pk {limit}"
@@ -227,9 +246,30 @@ class _Statement:
             return [f"FROM fhir.{lead.kind} m\nWHERE {_all([*each, *probes])}" for each in walks]
         bound = f"ORDER BY m.pk {self.bound}"
         return [
-            f"FROM (\nSELECT m.pk\nFROM fhir.{lead.kind} m\nWHERE {_all(each)}\n{bound}\n) m\nWHERE {_all(probes)}"
+            f"FROM (\nSELECT {columns}\nFROM fhir.{lead.kind} m\nWHERE {_all(each)}\n{bound}\n) m\nWHERE {_all(probes)}"
             for each in walks
         ]
+
+    def by_target(self, limit: str) -> str:
+        """A walk along what a chain leads to: one target after another, each with what refers to it."""
+        assert self.lead is not None
+        (linked,) = self.lead
+        assert isinstance(linked, Linked)
+        sign, descending = ("<", " DESC") if self.query.descending else (">", "")
+        own = f"{self.tree.at('m', linked.paths)} AND m.target_type = {number_of[linked.type]} AND m.target_id = g.id"
+        begin = ""
+        if self.query.cursor is not None:
+            target, pk = self.arguments.add(self.query.cursor.keys[0]), self.arguments.add(self.query.cursor.pk)
+            begin = f"\nWHERE i.id {sign}= {target}"
+            own += f" AND m.pk {sign} CASE WHEN g.id = {target} THEN {pk} ELSE {FIRST[descending]} END"
+        each = _all([self._joined(f"FROM fhir.reference m\nWHERE {own}"), *self.probes(Place(self.query.type, "m.pk"))])
+        few = f" {self.bound}" if self.plan.instead is not None else ""
+        targets = f"SELECT DISTINCT i.id FROM ({self.tree.ids(linked)}) i (id){begin}\nORDER BY i.id{descending}{few}"
+        referring = f"SELECT DISTINCT m.pk\n{each}\nORDER BY m.pk{descending} {limit}"
+        return (
+            f"SELECT d.pk, g.id AS k0\nFROM (\n{targets}\n) g\nCROSS JOIN LATERAL (\n{referring}\n) d\n"
+            f"ORDER BY g.id{descending}, d.pk{descending} {limit}"
+        )
 
     def by_value(self, limit: str) -> str:
         """A walk through the index of what is sorted by."""

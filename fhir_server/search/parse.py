@@ -20,6 +20,7 @@ from fhir_server.search.criteria import condition
 from fhir_server.search.cursor import cursor
 from fhir_server.search.filter import filtered
 from fhir_server.search.include import INCLUDES, include
+from fhir_server.search.order import along_a_chain
 from fhir_server.search.query import Condition, SearchQuery
 from mappers.search.includes import Include
 from mappers.search.registry import BUILT_IN, Registry
@@ -72,12 +73,13 @@ def parse(
         issues.append(Issue("_summary=text takes neither _include nor _revinclude; leave them out.", code="invalid"))
     if issues:
         raise BadRequest(issues=issues)
+    sort = control.sort or (() if types else along_a_chain(conditions, registry))
     return SearchQuery(
         type=resource_type,
         conditions=tuple(conditions),
-        sort=control.sort,
+        sort=sort,
         count=control.count,
-        cursor=cursor(control.cursor, control.sort) if control.cursor else None,
+        cursor=cursor(control.cursor, sort) if control.cursor else None,
         total=control.total,
         count_only=control.count_only,
         includes=tuple(dict.fromkeys(includes)),

@@ -20,32 +20,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from ecluse.core.fhir.types import number_of
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import AnyOf, Clause, Condition, Linked, Linking, SearchQuery
-from fhir_server.search.tree import Tree, groups, is_ordered, is_read_together, likely
+from fhir_server.search.query import AnyOf, Clause, Condition, Joined, Linked, Linking, SearchQuery
+from fhir_server.search.tree import WORTH, Tree, groups, is_ordered, is_read_together, likely
 
 MOST = 10_000
 """Rows of a leading group of references that are collected and sorted, forwards as what a patient has or backwards."""
 MOST_VALUES = 2000
 """The same for values, which may occur in any number."""
-MOST_BACKWARDS = 1000
+MOST_BACKWARDS = 250
 """The same for what refers, when it can be read together for one resource after another."""
+COUNTED_BACKWARDS = 5000
+"""Up to so many of these are counted: they tell how long a walk is worth more than collecting them."""
 MOST_GATHERED = 500
 """Resources a chain leads to that are gathered before a walk; gathering many costs more than asking some."""
 ENOUGH = 500
 """When the group that is likely to leave the fewest has no more rows than this, the others are not counted."""
+ENOUGH_TARGETS = 5
+"""The same of what a chain leads to, each with all that refers to it."""
 FEW = 1
 """A group this likely to leave few (`likely`) leads without being counted: ids and identifiers."""
-WORTH = 98
-"""Groups less likely than this to leave few can only be asked of a resource at hand."""
 WALKED = 5000
 """Rows after which a walk that has not filled its page is given up."""
 WALKED_OF_LEAD = 1000
 """The same of a lead's rows, when the other groups are to be asked of each."""
 WALKED_BACKWARDS = 100
 """The same when each is asked for what refers to it, which may be much."""
+WALKED_TARGETS = 500
+"""Targets of a chain after which a walk along them is given up."""
 WALKED_TOGETHER = 200
-"""The same when what refers to it is read together, or looked up among what was gathered."""
+"""The same when what refers to it is read together, or looked up among what was gathered, and it is not known how much
+refers."""
+COLLECTED_MEANWHILE = 5
+"""Of what refers so many are collected in the time that one resource is asked for what refers to it."""
 Way = Literal["collect", "walk"]
 
 
@@ -53,13 +61,16 @@ class Plan(NamedTuple):
     """lead: the place of the leading group among those of the query, None for the table of resources; way: `collect`
     the lead's resources and sort them, or `walk` in the order that is asked for; joined: places of groups that are
     walked for the lead's keys at once; instead: what is done when a walk has not filled its page, None to go on;
-    gathered: places of chains that lead to or come from few enough to gather them"""
+    gathered: places of chains that lead to or come from few enough to gather them; referring: what a reverse chain
+    comes from, as far as it was counted; turned: whether the second part of the lead, values of one item, leads"""
 
     lead: int | None
     way: Way
     joined: tuple[int, ...] = ()
     instead: Plan | None = None
     gathered: tuple[int, ...] = ()
+    referring: int = 0
+    turned: bool = False
 
 
 def settled(query: SearchQuery) -> Plan | None:
@@ -73,7 +84,7 @@ def settled(query: SearchQuery) -> Plan | None:
         return Plan(None, "walk" if is_walkable(query) else "collect")
     if likely(found[best]) <= FEW:
         return Plan(best, "collect")
-    if len(found) == 1 and not query.sort and is_ordered(found[best]):
+    if len(found) == 1 and (is_along(query, found[best]) or (not query.sort and _is_of_whole_values(found[best]))):
         return Plan(best, "walk")
     return None
 
@@ -91,13 +102,22 @@ def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
     chains = {place: tree.ids(one, most=f" LIMIT {MOST + 1}") for place, one in _chains(found).items()}
     gathered = ", ".join(f"g{place} (id) AS MATERIALIZED ({ids})" for place, ids in chains.items())
     first = min(range(len(found)), key=lambda place: likely(found[place]))
-    columns = [_count(tree, group, query.type, f"g{place}") for place, group in enumerate(found)]
+    columns = [
+        f"(SELECT count(*) FROM g{place})"
+        if place in chains and is_along(query, group)
+        # what refers to these is walked as far as a page needs
+        else _count(tree, group, query.type, f"g{place}")
+        for place, group in enumerate(found)
+    ]
     begun = f"(SELECT {columns[first]} AS n OFFSET 0) a"
+    enough = f"a.n > {ENOUGH_TARGETS if is_along(query, found[first]) else ENOUGH}"
     shown = [
-        "a.n" if place == first else "NULL" if column == "NULL" else f"CASE WHEN a.n > {ENOUGH} THEN {column} END"
+        "a.n" if place == first else "NULL" if column == "NULL" else f"CASE WHEN {enough} THEN {column} END"
         for place, column in enumerate(columns)
     ]
-    shown += [f"CASE WHEN a.n > {ENOUGH} THEN (SELECT count(*) FROM g{place}) END" for place in chains]
+    shown += [f"CASE WHEN {enough} THEN (SELECT count(*) FROM g{place}) END" for place in chains]
+    seconds = [_count(tree, [second], query.type, "") for second in _seconds(found).values()]
+    shown += [f"CASE WHEN {enough} THEN {column} END" for column in seconds]
     begin = f"WITH {gathered}\n" if chains else ""
     return f"{begin}SELECT {', '.join(shown)}\nFROM {begun}", tree.arguments.values
 
@@ -108,10 +128,16 @@ def _chains(found: Sequence[Sequence[Condition]]) -> dict[int, Linked]:
     }
 
 
+def _seconds(found: Sequence[Sequence[Condition]]) -> dict[int, Clause]:
+    """The second parts of values of one item: of amounts few may match where many have the code."""
+    return {place: group[0].clauses[1] for place, group in enumerate(found) if isinstance(group[0], Joined)}
+
+
 def _count(tree: Tree, group: Sequence[Condition], kind: str, gathered: str) -> str:
-    """The number of rows; of a reverse chain, of the resources that refer, since few of them make few matches.
-    gathered: the name of what a chain leads to"""
-    first, limit = group[0], f"LIMIT {_most(group) + 1}"
+    """The number of rows; of a reverse chain, of the resources that refer, since few of them make few matches; of
+    values of one item, of the first part. gathered: the name of what a chain leads to"""
+    first = group[0]
+    limit = f"LIMIT {(COUNTED_BACKWARDS if is_read_together(first) else _most(group)) + 1}"
     if likely(group) > WORTH:
         return "NULL"
     if isinstance(first, Linking):
@@ -120,9 +146,19 @@ def _count(tree: Tree, group: Sequence[Condition], kind: str, gathered: str) -> 
         where = f"{tree.at('c', first.paths)} AND c.target_id = ANY(ARRAY(SELECT id FROM {gathered}))"
         sources = [f"FROM fhir.reference c\nWHERE {where}"]
     else:
-        sources = tree.sources(group, kind, "c")
+        sources = _rows_of(tree, group, kind)
     counted = "\nUNION ALL\n".join(f"SELECT {source}" for source in sources)
     return f"(SELECT count(*) FROM ({counted}\n{limit}) n)" if sources else "NULL"
+
+
+def _rows_of(tree: Tree, group: Sequence[Condition], kind: str) -> list[str]:
+    first = group[0]
+    if isinstance(first, Joined):
+        return tree.sources(first.clauses[:1], kind, "c")
+    if isinstance(first, AnyOf):
+        found = [_rows_of(tree, [one], kind) for one in first.conditions]
+        return [source for own in found for source in own] if all(found) else []
+    return tree.sources(group, kind, "c")
 
 
 def _most(group: Sequence[Condition]) -> int:
@@ -137,14 +173,18 @@ def _most(group: Sequence[Condition]) -> int:
 
 
 def walked(query: SearchQuery, plan: Plan) -> int:
-    """Rows after which a walk is given up."""
+    """Rows after which a walk is given up; targets, of a walk along what a chain leads to."""
     found = groups(query.conditions)
+    if plan.lead is not None and is_along(query, found[plan.lead]):
+        return WALKED_TARGETS
     dear = [place for place in range(len(found)) if place not in plan.gathered]
     if any(isinstance(found[place][0], Linking) and not is_read_together(found[place][0]) for place in dear):
         return WALKED_BACKWARDS
     if any(isinstance(group[0], Linking) for group in found):
-        return WALKED_TOGETHER
+        return plan.referring // COLLECTED_MEANWHILE or WALKED_TOGETHER
     is_cheap = set(dear) <= {plan.lead}
+    if plan.lead is not None and isinstance(found[plan.lead][0], Joined):
+        return WALKED
     return WALKED if plan.lead is None or query.sort or (plan.gathered and is_cheap) else WALKED_OF_LEAD
 
 
@@ -152,32 +192,58 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     """The plan that follows from the counts."""
     found = groups(query.conditions)
     known = {place: number for place, number in enumerate(counted[: len(found)]) if number is not None}
-    small = [place for place, number in known.items() if number <= _most(found[place])]
-    leads_to = zip(_chains(found), counted[len(found) :], strict=True)
+    seconds = zip(_seconds(found), counted[len(found) + len(_chains(found)) :], strict=True)
+    fewer = {place: number for place, number in seconds if number is not None and number < known.get(place, 0)}
+    known |= fewer
+    along = next((place for place in known if is_along(query, found[place])), None)
+    targets = 0 if along is None else known.pop(along)
+    walks = {} if query.sort else {place for place, number in fewer.items() if number > ENOUGH}
+    small = [place for place, number in known.items() if number <= _most(found[place]) and place not in walks]
+    leads_to = zip(_chains(found), counted[len(found) :], strict=False)
     gathered = tuple(place for place, number in leads_to if number is not None and number <= MOST_GATHERED)
     gathered += tuple(place for place in small if isinstance(found[place][0], Linking))
     if small:
         least = min(small, key=lambda place: known[place])
-        collect = Plan(least, "collect", _joined(found, least, known))
+        asked = () if along is None or targets > max(MOST_GATHERED, known[least]) else (along,)
+        collect = Plan(least, "collect", _joined(found, least, known), gathered=asked, turned=least in fewer)
         backwards = isinstance(found[least][0], Linking) and known[least] > MOST_BACKWARDS
-        return _walk(query, least, collect, gathered) if backwards else collect
+        return _walk(query, least, collect, gathered, known[least]) if backwards else collect
+    if along is not None:
+        return _walk_along(found, along, known, targets, gathered)
     if not known:
         return Plan(None, "walk" if is_walkable(query) else "collect")
     best = min(known, key=lambda place: likely(found[place]))
-    instead = Plan(best, "collect", _joined(found, best, {}))
+    instead = Plan(best, "collect", _joined(found, best, {}), turned=best in fewer)
+    referring = max((number for place, number in known.items() if isinstance(found[place][0], Linking)), default=0)
     if not query.sort:
         ordered = [place for place in known if is_ordered(found[place])]
         lead = min(ordered, key=lambda place: likely(found[place]), default=None)
-        given_up = lead is None or (len(found) > 1 and is_one_walk(found[lead]))
-        return Plan(lead, "walk", (), instead if given_up else None, gathered)
-    return _walk(query, best, instead, gathered)
+        given_up = lead is None or (len(found) > 1 and is_one_walk(found[lead])) or not _is_of_whole_values(found[lead])
+        return Plan(lead, "walk", (), instead if given_up else None, gathered, referring)
+    return _walk(query, best, instead, gathered, referring)
 
 
-def _walk(query: SearchQuery, best: int, instead: Plan, gathered: tuple[int, ...]) -> Plan:
+def _walk_along(
+    found: Sequence[Sequence[Condition]],
+    lead: int,
+    known: dict[int, int],
+    targets: int,
+    gathered: tuple[int, ...],
+) -> Plan:
+    """A walk along what a chain leads to; given up when other groups could lead and there are many targets."""
+    joined = tuple(place for place in _joined(found, lead, {}) if isinstance(found[place][0], Clause))
+    if not known or targets <= WALKED_TARGETS:
+        return Plan(lead, "walk", joined, None, gathered)
+    best = min(known, key=lambda place: likely(found[place]))
+    return Plan(lead, "walk", joined, Plan(best, "collect", _joined(found, best, {})), gathered)
+
+
+def _walk(query: SearchQuery, best: int, instead: Plan, gathered: tuple[int, ...], referring: int) -> Plan:
     """A walk in the order that is asked for, if there is one."""
     if not is_walkable(query) or _is_past_values(query):
         return instead
-    return Plan(best if query.sort and query.sort[0].paths else None, "walk", (), instead, gathered)
+    lead = best if query.sort and query.sort[0].paths else None
+    return Plan(lead, "walk", (), instead, gathered, referring)
 
 
 def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, int]) -> tuple[int, ...]:
@@ -196,6 +262,24 @@ def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, in
 def _is_past_values(query: SearchQuery) -> bool:
     """Whether the page begins among the resources that have no value of what is sorted by."""
     return query.cursor is not None and bool(query.sort and query.sort[0].paths) and query.cursor.keys[0] is None
+
+
+def is_along(query: SearchQuery, group: Sequence[Condition]) -> bool:
+    """Whether the order that is asked for is that of what a chain leads to, which each match refers to once."""
+    first = group[0]
+    if not isinstance(first, Linked) or len(query.sort) != 1:
+        return False
+    (key,) = query.sort
+    same = (key.by, key.paths) == ("reference", first.paths) and not key.many
+    return same and (not key.types or key.types == (number_of[first.type],))
+
+
+def _is_of_whole_values(group: Sequence[Condition]) -> bool:
+    """Whether a walk through an index finds a match with each row: values of one item are asked for their others."""
+    first = group[0]
+    if isinstance(first, AnyOf):
+        return all(_is_of_whole_values([one]) for one in first.conditions) and is_ordered(group)
+    return is_ordered(group) and not isinstance(first, Joined)
 
 
 def is_one_walk(group: Sequence[Condition]) -> bool:

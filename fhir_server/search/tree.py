@@ -30,6 +30,8 @@ BESIDE: dict[str, tuple[str, ...]] = {"token": ("string",), "reference": ("token
 """Where else a value of a kind may have its only row: a concept that is nothing but text, a reference by identifier."""
 
 
+WORTH = 98
+"""Groups less likely than this to leave few can only be asked of a resource at hand."""
 FEW = 500
 """Amounts that lead a statement of which they are one of several conditions."""
 
@@ -117,10 +119,10 @@ class Tree:
         first, *rest = joined.clauses
         alias = next(self._aliases)
         where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows([first], alias)]
-        where += self._of_item(rest, alias)
+        where += self.of_item(rest, alias)
         return self._exists(f"fhir.{first.kind} {alias}", where)
 
-    def _of_item(self, clauses: Iterable[Clause], alias: str) -> list[str]:
+    def of_item(self, clauses: Iterable[Clause], alias: str) -> list[str]:
         """Whether rows of the same item as that of the alias match these clauses too."""
         found = []
         for clause in clauses:
@@ -220,8 +222,9 @@ class Tree:
             case Clause():
                 return self._clause_sources([one for one in group if isinstance(one, Clause)], kind, alias)
             case Joined(_, (lead, *rest)):
-                own = [self.at(alias, lead.paths), *self.of_rows([lead], alias), *self._of_item(rest, alias)]
-                return [f"FROM fhir.{lead.kind} {alias}\nWHERE {' AND '.join(own)}"]
+                own = [self.at(alias, lead.paths), *self.of_rows([lead], alias), *self.of_item(rest, alias)]
+                source = f"FROM fhir.{lead.kind} {alias}\nWHERE {' AND '.join(own)}"
+                return [f"{source}{part}" for part in starts.parts([lead], alias, self.arguments)]
             case Linked():
                 where = f"{self.at(alias, first.paths)} AND {alias}.target_type = {number_of[first.type]}"
                 return [
@@ -380,7 +383,7 @@ def is_ordered(group: Sequence[Condition]) -> bool:
         return bool(first.conditions) and all(is_ordered([one]) for one in first.conditions)
     if isinstance(first, Clause):
         return first.kind in ("token", "reference") and all(map(_is_whole, first.values))
-    return isinstance(first, Linked)
+    return isinstance(first, Linked) or (isinstance(first, Joined) and is_ordered(first.clauses[:1]))
 
 
 def _is_whole(value: Value) -> bool:

@@ -44,9 +44,11 @@ BOUNDS: dict[str, tuple[int, ...]] = {
     "MOST_GATHERED": (0, 2, plan.MOST_GATHERED),
     "MOST_BACKWARDS": (0, 2, plan.MOST_BACKWARDS),
     "ENOUGH": (0, plan.ENOUGH),
+    "ENOUGH_TARGETS": (0, plan.ENOUGH_TARGETS),
     "WALKED": (1, 3, plan.WALKED),
     "WALKED_OF_LEAD": (1, 3, plan.WALKED_OF_LEAD),
     "WALKED_BACKWARDS": (1, 3, plan.WALKED_BACKWARDS),
+    "WALKED_TARGETS": (1, 3, plan.WALKED_TARGETS),
     "WALKED_TOGETHER": (1, 3, plan.WALKED_TOGETHER),
 }
 """What plans hang on, from bounds that nothing stays below to those that are in force."""

@@ -17,7 +17,7 @@ Where the specification leaves a choice (docs/search.md has those of the server)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -55,6 +55,18 @@ def answer(world: World, resource_type: str, query: str) -> list[str]:
     conditions = [condition(world, resource_type, name, text) for name, text in asked if name not in CONTROLS]
     found = [each for each in world.by_type.get(resource_type, ()) if all(one(each) for one in conditions)]
     return [each["id"] for each in in_order(world, resource_type, found, dict(asked).get("_sort", ""))]
+
+
+def agree(query: str, got: Sequence[str] | Exception, expected: Sequence[str]) -> bool:
+    """Whether a server's answer is the evaluator's. Without `_sort` a chain may come in any order, each match once."""
+    if isinstance(got, Exception) or "_sort" in query or not _has_chain(query):
+        return got == expected
+    return sorted(got) == sorted(expected)
+
+
+def _has_chain(query: str) -> bool:
+    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    return any("." in name and not name.startswith("_has:") for name in names)
 
 
 def condition(world: World, resource_type: str, name: str, text: str) -> Condition:

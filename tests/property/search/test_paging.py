@@ -37,6 +37,18 @@ ORDERS = (
     "-_lastUpdated",
 )
 CASES = 60
+PLANS = 5
+"""How often the bounds that plans hang on are drawn anew."""
+MEASURED = 3
+"""Observations of each patient that stands."""
+CODE = {"coding": [{"system": "http://loinc.org", "code": "1-8"}]}
+CHAINS = (
+    "patient.active=true",
+    "patient.active=true&status=final",
+    "subject:Patient.name=m,n,z&code=http://loinc.org|1-8&status=final,amended",
+    "patient.name=m&patient.gender=male,female",
+    "patient.name=m&status:not=final",
+)
 
 
 @pytest.mark.parametrize("kind", MODIFIED)
@@ -78,6 +90,13 @@ def patient(name: str, random: Random) -> Resource:
     return {key: value for key, value in body.items() if value}
 
 
+def observation(number: int, name: str) -> Resource:
+    """One of a patient's, every third of another status."""
+    status = "final" if number % 3 else "amended"
+    subject = {"reference": f"Patient/{name}"}
+    return {"resourceType": "Observation", "id": f"o-{number}", "status": status, "code": CODE, "subject": subject}
+
+
 @pytest.fixture(scope="module")
 def crowded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     random = Random(7)
@@ -85,6 +104,10 @@ def crowded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
         names = [f"stands-{n}" for n in range(STANDING)] + [f"moves-{n}" for n in range(MOVING)]
         random.shuffle(names)
         found.store([patient(name, random) for name in names])
+        measured = [name for name in names if name.startswith("stands")] * MEASURED
+        random.shuffle(measured)
+        found.store([observation(number, name) for number, name in enumerate(measured)])
+        found.analyze()
         yield found
 
 
@@ -102,22 +125,44 @@ def test_what_stands_from_start_to_end_is_on_exactly_one_page(
     assert writes > 0
 
 
-async def _while_others_write(server: Asking, query: str) -> tuple[list[str], int]:
+@pytest.mark.parametrize("query", CHAINS)
+def test_a_chain_comes_in_the_order_of_what_it_leads_to(crowded: Asking, query: str) -> None:
+    kind, code = "Observation", query.partition(".")[0].partition(":")[0]
+    with crowded.any_plan():
+        (expected,) = crowded.ask([(kind, f"{query}&_sort={code}")])
+        (reversed_,) = crowded.ask([(kind, f"{query}&_sort=-{code}")])
+    assert isinstance(expected, list) and expected and reversed_ == expected[::-1]
+    for _ in range(PLANS):
+        for count in (1, 7, 1000):
+            assert crowded.ask([(kind, query), (kind, f"{query}&_sort=-{code}")], count) == [expected, reversed_]
+
+
+@pytest.mark.parametrize("count", [1, 7, 1000])
+@pytest.mark.parametrize("query", CHAINS[:2])
+def test_what_a_chain_finds_from_start_to_end_is_on_exactly_one_page(crowded: Asking, query: str, count: int) -> None:
+    with crowded.any_plan():
+        found, writes = crowded.wait(_while_others_write(crowded, f"{query}&_count={count}", "Observation"))
+    (expected,) = crowded.ask([("Observation", query)])
+    assert found == expected and len(found) in (STANDING * MEASURED, STANDING * MEASURED * 2 // 3)
+    assert writes > 0
+
+
+async def _while_others_write(server: Asking, query: str, kind: str = "Patient") -> tuple[list[str], int]:
     """All ids, page after page, with writes between and during all of them; and how many writes there were."""
     done = asyncio.Event()
     writers = [asyncio.create_task(_write(server, Random(seed), done)) for seed in range(WRITERS)]
     try:
-        found = await _paged(server, query)
+        found = await _paged(server, kind, query)
     finally:
         done.set()
         writes = sum(await asyncio.gather(*writers))
     return found, writes
 
 
-async def _paged(server: Asking, query: str) -> list[str]:
+async def _paged(server: Asking, kind: str, query: str) -> list[str]:
     found: list[str] = []
     while query:
-        page = await server.page("Patient", query)
+        page = await server.page(kind, query)
         found += page.ids
         query = page.following
     return found
