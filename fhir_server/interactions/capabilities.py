@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from ecluse.core import clock
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.patch.registry import FORMATS
+from fhir_server.http import query
 from fhir_server.http.formats import FHIR_XML
 from fhir_server.http.request import FHIR_JSON, Answer, Request
 from fhir_server.operations.operation import Level, Operation
@@ -45,7 +46,10 @@ OF_SYSTEM = ("transaction", "batch", "history-system", "search-system")
 
 
 async def capabilities(server: Server, request: Request) -> Answer:
-    """200 with the CapabilityStatement, or with the TerminologyCapabilities when `mode` asks for them."""
+    """200 with the CapabilityStatement, or with the TerminologyCapabilities when `mode` asks for them.
+
+    Raises: BadRequest (400) for a parameter that it does not take"""
+    query.check(request, query.METADATA)
     if "mode=" in request.query and dict(parse_qsl(request.query)).get("mode") == "terminology":
         return await terminology_capabilities(server, request, _software())
     async with server.connection() as conn:

@@ -5,12 +5,11 @@ Enters: name and text as they were written. Leaves: what is left of them at each
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import SequenceMatcher
 
 from ecluse.core.errors import BadRequest
+from fhir_server.http.query import nearest
 from fhir_server.search.control import CONTROLS
 from mappers.search.registry import BUILT_IN, Registry
 
@@ -54,8 +53,3 @@ def unknown(asked: Asked, resource_type: str, code: str) -> str:
         return f"{code} is not served: {reason}."
     valid = nearest(code, [*asked.registry.served(resource_type), *CONTROLS])
     return f"{resource_type} has no search parameter {code[:80]}; valid, nearest first: {', '.join(valid)}."
-
-
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """All names that are known, those that resemble the given one first."""
-    return sorted(known, key=lambda other: -SequenceMatcher(None, name[:80], other).ratio())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from ecluse.core.errors import BadRequest
-from fhir_server.http.subset import SUMMARIES
+from fhir_server.http.query import CHOICES
 from fhir_server.search.query import Explain, Order, Sort, Total
 from fhir_server.search.rest import Rest, rest
 from fhir_server.search.values import is_one_row, types_of
@@ -96,9 +96,18 @@ def _total(control: Control, text: str) -> Control:
 
 
 def _summary(control: Control, text: str) -> Control:
-    if text not in SUMMARIES:
-        raise _refused("_summary", text, f"write one of {', '.join(SUMMARIES)}")
+    _check_choice("_summary", text)
     return replace(control, count_only=text == "count", text_only=text == "text")
+
+
+def _pretty(control: Control, text: str) -> Control:
+    _check_choice("_pretty", text)
+    return control
+
+
+def _check_choice(name: str, text: str) -> None:
+    if text not in CHOICES[name]:
+        raise _refused(name, text, f"write one of {', '.join(CHOICES[name])}")
 
 
 def _cursor(control: Control, text: str) -> Control:
@@ -130,7 +139,7 @@ CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_explain": _explain,
     "_format": _unchanged,
     "_included": _included,
-    "_pretty": _unchanged,
+    "_pretty": _pretty,
     "_sort": _sort,
     "_summary": _summary,
     "_total": _total,

@@ -15,7 +15,8 @@ from msgspec import structs
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.definitions.search_parameters import Parameter
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.asked import Asked, NotServed, nearest, unknown
+from fhir_server.http.query import nearest
+from fhir_server.search.asked import Asked, NotServed, unknown
 from fhir_server.search.clause import clause, kind_of, texts_of
 from fhir_server.search.composites import composite
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading

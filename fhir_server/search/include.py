@@ -11,7 +11,8 @@ from difflib import get_close_matches
 
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir.types import number_of
-from fhir_server.search.asked import NotServed, nearest
+from fhir_server.http.query import nearest
+from fhir_server.search.asked import NotServed
 from mappers.search.includes import EVERY, Include, references
 from mappers.search.registry import Registry
 

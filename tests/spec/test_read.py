@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 PATIENT = {"resourceType": "Patient", "active": True}
 
@@ -75,3 +76,26 @@ def test_a_large_answer_is_compressed_for_those_who_take_it(fhir: httpx.Client) 
     answer = fhir.get("/metadata", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.json()["resourceType"] == "CapabilityStatement"
+
+
+@pytest.mark.parametrize("address", ["/Patient/{}", "/Patient/{}/_history/1", "/metadata"])
+def test_a_parameter_that_is_not_taken_answers_400_with_those_that_are(fhir: httpx.Client, address: str) -> None:
+    url = address.format(_versions(fhir, 1))
+    answer = fhir.get(f"{url}?_sumary=true&shoe=43&_pretty=maybe")
+    assert answer.status_code == 400
+    unknown, foreign, pretty = (issue["details"]["text"] for issue in answer.json()["issue"])
+    assert "_sumary; valid, nearest first: _summary, " in unknown and "_format" in unknown
+    assert "shoe" in foreign
+    assert pretty == "_pretty: write one of true, false."
+    assert ("mode" in unknown) == (address == "/metadata")
+    assert fhir.get(f"{url}?shoe=43", headers={"Prefer": "handling=lenient"}).status_code == 200
+    assert fhir.get(f"{url}?_summary=true&_pretty=true&_format=json").status_code == 200
+
+
+def test_a_mode_of_metadata_that_there_is_not_answers_400(fhir: httpx.Client) -> None:
+    answer = fhir.get("/metadata?mode=terminolgy")
+    assert (answer.status_code, answer.json()["issue"][0]["details"]["text"]) == (
+        400,
+        "mode: write one of full, normative, terminology.",
+    )
+    assert fhir.get("/metadata?mode=full").json()["resourceType"] == "CapabilityStatement"
