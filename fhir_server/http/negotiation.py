@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ecluse.core.errors import BadRequest, UnsupportedMedia
+from ecluse.core.errors import BadRequest, Issue, UnsupportedMedia
 from fhir_server.http.formats import JSON_TYPES, VERSIONS
 from fhir_server.store.write import ANY_VERSION, NO_VERSION
 
 NDJSON_TYPES = frozenset({"application/fhir+ndjson", "application/ndjson", "application/x-ndjson"})
 FORM = frozenset({"application/x-www-form-urlencoded"})
+PREFERENCES = {"return": ("minimal", "representation", "OperationOutcome"), "handling": ("strict", "lenient")}
+"""The preferences that are obeyed, and what each takes."""
+
 _CHARSET = re.compile(r"""charset\s*=\s*"?([\w-]+)""", re.IGNORECASE)
 _VERSION = re.compile(r"""fhirversion\s*=\s*"?([\w.-]+)""", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"|([1-9][0-9]{0,9})')
@@ -47,13 +50,49 @@ def check_content_type(headers: Mapping[str, str], allowed: frozenset[str] = JSO
 
 def preferred_return(headers: Mapping[str, str]) -> str:
     """`minimal`, `representation` or `OperationOutcome`, as Prefer says; representation when it says nothing."""
-    found = re.search(r"return\s*=\s*\"?(minimal|representation|OperationOutcome)", headers.get("prefer", ""))
-    return found[1] if found else "representation"
+    found = preferences(headers).get("return", "")
+    return found if found in PREFERENCES["return"] else "representation"
 
 
 def is_lenient(headers: Mapping[str, str]) -> bool:
     """Whether the client would rather have unknown search parameters ignored."""
-    return "handling=lenient" in headers.get("prefer", "").replace(" ", "")
+    return preferences(headers).get("handling") == "lenient"
+
+
+def check_prefer(headers: Mapping[str, str]) -> None:
+    """Nothing, when Prefer asks for what can be had; what it names beside `return` and `handling` says nothing, and a
+    lenient client is spared.
+
+    Raises: BadRequest (400) with each preference whose value is none
+    Spec: https://www.rfc-editor.org/rfc/rfc7240#section-2"""
+    if "prefer" not in headers or is_lenient(headers):
+        return
+    issues = [
+        Issue(
+            f"Prefer: {name} is one of {', '.join(PREFERENCES[name])}.",
+            diagnostics=f"found {text[:80]!r}",
+            code="value",
+        )
+        for name, text in preferences(headers).items()
+        if name in PREFERENCES and text not in PREFERENCES[name]
+    ]
+    if issues:
+        raise BadRequest(issues=issues)
+
+
+def preferences(headers: Mapping[str, str]) -> dict[str, str]:
+    """What Prefer names, in lower case, with its value; of a name that stands twice the first. What stands behind a
+    semicolon belongs to the preference before it; those who meant a comma are understood.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc7240#section-2"""
+    found: dict[str, str] = {}
+    for part in headers["prefer"].split(",") if "prefer" in headers else ():
+        for position, piece in enumerate(part.split(";")):
+            name, _, text = (each.strip() for each in piece.partition("="))
+            name, text = name.lower(), text.strip('"')
+            if not position or text in PREFERENCES.get(name, ()):
+                found.setdefault(name, text)
+    return found
 
 
 def version_condition(headers: Mapping[str, str]) -> int | None:

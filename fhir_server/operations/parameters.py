@@ -22,11 +22,9 @@ from ecluse.core.fhir import dates, json
 from ecluse.core.fhir.acceptance import REFUSED, accept, decoded
 from ecluse.core.fhir.bundle import without
 from fhir_server.http import negotiation
+from fhir_server.http.query import READ, choices_refused
 from fhir_server.http.request import Request
 from fhir_server.search.parse import CONTROL_SIGN
-
-CONTROLS = ("_format", "_pretty", "_summary", "_elements")
-"""Query parameters that say how to write the answer; whoever writes it obeys them."""
 
 
 class Given(NamedTuple):
@@ -142,14 +140,16 @@ def read(request: Request, names: Sequence[str] | None, body: str = "") -> Param
     """
     if "%00" in request.query:
         raise BadRequest("A parameter takes no control characters.")
-    found = [Given(name, value) for name, value in parse_qsl(request.query, keep_blank_values=True)]
-    found = [one for one in found if one.name not in CONTROLS or one.name in (names or ())]
+    asked = parse_qsl(request.query, keep_blank_values=True)
+    controls = [pair for pair in asked if pair[0] in READ and pair[0] not in (names or ())]
+    found = [Given(name, value) for name, value in asked if (name, value) not in controls]
     if any(CONTROL_SIGN.search(f"{one.name}{one.value}") for one in found):
         raise BadRequest("A parameter takes no control characters.")
     if request.method == "POST" and request.body:
         negotiation.check_content_type(request.headers)
         found += _posted(request.body, body)
-    issues = [] if names is None else [_unknown(one, names) for one in found if one.name not in names]
+    issues = choices_refused(controls)
+    issues += () if names is None else [_unknown(one, names) for one in found if one.name not in names]
     if issues:
         raise BadRequest(issues=issues)
     return Parameters(tuple(found))

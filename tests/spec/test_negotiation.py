@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 JSON, XML = "application/fhir+json", "application/fhir+xml"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 ACCEPTED = {
     "*/*": JSON,
@@ -103,6 +104,31 @@ def test_pretty_adds_white_space_and_nothing_else(fhir: httpx.Client, wanted: st
 
 
 @pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "/Patient?_count=1&{}"),
+        ("GET", "/Patient/_history?_count=1&{}"),
+        ("GET", "/Patient/$everything?_count=1&{}"),
+        ("POST", "/Patient/$everything?{}"),
+        ("POST", "/Patient?{}"),
+        ("POST", "/Patient/_search?{}"),
+    ],
+)
+def test_a_form_of_answer_that_there_is_not_answers_400(fhir: httpx.Client, method: str, url: str) -> None:
+    for wrong, choices in (("_pretty=maybe", "true, false"), ("_summary=foo", "true, text, data, count, false")):
+        body = None if "_search" in url or method == "GET" else {"resourceType": url[1:].partition("?")[0]}
+        body = {"resourceType": "Parameters"} if body and "$" in url else body
+        answer = fhir.request(method, url.format(wrong), json=body, headers={} if body else FORM)
+        assert answer.status_code == 400, answer.text
+        name, _, found = wrong.partition("=")
+        (issue,) = answer.json()["issue"]
+        assert (issue["details"]["text"], found in issue["diagnostics"]) == (
+            f"{name}: write one of {choices}.",
+            True,
+        )
+
+
+@pytest.mark.parametrize(
     ("given", "told"),
     [
         ("text/plain", "text/plain"),
@@ -150,6 +176,36 @@ def test_prefer_handling_decides_on_unknown_parameters(fhir: httpx.Client) -> No
     assert strict.status_code == 400
     lenient = fhir.get("/Patient?shoe=43&_count=1&_format=xml", headers={"Prefer": "handling=lenient"})
     assert (lenient.status_code, "shoe" in lenient.text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("prefer", "told"),
+    [
+        ("return=foo", ["return is one of minimal, representation, OperationOutcome."]),
+        ("handling=foo", ["handling is one of strict, lenient."]),
+        ("return=minimalist, respond-async; handling=x, handling=foo", ["return is one of", "handling is one of"]),
+    ],
+)
+def test_a_preference_that_cannot_be_read_answers_400(fhir: httpx.Client, prefer: str, told: list[str]) -> None:
+    for answer in (
+        fhir.post("/Patient", json={"resourceType": "Patient"}, headers={"Prefer": prefer}),
+        fhir.get("/Patient?_count=1", headers={"Prefer": prefer}),
+    ):
+        assert answer.status_code == 400
+        texts = [issue["details"]["text"] for issue in answer.json()["issue"]]
+        assert len(texts) == len(told)
+        assert all(part in text for part, text in zip(told, texts, strict=True))
+
+
+@pytest.mark.parametrize("prefer", ["wait=10", "respond-async, foo; return=bar", "return=foo, handling=lenient", "x"])
+def test_other_preferences_say_nothing(fhir: httpx.Client, prefer: str) -> None:
+    answer = fhir.post("/Patient", json={"resourceType": "Patient"}, headers={"Prefer": prefer})
+    assert (answer.status_code, answer.json()["resourceType"]) == (201, "Patient")
+
+
+@pytest.mark.parametrize("prefer", ['handling="lenient"', "Handling=lenient", "respond-async; handling=lenient"])
+def test_lenient_handling_is_understood_as_it_is_written(fhir: httpx.Client, prefer: str) -> None:
+    assert fhir.get("/Patient?shoe=43&_count=1", headers={"Prefer": prefer}).status_code == 200
 
 
 def test_a_body_is_not_compressed_for_those_who_refuse_it(fhir: httpx.Client) -> None:
