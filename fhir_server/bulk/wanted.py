@@ -9,10 +9,11 @@ Spec: http://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -21,6 +22,7 @@ from ecluse.core.errors import BadRequest, EcluseError, Issue
 from ecluse.core.fhir import types
 from ecluse.core.fhir.definitions.search_parameters import compartment
 from ecluse.core.fhir.definitions.structures import structures
+from fhir_server.bulk import kickoff
 from fhir_server.http import negotiation
 from fhir_server.http.request import Request
 from fhir_server.operations.parameters import Parameters
@@ -88,6 +90,8 @@ def read(request: Request, given: Parameters, level: str, registry: Registry) ->
     url = f"{request.base}/{'/'.join(request.segments)}" + (f"?{request.query}" if request.query else "")
     begun = Wanted(url, request.base, level, group)
     reading = _Reading(begun, given, negotiation.is_lenient(request.headers), registry)
+    reading.issues += given.refused
+    reading.take(lambda _: kickoff.check_prefer(request))
     for step in (_format, _times, _types, _filters, _elements, _patients, _not_served):
         reading.take(step)
     if request.method != "POST" and given.all("patient"):
@@ -105,10 +109,10 @@ class _Reading:
     registry: Registry
     issues: list[Issue] = field(default_factory=list)
 
-    def take(self, step: object) -> None:
+    def take(self, step: Callable[[_Reading], None]) -> None:
         """Runs one step; what it refuses is kept beside what the others refuse."""
         try:
-            step(self)  # type: ignore[operator]
+            step(self)
         except EcluseError as error:
             self.issues += error.issues
 
@@ -132,8 +136,12 @@ def _format(reading: _Reading) -> None:
 
 def _times(reading: _Reading) -> None:
     for name in ("since", "until"):
-        found = reading.given.interval(f"_{name}")
-        setattr(reading.wanted, name, found[0] if found else None)
+        reading.take(partial(_time, name))
+
+
+def _time(name: str, reading: _Reading) -> None:
+    found = reading.given.interval(f"_{name}")
+    setattr(reading.wanted, name, found[0] if found else None)
 
 
 def _types(reading: _Reading) -> None:
@@ -215,9 +223,10 @@ def _patients(reading: _Reading) -> None:
         value = one.value.get("reference") if isinstance(one.value, dict) else one.value
         found = _PATIENT.fullmatch(str(value or "").removeprefix(f"{reading.wanted.base}/"))
         if found is None:
-            issue = Issue("patient: write a reference like Patient/123.", one.expression, f"found {value!r}"[:200])
-            raise BadRequest(issues=[issue])
-        reading.wanted.patients.append(found[1])
+            text = "patient: write a reference like Patient/123."
+            reading.issues.append(Issue(text, one.expression, f"found {value!r}"[:200], "value"))
+        else:
+            reading.wanted.patients.append(found[1])
 
 
 def _not_served(reading: _Reading) -> None:

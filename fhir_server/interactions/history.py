@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from ecluse.core import clock
-from ecluse.core.errors import BadRequest, EcluseError, NotFound
+from ecluse.core.errors import BadRequest, EcluseError, Issue, NotFound
 from ecluse.core.fhir import dates, json, types
+from fhir_server.http.query import CHOICES, nearest
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import entity_tag
-from fhir_server.http.subset import SUMMARIES
 from fhir_server.server import Server
 from fhir_server.store import history as store
 from fhir_server.store.history import Past, Place, Window
@@ -85,11 +85,7 @@ async def _of_types(server: Server, request: Request, kinds: Sequence[int]) -> A
 def _asked(query: str) -> Asked:
     given = parse_qsl(query, keep_blank_values=True)
     values = dict(given)
-    for name in values.keys() - READERS.keys():
-        raise BadRequest(f"A history takes {', '.join(sorted(READERS.keys() - {'_cursor'}))}.", diagnostics=name[:80])
-    if len(values) < len(given):
-        raise BadRequest("Write each parameter once.", diagnostics=query[:80])
-    read = {name: READERS[name](name, text) for name, text in given}
+    read = _read(given)
     low, high = read.get("_at", (Window().current, Window().until))
     return Asked(
         window=Window(read.get("_since", Window().since), high, low),
@@ -98,6 +94,30 @@ def _asked(query: str) -> Asked:
         total=values.get("_total", "none") != "none",
         link=tuple(pair for pair in given if pair[0] != "_cursor"),
     )
+
+
+def _read(given: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What each parameter says. Raises: BadRequest (400) with all that is wrong"""
+    read: dict[str, Any] = {}
+    issues: list[Issue] = []
+    for name, text in given:
+        try:
+            if name in read:
+                raise BadRequest(f"{name}: write it once.")
+            read[name] = _reader(name)(name, text)
+        except BadRequest as error:
+            issues += error.issues
+    if issues:
+        raise BadRequest(issues=issues)
+    return read
+
+
+def _reader(name: str) -> Callable[[str, str], Any]:
+    """What reads the text of a parameter. Raises: BadRequest (400) with the valid names, the nearest first"""
+    if name not in READERS:
+        valid = ", ".join(nearest(name, sorted(READERS.keys() - {"_cursor"})))
+        raise BadRequest(f"A history takes no {name[:80]}; valid, nearest first: {valid}.")
+    return READERS[name]
 
 
 def _count(name: str, text: str) -> int:
@@ -121,7 +141,8 @@ def _beginning(name: str, text: str) -> Any:
 def _one_of(*choices: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text not in choices:
-            raise BadRequest(f"{name}: write {' or '.join(choices)}.", diagnostics=f'found "{text[:80]}"')
+            one = "one of " if len(choices) > 1 else ""
+            raise BadRequest(f"{name}: write {one}{', '.join(choices)}.", diagnostics=f'found "{text[:80]}"')
         return text
 
     return read
@@ -147,10 +168,10 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "_cursor": _cursor,
     "_elements": _unchanged,
     "_format": _unchanged,
-    "_pretty": _unchanged,
+    "_pretty": _one_of(*CHOICES["_pretty"]),
     "_since": _beginning,
     "_sort": _one_of("-_lastUpdated"),
-    "_summary": _one_of(*SUMMARIES),
+    "_summary": _one_of(*CHOICES["_summary"]),
     "_total": _one_of("none", "estimate", "accurate"),
 }
 """What reads the text of each parameter; `_format`, `_pretty`, `_elements` and `_summary` are obeyed where the answer

@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from ecluse.core.errors import BadRequest
+from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.dates import EARLIEST, LATEST
 from ecluse.related.follower import Place
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.searchset import entry, searchset
 from fhir_server.operations.operation import Operation
-from fhir_server.operations.parameters import Parameters
+from fhir_server.operations.parameters import Form, Parameters
 from fhir_server.server import Server
 from fhir_server.store import compartment, merges, resources
 from fhir_server.store.compartment import Reach, Row
@@ -71,7 +71,7 @@ async def _of_all(server: Server, request: Request, parameters: Parameters) -> A
 def _reach(
     request: Request, parameters: Parameters, name: str, ids: tuple[str, ...], patients: tuple[str, ...]
 ) -> Reach:
-    listed = [kind for text in parameters.texts("_type") for kind in text.split(",")]
+    kinds = _types(parameters)
     since = parameters.interval("_since")
     start, end = parameters.interval("start"), parameters.interval("end")
     care = (start[0] if start else EARLIEST, end[1] if end else LATEST) if start or end else None
@@ -80,16 +80,19 @@ def _reach(
         name=name,
         ids=ids,
         patients=patients,
-        types=frozenset(map(_number, listed)) if listed else None,
+        types=kinds,
         since=since[0] if since else None,
         care=care,
     )
 
 
-def _number(kind: str) -> int:
-    if kind not in types.number_of:
-        raise BadRequest("_type: list resource types, like Observation,Condition.", diagnostics=f"found {kind[:80]!r}")
-    return types.number_of[kind]
+def _types(parameters: Parameters, name: str = "_type") -> frozenset[int] | None:
+    """The types that are asked for, None for all. Raises: BadRequest (400) with each that there is not"""
+    listed = [kind for text in parameters.texts(name) for kind in text.split(",")]
+    if unknown := [kind for kind in listed if kind not in types.number_of]:
+        text = f"{name}: list resource types, like Observation,Condition."
+        raise BadRequest(issues=[Issue(text, diagnostics=f"found {kind[:80]!r}") for kind in unknown])
+    return frozenset(types.number_of[kind] for kind in listed) if listed else None
 
 
 def _is_within(reach: Reach, kind: int) -> bool:
@@ -99,7 +102,7 @@ def _is_within(reach: Reach, kind: int) -> bool:
 async def _page(conn: Any, request: Request, parameters: Parameters, reach: Reach, parts: Sequence[Part]) -> Answer:
     """Rows of one part after the other until the page is full."""
     number, place = _begin(parameters)
-    count = parameters.whole("_count", least=1, most=MOST) or DEFAULT_COUNT
+    count = _count(parameters) or DEFAULT_COUNT
     shown: list[tuple[int, Row]] = []
     more = False
     for part in range(number, len(parts)):
@@ -113,12 +116,16 @@ async def _page(conn: Any, request: Request, parameters: Parameters, reach: Reac
     return Answer(200, _bundle(request, parameters, shown, more))
 
 
-def _begin(parameters: Parameters) -> tuple[int, Place]:
-    text = parameters.text(CURSOR)
+def _count(parameters: Parameters, name: str = "_count") -> int | None:
+    return parameters.whole(name, least=1, most=MOST)
+
+
+def _begin(parameters: Parameters, name: str = CURSOR) -> tuple[int, Place]:
+    text = parameters.text(name)
     found = _CURSOR.fullmatch(text or "0-0-0")
     if found is None:
         raise BadRequest(
-            "_cursor: follow the `next` link of a page as it is.", diagnostics=f"found {(text or '')[:80]!r}"
+            f"{name}: follow the `next` link of a page as it is.", diagnostics=f"found {(text or '')[:80]!r}"
         )
     part, kind, pk = map(int, found.groups())
     return part, Place(kind, pk) if text else Place()
@@ -148,8 +155,17 @@ def _links(
 
 _PATIENT = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
 _ENCOUNTER = "http://hl7.org/fhir/OperationDefinition/Encounter-everything"
-_NARROWED = ("_since", "_type", "_count", CURSOR)
+_NARROWED: dict[str, Form] = {"_since": Parameters.interval, "_type": _types, "_count": _count, CURSOR: _begin}
+_OF_PATIENT: dict[str, Form] = {"start": Parameters.interval, "end": Parameters.interval, **_NARROWED}
 OPERATIONS = (
-    Operation("everything", everything, _PATIENT, ("type", "instance"), ("Patient",), ("start", "end", *_NARROWED)),
-    Operation("everything", everything, _ENCOUNTER, ("instance",), ("Encounter",), _NARROWED),
+    Operation(
+        "everything",
+        everything,
+        _PATIENT,
+        ("type", "instance"),
+        ("Patient",),
+        tuple(_OF_PATIENT),
+        forms=_OF_PATIENT,
+    ),
+    Operation("everything", everything, _ENCOUNTER, ("instance",), ("Encounter",), tuple(_NARROWED), forms=_NARROWED),
 )

@@ -9,7 +9,7 @@ from ecluse.core.fhir import json
 from ecluse.core.fhir.code_systems import canonical
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
-from fhir_server.operations.parameters import Given, Parameters
+from fhir_server.operations.parameters import Form, Given, Parameters
 from fhir_server.server import Server
 from fhir_server.terminology import asking
 from fhir_server.terminology.composition import Json
@@ -21,6 +21,15 @@ TYPED = {"offset": "valueInteger", "count": "valueInteger", "displayLanguage": "
 BOOLEANS = ("includeDesignations", "includeDefinition", "activeOnly", "excludeNested", "excludeNotForUI")
 TOLD = (*BOOLEANS, *TYPED, "excludePostCoordinated", "designation", "exclude-system", "system-version")
 VERSIONED = ("check-system-version", "force-system-version")
+FORMS: dict[str, Form] = {
+    "url": Parameters.text,
+    "valueSetVersion": Parameters.text,
+    "date": Parameters.interval,
+    **dict.fromkeys((*BOOLEANS, "excludePostCoordinated"), Parameters.boolean),
+    **dict.fromkeys(("offset", "count"), Parameters.whole),
+    **dict.fromkeys(("displayLanguage", "filter"), Parameters.text),
+    **dict.fromkeys(("designation", "exclude-system", "system-version"), Parameters.texts),
+}
 PARAMETERS = ("url", "valueSet", "valueSetVersion", "context", "contextDirection", "date", *TOLD, *VERSIONED)
 
 
@@ -77,5 +86,6 @@ OPERATIONS = (
         ("ValueSet",),
         PARAMETERS,
         body="valueSet",
+        forms=FORMS,
     ),
 )

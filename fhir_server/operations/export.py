@@ -27,7 +27,6 @@ async def export(server: Server, request: Request, given: Parameters) -> Answer:
     """
     if request.method == "HEAD":
         raise MethodNotAllowed("HEAD starts no export; use GET or POST.", ("GET", "POST"))
-    kickoff.check_prefer(request)
     async with server.connection() as conn:
         registry = await server.registries.current(conn, request.site.number)
         asked = wanted.read(request, given, LEVELS[len(request.segments) - 1], registry)
@@ -39,7 +38,7 @@ async def export(server: Server, request: Request, given: Parameters) -> Answer:
 
 
 OPERATIONS = (
-    Operation("export", export, f"{DEFINITIONS}/export", ("system",), parameters=PARAMETERS),
-    Operation("export", export, f"{DEFINITIONS}/patient-export", ("type",), ("Patient",), PARAMETERS),
-    Operation("export", export, f"{DEFINITIONS}/group-export", ("instance",), ("Group",), PARAMETERS),
+    Operation("export", export, f"{DEFINITIONS}/export", ("system",), parameters=PARAMETERS, judged=True),
+    Operation("export", export, f"{DEFINITIONS}/patient-export", ("type",), ("Patient",), PARAMETERS, judged=True),
+    Operation("export", export, f"{DEFINITIONS}/group-export", ("instance",), ("Group",), PARAMETERS, judged=True),
 )

@@ -7,12 +7,12 @@ Spec: http://hl7.org/fhir/R4/operations.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from fhir_server.http.request import Answer, Request
-from fhir_server.operations.parameters import Parameters
+from fhir_server.operations.parameters import Form, Parameters, Taken
 from fhir_server.server import Server
 
 Level = Literal["system", "type", "instance", "version"]
@@ -25,7 +25,8 @@ class Operation:
 
     name: without the $; levels: below which addresses it stands; types: resource types, () for all; parameters: names
     that it takes, None when it judges that itself; affects_state: it is POST only; body: the parameter that a POSTed
-    resource other than Parameters is
+    resource other than Parameters is; forms: of values that are all read before it begins; judged: it tells itself what
+    is refused of its parameters, with all else that is wrong
     """
 
     name: str
@@ -36,6 +37,13 @@ class Operation:
     parameters: tuple[str, ...] | None = ()
     affects_state: bool = False
     body: str = ""
+    forms: Mapping[str, Form] = field(default_factory=dict, hash=False)
+    judged: bool = False
+
+    @property
+    def taken(self) -> Taken:
+        """What its parameters are read by."""
+        return Taken(self.parameters, self.body, self.forms, self.judged)
 
     def stands(self, level: Level, resource_type: str | None) -> bool:
         """Whether it can be called here. resource_type: None at system level"""

@@ -8,10 +8,9 @@ Spec: http://hl7.org/fhir/R4/operations.html#request
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -22,7 +21,7 @@ from ecluse.core.fhir import dates, json
 from ecluse.core.fhir.acceptance import REFUSED, accept, decoded
 from ecluse.core.fhir.bundle import without
 from fhir_server.http import negotiation
-from fhir_server.http.query import READ, choices_refused
+from fhir_server.http.query import READ, choices_refused, nearest
 from fhir_server.http.request import Request
 from fhir_server.search.parse import CONTROL_SIGN
 
@@ -53,9 +52,10 @@ _loose = msgspec.json.Decoder(_Loose)
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What an operation was given, in its order."""
+    """What an operation was given, in its order; what of it is refused, for an operation that tells so itself."""
 
     given: tuple[Given, ...] = ()
+    refused: tuple[Issue, ...] = ()
 
     def all(self, name: str) -> list[Given]:
         """Every parameter of this name."""
@@ -132,12 +132,26 @@ class Parameters:
         return one.value
 
 
-def read(request: Request, names: Sequence[str] | None, body: str = "") -> Parameters:
+Form = Callable[[Parameters, str], object]
+"""Reads the values of one name. Raises: BadRequest (400) when they cannot be read"""
+
+
+class Taken(NamedTuple):
+    """What an operation takes. names: None for any; body: the one that a resource other than Parameters is, or "";
+    forms: of values, by name; judged: the operation tells itself what is refused here, with all else that is wrong."""
+
+    names: Sequence[str] | None
+    body: str = ""
+    forms: Mapping[str, Form] = {}
+    judged: bool = False
+
+
+def read(request: Request, taken: Taken) -> Parameters:
     """The parameters of a request.
 
-    names: those that the operation takes, None for any; body: the one that a resource other than Parameters is, or ""
-    Raises: BadRequest (400) for what cannot be read or is not taken, UnsupportedMedia (415)
+    Raises: BadRequest (400) with all that cannot be read or is not taken, UnsupportedMedia (415)
     """
+    names = taken.names
     if "%00" in request.query:
         raise BadRequest("A parameter takes no control characters.")
     asked = parse_qsl(request.query, keep_blank_values=True)
@@ -147,12 +161,18 @@ def read(request: Request, names: Sequence[str] | None, body: str = "") -> Param
         raise BadRequest("A parameter takes no control characters.")
     if request.method == "POST" and request.body:
         negotiation.check_content_type(request.headers)
-        found += _posted(request.body, body)
+        found += _posted(request.body, taken.body)
     issues = choices_refused(controls)
     issues += () if names is None else [_unknown(one, names) for one in found if one.name not in names]
-    if issues:
+    parameters = Parameters(tuple(found))
+    for name, form in taken.forms.items():
+        try:
+            form(parameters, name)
+        except BadRequest as error:
+            issues += error.issues
+    if issues and not taken.judged:
         raise BadRequest(issues=issues)
-    return Parameters(tuple(found))
+    return replace(parameters, refused=tuple(issues))
 
 
 def _posted(data: bytes, body: str) -> list[Given]:
@@ -203,8 +223,7 @@ def _text(one: Given) -> str:
 
 
 def _unknown(one: Given, names: Sequence[str]) -> Issue:
-    near = sorted(names, key=lambda name: name not in get_close_matches(one.name[:80], names, 3, 0.4))
-    taken = f"it takes {', '.join(near)}" if names else "it takes none"
+    taken = f"it takes {', '.join(nearest(one.name, names))}" if names else "it takes none"
     return Issue(f"This operation has no parameter {one.name[:80]}; {taken}.", one.expression, code="not-supported")
 
 

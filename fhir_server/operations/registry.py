@@ -52,7 +52,7 @@ async def run(operation: Operation, server: Server, request: Request) -> Answer:
 
     Raises: BadRequest (400) when its parameters cannot be read, and what it raises itself
     """
-    return await operation.function(server, request, read(request, operation.parameters, operation.body))
+    return await operation.function(server, request, read(request, operation.taken))
 
 
 def _missing(level: Level, resource_type: str | None, segment: str, here: dict[str, Operation]) -> str:

@@ -237,6 +237,18 @@ def test_a_parameter_that_cannot_be_read_answers_400(fhir: httpx.Client, suffix:
     assert asked.partition("=")[0] in answer.json()["issue"][0]["details"]["text"]
 
 
+def test_all_that_is_wrong_is_told_at_once(fhir: httpx.Client, suffix: str) -> None:
+    answer = fhir.get(
+        f"/Patient/anna-{suffix}/$everything?until=2020&_pretty=maybe&_count=0&_type=Patients,Patient,Foo&end=soon"
+    )
+    assert answer.status_code == 400
+    told = [(issue["details"]["text"], issue.get("diagnostics", "")) for issue in answer.json()["issue"]]
+    names = sorted(text.partition(":")[0] for text, _ in told if ":" in text)
+    assert names == ["_count", "_pretty", "_type", "_type", "end"]
+    assert any("no parameter until" in text for text, _ in told)
+    assert [found for text, found in told if "_type" in text[:6]] == ["found 'Patients'", "found 'Foo'"]
+
+
 def test_an_encounter_takes_no_dates_of_care(fhir: httpx.Client, suffix: str) -> None:
     assert fhir.get(f"/Encounter/stay-{suffix}/$everything?start=2020").status_code == 400
 

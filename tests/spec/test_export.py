@@ -405,6 +405,15 @@ def test_all_that_is_wrong_is_told_at_once(fhir: httpx.Client) -> None:
     assert len(answer.json()["issue"]) >= 4
 
 
+def test_names_and_values_and_preference_are_told_together(fhir: httpx.Client) -> None:
+    answer = fhir.get("/Patient/$export?_sice=2020&_since=x&_until=y&patient=%2F&patient=Group/1&_pretty=maybe")
+    assert answer.status_code == 400
+    texts = [issue["details"]["text"] for issue in answer.json()["issue"]]
+    begun = ("_pretty:", "This operation has no parameter _sice", "This takes its time", "_since:", "_until:")
+    assert [text.startswith(start) for start, text in zip(begun, texts, strict=False)] == [True] * 5, texts
+    assert [text.partition(":")[0] for text in texts[5:]] == ["patient"] * 3
+
+
 def test_a_body_that_is_no_parameters_answers_400(fhir: httpx.Client) -> None:
     answer = fhir.post("/$export", json={"resourceType": "Patient"}, headers=ASYNC)
     assert answer.status_code == 400

@@ -169,6 +169,17 @@ def test_a_history_parameter_that_cannot_be_obeyed_answers_400(fhir: httpx.Clien
     assert answer.json()["issue"][0]["details"]["text"]
 
 
+def test_all_that_is_wrong_with_a_history_is_told_at_once(fhir: httpx.Client) -> None:
+    answer = fhir.get(f"/{TYPE}/_history?_cuont=1&_since=yesterday&_total=x&_sort=-_lastUpdated&_sort=-_lastUpdated")
+    assert answer.status_code == 400
+    texts = [issue["details"]["text"] for issue in answer.json()["issue"]]
+    assert len(texts) == 4
+    assert (
+        texts[0].startswith("A history takes no _cuont; valid, nearest first: _count, ") and "_cursor" not in texts[0]
+    )
+    assert [text.partition(":")[0] for text in texts[1:]] == ["_since", "_total", "_sort"]
+
+
 def test_sites_have_histories_of_their_own(fhir: httpx.Client, other_site: httpx.Client) -> None:
     resource_id = fhir.post(f"/{TYPE}", json=_basic()).json()["id"]
     urls = [entry["fullUrl"] for entry in _pages(other_site, "/_history")]

@@ -28,6 +28,16 @@ def _expanded(fhir: httpx.Client, resource: Json, *more: Json) -> Json:
     return called(fhir, "/ValueSet/$expand", {"name": "valueSet", "resource": resource}, *more)
 
 
+def test_all_that_is_wrong_is_told_at_once(fhir: httpx.Client) -> None:
+    query = {"url": GENDER, "cout": "1", "offset": "-1", "count": "x", "activeOnly": "yes", "excludeNested": "no"}
+    answer = fhir.get("/ValueSet/$expand", params={**query, "date": "soon", "_summary": "foo"})
+    assert answer.status_code == 400
+    texts = " ".join(issue["details"]["text"] for issue in answer.json()["issue"])
+    assert len(answer.json()["issue"]) == 7
+    assert "no parameter cout; it takes count, " in texts
+    assert all(f"{name}: " in texts for name in ("offset", "count", "activeOnly", "excludeNested", "date", "_summary"))
+
+
 def test_a_value_set_of_r4_is_there_without_a_step(fhir: httpx.Client) -> None:
     expanded = asked(fhir, "/ValueSet/$expand", url=GENDER)
     assert codes(expanded) == ["male", "female", "other", "unknown"]
