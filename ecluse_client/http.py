@@ -59,7 +59,7 @@ async def _messages(client: httpx.AsyncClient, url: str, query: dict[str, str]) 
     async with aconnect_sse(client, "GET", f"{url}/events", params=query, timeout=timeout) as source:
         answer = source.response
         if answer.status_code == 410:
-            raise NoLongerKept(query.get("since", ""), (await answer.aread()).decode(errors="replace")[:500])
+            raise NoLongerKept(query.get("since", ""), _reason(await answer.aread()))
         if answer.status_code in (429, 503):
             return
         answer.raise_for_status()
@@ -68,6 +68,14 @@ async def _messages(client: httpx.AsyncClient, url: str, query: dict[str, str]) 
                 _check_end(told.data)
                 return
             yield told.id, told.data.encode()
+
+
+def _reason(body: bytes) -> str:
+    """The first sentence of an OperationOutcome, or the text that came in its place."""
+    try:
+        return str(msgspec.json.decode(body)["issue"][0]["details"]["text"])
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError):
+        return body.decode(errors="replace")[:500]
 
 
 def _check_end(data: str) -> None:

@@ -6,7 +6,6 @@ again."""
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,6 @@ Read = TypeVar("Read")
 BEGIN = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 """One round trip. Writing statements touch the rows of their keys whatever the arguments; planning each anew cost as
 much as running it."""
-_SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 async def _nobody_to_wait_for(_: Mapping[str, str]) -> None:
@@ -153,11 +151,11 @@ class Server:
 
         Raises: NotFound (404) when nobody registered it
         """
-        if name not in self._sites and _SITE_NAME.fullmatch(name):
+        if name not in self._sites:
             async with self.connection() as conn:
                 self._sites.update({site.name: site for site in await resources.sites(conn, self.registries)})
         if name not in self._sites:
-            raise NotFound(f"There is no site {name!r}; register it with `ecluse site add`.")
+            raise resources.no_site(name, self._sites)
         return self._sites[name]
 
     async def several_sites(self, names: str) -> tuple[Site, ...]:

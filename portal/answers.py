@@ -11,11 +11,12 @@ from functools import wraps
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ecluse.core import clock
-from ecluse.core.errors import EcluseError
+from ecluse.core.errors import EcluseError, MethodNotAllowed, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.log import Log
@@ -90,6 +91,19 @@ def answered(endpoint: Endpoint) -> Endpoint:
             return failure(request, Failed("The page failed.", diagnostics=request_id))
 
     return wrapped
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """What is answered where nothing is served, or not by this method. error: as the router raises it"""
+    assert isinstance(error, HTTPException)
+    path = request.url.path[:80]
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        answer = failure(request, MethodNotAllowed(f"{request.method} does not work here; use {allowed}.", ()))
+        answer.headers["Allow"] = allowed
+        return answer
+    where = "FHIR is at /fhir and at /sites/{site}/fhir; /docs tells all other addresses."
+    return failure(request, NotFound(f"Nothing is served at {path}. {where}"))
 
 
 def failure(request: Request, error: EcluseError) -> Response:

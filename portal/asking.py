@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from ecluse.core.errors import BadRequest
+from ecluse.core.errors import BadRequest, Gathering, Issue
 from ecluse.index.protocol import Filters
 
 PARAMETERS = ("q", "site", "patient", "type", "from", "to", "count", "page")
@@ -74,11 +74,13 @@ class Asked:
 def asked(parameters: Iterable[tuple[str, str]]) -> Asked:
     """What the parameters of an address ask for.
 
-    Raises: BadRequest (400) when one is unknown, stands twice or is not of its kind
+    Raises: BadRequest (400) with each that is unknown, stands twice or is not of its kind
     """
-    found = given_once(parameters, PARAMETERS)
-    given = {name: value.strip() if name != "q" else value for name, value in found.items()}
-    return Asked(
+    wrong = Gathering()
+    parameters = tuple(parameters)
+    wrong.read(given_once, parameters, PARAMETERS)
+    given = {name: value.strip() if name != "q" else value for name, value in parameters}
+    found = Asked(
         q=given.get("q", ""),
         filters=Filters(
             given.get("site", ""),
@@ -87,25 +89,30 @@ def asked(parameters: Iterable[tuple[str, str]]) -> Asked:
             given.get("from", ""),
             given.get("to", ""),
         ),
-        count=_number(given, "count", 20, MOST_COUNT),
-        page=_number(given, "page", 1, 1_000_000),
+        count=wrong.read(_number, given, "count", 20, MOST_COUNT),
+        page=wrong.read(_number, given, "page", 1, 1_000_000),
     )
+    wrong.check()
+    return found
 
 
 def given_once(parameters: Iterable[tuple[str, str]], names: Sequence[str]) -> dict[str, str]:
     """The values of parameters.
 
-    Raises: BadRequest (400) when one is not among the names or stands twice
+    Raises: BadRequest (400) with each that is not among the names or stands twice
     """
     given: dict[str, str] = {}
+    issues: list[Issue] = []
     for name, value in parameters:
         if name in IGNORED:
             continue
         if name not in names:
-            raise BadRequest(f"There is no such parameter; there are {', '.join(names)}.", diagnostics=name)
+            issues.append(Issue(f"There is no such parameter; there are {', '.join(names)}.", diagnostics=name[:80]))
         if name in given:
-            raise BadRequest("Give each parameter once.", expression=name)
+            issues.append(Issue("Give each parameter once.", name))
         given[name] = value
+    if issues:
+        raise BadRequest(issues=issues)
     return given
 
 

@@ -192,8 +192,12 @@ def _failure(error: EcluseError) -> str:
     if isinstance(error, Missing):
         return "L'index des comptes rendus n'existe pas encore. « ecluse consume search » le construit."
     place = error.issues[0].expression
+    if error.status == 404 and place == "site":
+        return "Aucun site ne porte ce nom. Choisissez-en un autre, ou aucun."
     if error.status == 404 and place == "request-id":
         return "Aucune requête de ce numéro n'est arrivée, ou elle est trop ancienne. Vérifiez son X-Request-Id."
+    if error.status == 405:
+        return "Cette adresse se lit seulement : ouvrez-la sans rien envoyer."
     if error.status == 404:
         return "Cette page n'existe pas, ou ce compte rendu n'est pas dans l'index."
     if error.status == 503:

@@ -53,7 +53,7 @@ class IntakePages:
             rows = await self._reads.arrivals({**asked.given, "count": str(ROWS + 1)})
             shown["rows"] = rows[:ROWS]
             shown["more"] = asked.at(after=rows[ROWS - 1]["cursor"]) if len(rows) > ROWS else ""
-        except BadRequest as error:
+        except (BadRequest, NotFound) as error:
             shown["problem"], status = explained(error), error.status
         senders = by_sender(shown["tallies"])
         offers = {name: choices(shown["tallies"], name, shown["asked"].value(name)) for name in FILTERS[:4]}

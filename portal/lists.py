@@ -24,12 +24,15 @@ Read = Callable[[Mapping[str, str]], Awaitable[Any]]
 
 
 class Reads(NamedTuple):
-    """What the pages show, as it is told at /intake.json, /intake/counts.json, /issues and /issues/counts."""
+    """What the pages show, as it is told at /intake.json, /intake/counts.json, /issues and /issues/counts; and what
+    tells whether there is a site."""
 
     arrivals: Read
     tallies: Read
     issues: Read
     counts: Read
+    check_site: Callable[[str], Awaitable[None]]
+    """Raises: NotFound (404) with the sites there are"""
 
 
 class Listed(NamedTuple):

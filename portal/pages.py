@@ -32,7 +32,7 @@ from ecluse.core.settings import Settings
 from ecluse.index.protocol import Choices, Entry, Hit, Hits, IndexReader, Missing
 from ecluse.index.snippet import marked
 from ecluse.index.tantivy import Reader
-from portal.answers import HEADERS, answered, data, page, wants_page
+from portal.answers import HEADERS, answered, data, failure, page, wants_page
 from portal.asking import Asked, asked
 from portal.flow import FlowPage
 from portal.french import failure as explained
@@ -53,7 +53,7 @@ def routes(
     status: what /status.json answers; flowing: what /flow tells; document: what /openapi.json answers; reads: what
     lists answer
     """
-    portal = Portal(Reader(settings.data / "index"), status, document)
+    portal = Portal(Reader(settings.data / "index"), status, document, reads)
     intake, quality = IntakePages(reads), QualityPages(reads)
     return [
         Route("/", portal.home),
@@ -73,8 +73,9 @@ def routes(
 class Portal:
     """The endpoints; they keep nothing between requests."""
 
-    def __init__(self, reader: IndexReader, status: Status, document: Mapping[str, Any]) -> None:
+    def __init__(self, reader: IndexReader, status: Status, document: Mapping[str, Any], reads: Reads) -> None:
         self._reader = reader
+        self._reads = reads
         self._status = status
         self._document = document
 
@@ -109,14 +110,18 @@ class Portal:
             if wanted.anything:
                 given["found"] = found = await self._find(wanted)
                 given["hits"] = [_shown(hit, wanted) for hit in found.hits]
-        except (BadRequest, Missing) as error:
+        except (BadRequest, NotFound, Missing) as error:
             given["problem"], status = explained(error), error.status
         return page("search.html", status, **given)
 
     async def _find(self, wanted: Asked) -> Hits:
-        return await asyncio.to_thread(
+        """Raises: NotFound (404) when the search is of a site that there is not, and what searching raises"""
+        found = await asyncio.to_thread(
             self._reader.search, wanted.q, wanted.filters, limit=wanted.count, offset=wanted.offset
         )
+        if not found.total and wanted.filters.site:
+            await self._reads.check_site(wanted.filters.site)
+        return found
 
     @answered
     async def choices(self, request: Request) -> Response:
@@ -150,7 +155,7 @@ class Portal:
         """A file that the pages need."""
         name = request.path_params["name"]
         if name not in STATIC:
-            return Response(status_code=404, headers=HEADERS)
+            return failure(request, NotFound(f"There is no file {name[:80]}."))
         content = files("portal").joinpath("static", name).read_bytes()
         return Response(content, 200, HEADERS | {"Cache-Control": "public, max-age=300"}, STATIC[name])
 

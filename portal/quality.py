@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ecluse.core.errors import BadRequest
+from ecluse.core.errors import BadRequest, NotFound
 from portal.answers import answered, page
 from portal.french import failure as explained
 from portal.lists import AFTER, COUNTED, Listed, Reads, choices, listed
@@ -36,7 +36,7 @@ class QualityPages:
             shown["asked"] = asked = listed(request, (*COUNTED, AFTER))
             found = await self._reads.counts({**asked.given, "_count": str(KINDS)})
             shown["rows"], shown["more"] = found["counts"], asked.at(after=found["next"]) if "next" in found else ""
-        except BadRequest as error:
+        except (BadRequest, NotFound) as error:
             shown["problem"], status = explained(error), error.status
         offers = {name: choices(shown["rows"], name, shown["asked"].value(name)) for name in COUNTED}
         return page("quality.html", status, **shown, offers=offers, severities=SEVERITIES)

@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers import abandoned
@@ -37,6 +38,7 @@ from fhir_server.http.traced import traced
 from fhir_server.search_parameters import building
 from fhir_server.server import Server
 from fhir_server.store import merges, reindex, retention
+from portal import answers as portal
 
 log = Log("serve")
 KEEP_ALIVE_S = 75
@@ -87,7 +89,9 @@ def application(settings: Settings) -> ASGIApp:
             await fhir.refusals.flush(fhir.server)
             await timed.flush(databases.store)
 
-    others = Starlette(lifespan=lifespan, routes=routes(settings, fhir))
+    others = Starlette(
+        lifespan=lifespan, routes=routes(settings, fhir), exception_handlers={HTTPException: portal.refused}
+    )
     answering = allowing_origins(traced(timed), settings.cors_origins)
 
     patient = waiting.waiting(others, fhir)

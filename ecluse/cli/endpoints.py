@@ -7,6 +7,7 @@ place in openapi.yaml, by test.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -22,12 +23,13 @@ from ecluse.cli.measured import Measured
 from ecluse.cli.openapi import document
 from ecluse.cli.published import published
 from ecluse.core.db.pool import translated
-from ecluse.core.errors import EcluseError
+from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.http.formats import accepts
 from fhir_server.http.listing import answering, listing
 from fhir_server.profiles import answers
+from fhir_server.store import resources
 from fhir_server.subscriptions.websocket import PATH, Listeners
 from portal.lists import Read, Reads
 from portal.pages import routes as portal_routes
@@ -38,7 +40,7 @@ EVENTS = "/events"
 def routes(settings: Settings, fhir: FhirApp) -> list[BaseRoute]:
     """All of them."""
     endpoints = _Endpoints(settings, fhir)
-    reads = Reads(endpoints.arrivals, endpoints.tallies, endpoints.issues, endpoints.counts)
+    reads = Reads(endpoints.arrivals, endpoints.tallies, endpoints.issues, endpoints.counts, endpoints.check_site)
     return [
         Route("/health", endpoints.health),
         Route("/metrics", endpoints.metrics),
@@ -124,6 +126,14 @@ class _Endpoints:
         """How many resources have which issue."""
         with translated():
             return await answers.counts(self._fhir.server, query)
+
+    async def check_site(self, name: str) -> None:
+        """Nothing, when there is this site, or the database that knows it is away.
+
+        Raises: NotFound (404)"""
+        with suppress(Unavailable):
+            async with self._fhir.server.connection() as conn:
+                await resources.check_site(conn, name)
 
     async def events(self, request: Request) -> Response:
         """What happened since a position, or what happens."""

@@ -16,7 +16,7 @@ from ecluse.bus.feed import Feed
 from ecluse.bus.position import Position, position
 from ecluse.bus.replay import Replay
 from ecluse.cli.event_stream import EventStream
-from ecluse.core.errors import BadRequest, Busy
+from ecluse.core.errors import BadRequest, Busy, Gathering, Issue
 from ecluse.core.fhir import types
 from fhir_server.http.listing import number
 from fhir_server.server import Server
@@ -31,15 +31,16 @@ class Asked(NamedTuple):
 
     since: Position | None
     replay: Replay
+    most: int
 
 
 async def listed(server: Server, given: Mapping[str, str]) -> dict[str, Any]:
     """The events after `since`; without it none, and the present position.
 
-    Raises: BadRequest (400) for a name or value that cannot be read, NotFound (404) for a site that there is not, and
-    what reading raises"""
+    Raises: BadRequest (400) with all names and values that cannot be read, NotFound (404) for a site that there is
+    not, and what reading raises"""
     asked = await _asked(server, given, PAGED)
-    found = await asked.replay.page(asked.since, _count(given.get("count")))
+    found = await asked.replay.page(asked.since, asked.most)
     return {"events": list(map(envelope.structured, found.events)), "next": str(found.next), "more": found.more}
 
 
@@ -59,11 +60,21 @@ async def streamed(server: Server, feed: Feed, request: Request) -> Response:
 
 
 async def _asked(server: Server, given: Mapping[str, str], names: tuple[str, ...]) -> Asked:
+    wrong = Gathering()
+    wrong.read(_check_names, given, names)
+    since = wrong.read(position, given["since"]) if "since" in given else None
+    named = given["site"].split(",") if "site" in given else ()
+    sites = [await wrong.found(server.site(name)) for name in named]
+    kinds = wrong.read(_types, given)
+    most = wrong.read(_count, given.get("count"))
+    wrong.check()
+    numbers = [site.number for site in sites] if named else None
+    return Asked(since, Replay(server.databases.store, kinds, numbers), most)
+
+
+def _check_names(given: Mapping[str, str], names: tuple[str, ...]) -> None:
     if unknown := given.keys() - set(names):
-        raise BadRequest(f"Events are asked for by {', '.join(names)}; not by {', '.join(sorted(unknown))}.")
-    since = position(given["since"]) if "since" in given else None
-    sites = [(await server.site(name)).number for name in given["site"].split(",")] if "site" in given else None
-    return Asked(since, Replay(server.databases.store, _types(given), sites))
+        raise BadRequest(f"Events are asked for by {', '.join(names)}; not by {', '.join(sorted(unknown))[:200]}.")
 
 
 def _types(given: Mapping[str, str]) -> list[str] | None:
@@ -71,9 +82,8 @@ def _types(given: Mapping[str, str]) -> list[str] | None:
         return None
     names = given["type"].split(",")
     if unknown := [name for name in names if name not in types.number_of]:
-        raise BadRequest(
-            "type is a list of FHIR R4 resource types, like Patient,Encounter.", diagnostics=unknown[0][:80]
-        )
+        text = "type is a list of FHIR R4 resource types, like Patient,Encounter."
+        raise BadRequest(issues=[Issue(text, "type", f"found {name[:80]!r}") for name in unknown])
     return names
 
 

@@ -26,6 +26,7 @@ async def show(settings: Settings, wanted: Mapping[str, str | None], limit: int,
     """Single issues."""
     asked = read_filter({name: value for name, value in wanted.items() if value})
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        await resources.check_site(conn, asked.site)
         found = await flags.found(conn, asked, limit=limit)
     if as_lines:
         _lines([as_json(flag) for flag in found])
@@ -40,6 +41,7 @@ async def count(settings: Settings, wanted: Mapping[str, str | None], limit: int
     """How many resources have which issue."""
     asked = read_filter({name: value for name, value in wanted.items() if value})
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        await resources.check_site(conn, asked.site)
         found = await flags.counts(conn, asked, limit=limit)
     if as_lines:
         _lines([count._asdict() for count in found])

@@ -15,12 +15,13 @@ from rich.console import Console
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.db.pool import translated
-from ecluse.core.errors import BadRequest, NotFound
+from ecluse.core.errors import BadRequest, Gathering, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
 from fhir_server.http.listing import number
 from fhir_server.store import intake
 from fhir_server.store.intake import WHOLE, Arrival, Cursor, Wanted
+from fhir_server.store.resources import check_site
 
 FILTERS = ("site", "sender", "reason", "since", "status", "request-id", "parts", "count", "after")
 TALLIED = ("site", "sender", "reason", "since", "status", "count")
@@ -38,23 +39,40 @@ _STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)")
 def wanted(given: Mapping[str, str | None], filters: Sequence[str] = FILTERS) -> Wanted:
     """Which rows these filters mean.
 
-    Raises: BadRequest (400) for a filter that there is not, or a value that cannot be read
+    Raises: BadRequest (400) with all filters that there are not, and all values that cannot be read
     """
-    unknown = given.keys() - set(filters)
-    if unknown:
-        raise BadRequest(f"The intake is filtered by {', '.join(filters)}; not by {', '.join(sorted(unknown))}.")
+    wrong = Gathering()
+    wrong.read(_check_names, given, filters)
     request_id = given.get("request-id")
-    return Wanted(
-        since=_since(given.get("since") or (SINCE_OF_ONE if request_id else SINCE)),
-        after=_after(given.get("after")),
+    asked = Wanted(
+        since=wrong.read(_since, given.get("since") or (SINCE_OF_ONE if request_id else SINCE)),
+        after=wrong.read(_after, given.get("after")),
         site=given.get("site"),
         sender=given.get("sender"),
         reason=given.get("reason"),
         request_id=request_id,
-        status=_status(given.get("status")),
+        status=wrong.read(_status, given.get("status")),
         parts=given.get("parts") == "true" or request_id is not None,
-        most=_count(given.get("count")),
+        most=wrong.read(_count, given.get("count")),
     )
+    wrong.check()
+    return asked
+
+
+async def _known(conn: Any, given: Mapping[str, str | None], filters: Sequence[str] = FILTERS) -> Wanted:
+    """The same, of a site that there is.
+
+    Raises: what `wanted` raises, NotFound (404) for another site"""
+    wrong = Gathering()
+    asked = wrong.read(wanted, given, filters)
+    await wrong.found(check_site(conn, given.get("site")))
+    wrong.check()
+    return asked
+
+
+def _check_names(given: Mapping[str, str | None], filters: Sequence[str]) -> None:
+    if unknown := given.keys() - set(filters):
+        raise BadRequest(f"The intake is filtered by {', '.join(filters)}; not by {', '.join(sorted(unknown))}.")
 
 
 def _since(text: str) -> datetime:
@@ -105,17 +123,17 @@ def _cursor(row: Arrival) -> str:
 async def listed(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """The rows as JSON tells them.
 
-    Raises: BadRequest (400) when a filter cannot be read
+    Raises: BadRequest (400) when a filter cannot be read, NotFound (404) for a site that there is not
     """
-    return [_told(row) for row in await intake.arrivals(conn, wanted(given))]
+    return [_told(row) for row in await intake.arrivals(conn, await _known(conn, given))]
 
 
 async def counted(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """How many requests each sender sent, by answer and reason.
 
-    Raises: BadRequest (400) when a filter cannot be read
+    Raises: BadRequest (400) when a filter cannot be read, NotFound (404) for a site that there is not
     """
-    asked = wanted({"count": str(MOST), **given}, TALLIED)
+    asked = await _known(conn, {"count": str(MOST), **given}, TALLIED)
     return [row._asdict() for row in await intake.tallies(conn, asked)]
 
 

@@ -30,9 +30,11 @@ Spec: http://hl7.org/fhir/R4/valueset-issue-type.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar, cast
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,39 @@ class EcluseError(Exception):
     def coded(self) -> list[Issue]:
         """The issues, each with a code."""
         return [issue if issue.code else replace(issue, code=self.code) for issue in self.issues]
+
+
+class Gathering:
+    """What is wrong with several values, told at once: of what a client asks, and of what it names and there is not."""
+
+    def __init__(self) -> None:
+        self._errors: list[EcluseError] = []
+
+    def read(self, read: Callable[..., T], *given: Any) -> T:
+        """What is read; after a refusal nothing of use, until `check` tells it. read: may raise BadRequest, NotFound"""
+        try:
+            return read(*given)
+        except (BadRequest, NotFound) as error:
+            self._errors.append(error)
+            return cast(T, None)
+
+    async def found(self, finding: Awaitable[T]) -> T:
+        """The same, for what has to be waited for."""
+        try:
+            return await finding
+        except (BadRequest, NotFound) as error:
+            self._errors.append(error)
+            return cast(T, None)
+
+    def check(self) -> None:
+        """Nothing, when nothing was refused.
+
+        Raises: the refusal; of several a BadRequest (400) with all their issues, or a NotFound (404)"""
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
+            kind = NotFound if all(isinstance(error, NotFound) for error in self._errors) else BadRequest
+            raise kind(issues=[issue for error in self._errors for issue in error.coded])
 
 
 class BadRequest(EcluseError):

@@ -1,6 +1,7 @@
 """Lists beside FHIR, as JSON: how their queries are read, and how they are answered.
 
-Enters: a request, and what finds the rows. Leaves: the rows, or in a sentence why there are none.
+Enters: a request, and what finds the rows. Leaves: the rows, or an OperationOutcome that says why there
+are none.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from ecluse.core import clock
 from ecluse.core.db.pool import translated
-from ecluse.core.errors import EcluseError
 from ecluse.core.fhir import json
 from fhir_server.http.address import check
+from fhir_server.http.failures import failure
 
 _NUMBER = re.compile(r"0{0,9}[1-9][0-9]{0,8}")
 
 
 async def listing(request: Request, find: Callable[[], Awaitable[Any]]) -> Response:
-    """200 with what is found, or the status of the error with `error`. find: called when the query is text"""
+    """200 with what is found, or an OperationOutcome. find: called when the query is text"""
 
     async def answer() -> Response:
         return Response(json.encode(await find()), media_type="application/json")
@@ -30,13 +32,14 @@ async def listing(request: Request, find: Callable[[], Awaitable[Any]]) -> Respo
 
 
 async def answering(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
-    """The answer, or the status of the error with `error`. answer: called when the query is text"""
+    """The answer, or an OperationOutcome. answer: called when the query is text"""
     try:
         check(request.scope["query_string"], "query")
         with translated():
             return await answer()
-    except EcluseError as error:
-        return JSONResponse({"error": str(error)}, error.status)
+    except Exception as error:
+        told = failure(error, clock.new_id())
+        return Response(told.body, told.status, dict(told.headers), "application/json")
 
 
 def number(text: str, most: int) -> int | None:

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecluse.core.clock import instant_text
-from ecluse.core.errors import BadRequest
+from ecluse.core.errors import BadRequest, Gathering, Issue
 from ecluse.core.fhir import types
 from fhir_server.http.listing import number
 from fhir_server.server import Server
 from fhir_server.store import flags
 from fhir_server.store.flags import Filter, Flag
+from fhir_server.store.resources import check_site
 
+PAGED = ("_count", "after")
 MOST = 1000
 USUAL = 100
 MOST_SKIPPED = 1_000_000
@@ -25,11 +27,15 @@ SEVERITIES = ("error", "warning", "information")
 async def issues(server: Server, query: Mapping[str, str]) -> dict[str, Any]:
     """One row an issue, with `_count` and `after`, the `next` of the answer before.
 
-    Raises: BadRequest (400) for a query that cannot be read
+    Raises: BadRequest (400) with all that cannot be read, NotFound (404) for a site that there is not
     """
-    wanted, limit = read_filter(query, ("_count", "after")), _number(query, "_count", USUAL)
+    wrong = Gathering()
+    wanted, limit = wrong.read(read_filter, query, PAGED), wrong.read(_number, query, "_count", USUAL)
+    after = wrong.read(_after, query.get("after", ""))
     async with server.connection() as conn:
-        found = await flags.found(conn, wanted, after=_after(query.get("after", "")), limit=limit + 1)
+        await wrong.found(check_site(conn, query.get("site") or None))
+        wrong.check()
+        found = await flags.found(conn, wanted, after=after, limit=limit + 1)
     told = {"issues": [as_json(flag) for flag in found[:limit]]}
     return {**told, "next": f"{found[limit - 1].pk}.{found[limit - 1].position}"} if len(found) > limit else told
 
@@ -38,11 +44,14 @@ async def counts(server: Server, query: Mapping[str, str]) -> dict[str, Any]:
     """How many resources have which issue, by site and profile, with `_count` and `after`, the `next` of the answer
     before: how many kinds of issues came already.
 
-    Raises: BadRequest (400) for a query that cannot be read
+    Raises: BadRequest (400) with all that cannot be read, NotFound (404) for a site that there is not
     """
-    wanted, limit = read_filter(query, ("_count", "after")), _number(query, "_count", MOST)
-    skipped = _skipped(query.get("after", ""))
+    wrong = Gathering()
+    wanted, limit = wrong.read(read_filter, query, PAGED), wrong.read(_number, query, "_count", MOST)
+    skipped = wrong.read(_skipped, query.get("after", ""))
     async with server.connection() as conn:
+        await wrong.found(check_site(conn, query.get("site") or None))
+        wrong.check()
         found = await flags.counts(conn, wanted, skipped=skipped, limit=limit + 1)
     told = {"counts": [count._asdict() for count in found[:limit]]}
     return {**told, "next": str(skipped + limit)} if len(found) > limit else told
@@ -62,16 +71,18 @@ def as_json(flag: Flag) -> dict[str, Any]:
 def read_filter(query: Mapping[str, str], extra: tuple[str, ...] = ()) -> Filter:
     """Which issues a query asks for.
 
-    Raises: BadRequest (400) for a parameter or resource type that does not exist
+    Raises: BadRequest (400) with each parameter, resource type or severity that does not exist
     """
+    listed = ", ".join((*Filter._fields, *extra))
     unknown = sorted(set(query) - {*Filter._fields, *extra})
-    if unknown:
-        raise BadRequest(f"There is no parameter {unknown[0]}; there are {', '.join((*Filter._fields, *extra))}.")
+    issues = [Issue(f"There is no parameter {name[:80]}; there are {listed}.") for name in unknown]
     wanted = Filter(**{name: query[name] for name in Filter._fields if query.get(name)})
     if wanted.type is not None and wanted.type not in types.number_of:
-        raise BadRequest(f"FHIR R4 has no resource type {wanted.type}.", expression="type")
+        issues.append(Issue(f"FHIR R4 has no resource type {wanted.type[:80]}.", "type"))
     if wanted.severity not in (None, *SEVERITIES):
-        raise BadRequest(f"severity is {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}.", expression="severity")
+        issues.append(Issue(f"severity is {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}.", "severity"))
+    if issues:
+        raise BadRequest(issues=issues)
     return wanted
 
 

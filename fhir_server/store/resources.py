@@ -5,8 +5,9 @@ Enters: a connection, a site's number, type and id. Leaves: rows; a body is the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
@@ -14,6 +15,7 @@ from ecluse.core.errors import Gone, NotFound
 from ecluse.core.fhir import types
 from fhir_server.search_parameters.registries import Registries
 
+MOST_SITES_TOLD = 100
 SQL = queries.load(__package__, "resources.sql")
 
 
@@ -74,6 +76,23 @@ async def sites(conn: Any, registries: Registries | None = None) -> list[Site]:
     """All sites, the default one first."""
     known = registries or Registries()
     return [Site(number, name, zone, known) for number, name, zone in await conn.fetch(SQL["sites"])]
+
+
+async def check_site(conn: Any, name: str | None) -> None:
+    """Nothing, when the site is registered, or none is named.
+
+    Raises: NotFound (404) with the sites there are"""
+    known = [site.name for site in await sites(conn)] if name is not None else []
+    if name is not None and name not in known:
+        raise no_site(name, known, "site")
+
+
+def no_site(name: str, known: Iterable[str], expression: str = "") -> NotFound:
+    """The error for a site that nobody registered, with those that somebody did."""
+    listed = list(islice(known, MOST_SITES_TOLD))
+    there = f"{', '.join(listed)}{', …' if len(listed) == MOST_SITES_TOLD else ''}"
+    text = f"There is no site {name[:80]!r}; there are {there}. Register another with `ecluse site add`."
+    return NotFound(text, expression=expression)
 
 
 async def add_site(conn: Any, name: str, title: str, finess: str, time_zone: str, identifier_systems: str) -> None:

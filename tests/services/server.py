@@ -32,12 +32,22 @@ class Served:
 
     def ecluse(self, *words: str, timeout_s: float = 120) -> str:
         """What a command printed; it must succeed."""
-        command = [sys.executable, "-m", "ecluse", *words]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        done = self.run(*words, timeout_s=timeout_s)
         assert done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def refused(self, *words: str) -> str:
+        """What a command said; it must fail."""
+        done = self.run(*words)
+        assert done.returncode != 0, f"{words}: {done.stdout}\n{done.stderr}"
+        return done.stderr
+
+    def run(self, *words: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """What came of a command."""
+        command = [sys.executable, "-m", "ecluse", *words]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
 
     def events(self) -> dict[str, Any]:
         """What has been sent on the bus, as each consumer's lag and books tell it."""

@@ -73,6 +73,25 @@ def test_a_wrong_method_is_a_405_with_allow(served: Served, method: str) -> None
     assert "GET, HEAD, OPTIONS" in body["issue"][0]["details"]["text"]
 
 
+def test_what_is_served_nowhere_is_an_outcome_and_a_page_for_browsers(served: Served) -> None:
+    for address in ("/nope", "/Patient/1", "/events/more"):
+        for accept in ("*/*", "application/fhir+json", "application/json"):
+            status, headers, body = _raw(served, "GET", address, Accept=accept)
+            assert (status, headers["content-type"]) == (404, "application/json")
+            assert (body["resourceType"], body["issue"][0]["code"]) == ("OperationOutcome", "not-found")
+            assert address in body["issue"][0]["details"]["text"] and "/fhir" in body["issue"][0]["details"]["text"]
+    page = httpx.get(f"{served.url}/nope", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "<h1>" in page.text
+
+
+def test_a_wrong_method_beside_fhir_is_an_outcome_with_allow(served: Served) -> None:
+    status, headers, body = _raw(served, "DELETE", "/events")
+    assert status == 405
+    assert set(headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert (body["resourceType"], body["issue"][0]["code"]) == ("OperationOutcome", "not-supported")
+
+
 def test_an_error_of_the_address_comes_in_the_clients_format(served: Served) -> None:
     answer = httpx.get(f"{served.url}/fhir/nothing", headers={"Accept": "application/fhir+xml"})
     assert answer.status_code == 404

@@ -85,7 +85,7 @@ def test_a_wrong_question_gets_an_answer_and_no_stream(
 ) -> None:
     answer = httpx.get(f"{served.url}/events?{query}", headers=STREAM | ({"Last-Event-ID": last} if last else {}))
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
-    assert said in answer.json()["error"]
+    assert said in answer.json()["issue"][0]["details"]["text"]
 
 
 def test_head_tells_the_format_and_ends(served: Served) -> None:

@@ -174,7 +174,19 @@ def test_events_are_read_again_from_a_position_on(fhir: httpx.Client, other_site
 def test_a_wrong_question_is_told(fhir: httpx.Client, query: str, status: int, said: str) -> None:
     answer = httpx.get(f"{fhir.base_url.join('/events')}?{query}")
     assert answer.status_code == status
-    assert said in answer.json()["error"]
+    assert said in answer.json()["issue"][0]["details"]["text"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_all_that_is_wrong_is_told_at_once_as_an_outcome(fhir: httpx.Client, accept: str) -> None:
+    query = "since=7&type=Nothing,Patient,Nobody&site=nowhere,default&count=0&from=1.0"
+    answer = httpx.get(f"{fhir.base_url.join('/events')}?{query}", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json")
+    assert answer.json()["resourceType"] == "OperationOutcome"
+    told = [(issue["code"], issue["details"]["text"]) for issue in answer.json()["issue"]]
+    assert [code for code, _ in told] == ["structure", "structure", "not-found", *["structure"] * 3]
+    texts = ("not by", "like 1.4711", "'nowhere'; there are default", "resource types", "resource types", "1 to 1000")
+    assert [part in text for part, (_, text) in zip(texts, told, strict=True)] == [True] * 6
 
 
 def test_the_last_event_itself_is_a_position_and_the_next_number_is_none(fhir: httpx.Client) -> None:
@@ -183,6 +195,6 @@ def test_the_last_event_itself_is_a_position_and_the_next_number_is_none(fhir: h
     last = replayed(fhir.base_url)["next"]
     assert position(replayed(fhir.base_url, since=last)["next"]) >= position(last)
     refused = httpx.get(fhir.base_url.join("/events"), params={"since": "1.99999999"})
-    advised = refused.json()["error"].rpartition(" ")[2].rstrip(".")
+    advised = refused.json()["issue"][0]["details"]["text"].rpartition(" ")[2].rstrip(".")
     assert position(advised) >= position(last)
     assert replayed(fhir.base_url, since=advised)

@@ -161,7 +161,7 @@ def test_the_command_shows_what_the_address_shows(served: Served, fhir: httpx.Cl
 def test_a_filter_that_cannot_be_read_answers_400(served: Served, filters: dict[str, str]) -> None:
     answer = httpx.get(f"{served.url}/intake.json", params=filters)
     assert answer.status_code == 400
-    assert answer.json()["error"]
+    assert answer.json()["issue"][0]["details"]["text"]
 
 
 @pytest.mark.parametrize(("sent", "echoed"), [("a-1", "a-1"), ("x" * 300, "x" * 200), ("a\tb é", "ab "), ("é", None)])
@@ -205,6 +205,40 @@ def test_pages_of_the_list_follow_each_other_and_counts_tell_its_sums(
     assert told == {(200, "", 1, 3, 0), (201, "", 1, 1, 0), (400, "structure", 1, 0, 1)}
 
 
+@pytest.mark.parametrize("address", ["/intake.json", "/intake/counts.json", "/issues", "/issues/counts"])
+def test_a_site_that_there_is_not_answers_404_with_those_there_are(served: Served, address: str) -> None:
+    answer = httpx.get(f"{served.url}{address}?site=nowhere", timeout=30)
+    assert answer.status_code == 404
+    (issue,) = answer.json()["issue"]
+    assert (issue["code"], issue["expression"]) == ("not-found", ["site"])
+    assert "no site 'nowhere'; there are default, north" in issue["details"]["text"]
+    assert httpx.get(f"{served.url}{address}?site=north", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("words", ["intake list", "issues list", "issues count"])
+def test_the_command_names_the_sites_there_are_too(served: Served, words: str) -> None:
+    told = served.refused(*words.split(), "--site", "nowhere")
+    assert "default, north" in told
+
+
+def test_all_filters_that_are_wrong_are_told_at_once(served: Served) -> None:
+    for address, parts in (
+        (
+            "/intake.json?site=nowhere&colour=red&since=x&status=y&count=0&after=z",
+            ("not by colour", "since", "after", "status", "count", "no site"),
+        ),
+        (
+            "/issues?site=nowhere&colour=red&type=Patients&severity=bad&_count=0&after=z",
+            ("colour", "Patients", "severity", "_count", "after", "no site"),
+        ),
+    ):
+        answer = httpx.get(f"{served.url}{address}", timeout=30)
+        assert (answer.status_code, answer.json()["resourceType"]) == (400, "OperationOutcome")
+        texts = [issue["details"]["text"] for issue in answer.json()["issue"]]
+        assert len(texts) == len(parts), texts
+        assert all(part in text for part, text in zip(parts, texts, strict=True)), texts
+
+
 def test_a_place_in_the_list_or_a_filter_that_is_none_is_a_400(served: Served) -> None:
     for address, told in (
         ("/intake.json?after=1.2", "`cursor`"),
@@ -214,4 +248,4 @@ def test_a_place_in_the_list_or_a_filter_that_is_none_is_a_400(served: Served) -
     ):
         answer = httpx.get(f"{served.url}{address}", timeout=30)
         assert answer.status_code == 400, address
-        assert told in answer.json()["error"], address
+        assert told in answer.json()["issue"][0]["details"]["text"], address

@@ -247,7 +247,7 @@ def test_issues_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
 def test_a_question_about_issues_that_cannot_be_answered_is_a_400(issues: httpx.Client, query: str, told: str) -> None:
     answer = issues.get(f"/issues?{query}")
     assert answer.status_code == 400
-    assert told in answer.json()["error"]
+    assert told in answer.json()["issue"][0]["details"]["text"]
 
 
 def test_a_depth_of_validation_that_does_not_exist_is_a_400(fhir: httpx.Client) -> None:

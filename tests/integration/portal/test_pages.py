@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from ecluse.core.errors import Unavailable
+from ecluse.core.errors import NotFound, Unavailable
 from ecluse.core.settings import Settings
 from ecluse.index.protocol import Entry
 from ecluse.index.tantivy import Writer
@@ -95,7 +95,12 @@ async def _nothing(query: Mapping[str, str]) -> Any:
     return []
 
 
-READS = Reads(_nothing, _nothing, _nothing, _nothing)
+async def _check_site(name: str) -> None:
+    if name not in ("default", "lyon", "empty"):
+        raise NotFound(f"There is no site {name!r}; there are default, lyon, empty.", expression="site")
+
+
+READS = Reads(_nothing, _nothing, _nothing, _nothing, _check_site)
 
 
 async def _present() -> dict[str, Any]:
@@ -139,6 +144,30 @@ async def test_filters_have_the_names_of_the_address(portal: httpx.AsyncClient) 
     ):
         answer = await portal.get("/search", params={name: value})
         assert answer.json()["total"] == total, name
+
+
+async def test_a_search_of_a_site_that_there_is_not_answers_404(portal: httpx.AsyncClient) -> None:
+    answer = await portal.get("/search", params={"site": "lyonn", "q": "toux"})
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (404, "not-found")
+    assert "'lyonn'; there are default, lyon" in answer.json()["issue"][0]["details"]["text"]
+    read = await portal.get("/search", params={"site": "lyonn", "q": "toux"}, headers=PAGE)
+    assert (read.status_code, "Aucun site ne porte ce nom" in read.text) == (404, True)
+    empty = await portal.get("/search", params={"site": "empty", "q": "toux"})
+    assert (empty.status_code, empty.json()["total"]) == (200, 0)
+
+
+async def test_all_that_is_wrong_with_a_search_is_told_at_once(portal: httpx.AsyncClient) -> None:
+    answer = await portal.get("/search?q=toux&q=fi%C3%A8vre&patiant=1&count=0&page=x")
+    assert answer.status_code == 400
+    texts = [issue["details"]["text"] for issue in answer.json()["issue"]]
+    assert len(texts) == 4
+    parts = ("once", "no such", "count is", "page is")
+    assert [part in text for part, text in zip(parts, texts, strict=True)] == [True] * 4
+
+
+async def test_a_file_that_there_is_not_answers_404(portal: httpx.AsyncClient) -> None:
+    answer = await portal.get("/static/nothing.css")
+    assert (answer.status_code, answer.json()["resourceType"]) == (404, "OperationOutcome")
 
 
 @pytest.mark.parametrize(

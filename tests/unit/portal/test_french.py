@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecluse.core.errors import BadRequest, EcluseError, NotFound, Unavailable
+from ecluse.core.errors import BadRequest, EcluseError, MethodNotAllowed, NotFound, Unavailable
 from ecluse.index import question, tantivy
 from ecluse.index.protocol import BadQuery, Missing
 from portal import french
@@ -57,6 +57,8 @@ def test_every_question_that_cannot_be_read_is_explained(module: object) -> None
         (BadQuery("quote", "..."), "guillemet"),
         (Missing("..."), "ecluse consume search"),
         (NotFound("..."), "pas dans l'index"),
+        (NotFound("...", expression="site"), "Aucun site"),
+        (MethodNotAllowed("...", ["GET"]), "se lit seulement"),
         (Unavailable("..."), "Réessayez"),
         (BadRequest("...", expression="from"), "AAAA-MM-JJ"),
         (BadRequest("...", expression="count"), "« count »"),
