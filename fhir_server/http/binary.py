@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ecluse.core.errors import UnsupportedMedia
 from ecluse.core.fhir import json
 from fhir_server.http import negotiation
 from fhir_server.http.formats import JSON_TYPES, XML_TYPES, Format
@@ -53,12 +54,17 @@ def is_native(request: Request) -> bool:
 
 
 def as_resource(request: Request) -> Request:
-    """The request to write the Binary that holds this content."""
-    media = re.sub(r"\s+", " ", request.headers.get("content-type", OPAQUE)).strip()
+    """The request to write the Binary that holds this content.
+
+    Raises: UnsupportedMedia (415) when Content-Type names no media type; without one the content is opaque"""
+    media = re.sub(r"\s+", " ", request.headers.get("content-type", "")).strip() or OPAQUE
+    if not _MEDIA_TYPE.fullmatch(media):
+        text = "Content-Type is no media type; write type/subtype, like application/pdf, or leave it out."
+        raise UnsupportedMedia(text, diagnostics=f"found {media[:80]!r}")
     resource: dict[str, Any] = {"resourceType": "Binary"}
     if request.segments[1:]:
         resource["id"] = request.segments[1]
-    resource["contentType"] = media if _MEDIA_TYPE.fullmatch(media) else OPAQUE
+    resource["contentType"] = media
     if context := request.headers.get("x-security-context"):
         resource["securityContext"] = {"reference": context}
     if request.body:

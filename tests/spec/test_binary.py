@@ -145,6 +145,17 @@ def test_content_without_a_type_and_no_content_at_all_are_kept(fhir: httpx.Clien
     assert (got.status_code, got.content) == (200, b"")
 
 
+@pytest.mark.parametrize("media", ["foo", "json", "text", "/pdf", "application/", "text/plain, text/html", "a b/c"])
+def test_a_content_type_that_is_no_media_type_answers_415(fhir: httpx.Client, media: str) -> None:
+    for method, url in (("POST", "/Binary"), ("PUT", "/Binary/odd")):
+        answer = fhir.request(method, url, content=b"abc", headers={**JSON, "Content-Type": media})
+        assert answer.status_code == 415
+        (issue,) = answer.json()["issue"]
+        assert "type/subtype, like application/pdf" in issue["details"]["text"]
+        assert media in issue["diagnostics"]
+    assert fhir.get("/Binary/odd").status_code == 404
+
+
 def test_content_is_not_sent_again_to_those_who_have_it(fhir: httpx.Client) -> None:
     path = _posted(fhir, PDF, "application/pdf")
     assert fhir.get(path, headers={**ANY, "If-None-Match": 'W/"1"'}).status_code == 304
