@@ -20,13 +20,14 @@ SQL = queries.load(__package__, "resources.sql")
 
 
 class Stored(NamedTuple):
-    """One version; the body of a deletion is None."""
+    """One version; the body of a deletion is None. erased: it went with all versions before it"""
 
     pk: int
     version: int
     updated: datetime
     deleted: bool
     body: bytes | None
+    erased: bool
 
 
 class Site(NamedTuple):
@@ -41,7 +42,7 @@ class Site(NamedTuple):
 async def current(conn: Any, site: int, resource_type: str, resource_id: str) -> Stored:
     """The current version.
 
-    Raises: NotFound (404) when nothing was ever stored, Gone (410) when it was deleted
+    Raises: NotFound (404) when nothing was ever stored, Gone (410) when it was deleted, or erased
     """
     row = await conn.fetchrow(SQL["current"], site, types.number_of[resource_type], resource_id)
     return _standing(row, resource_type, resource_id)
@@ -66,6 +67,9 @@ def _standing(row: Any, resource_type: str, address: str) -> Stored:
     if row is None:
         raise NotFound(f"There is no {resource_type}/{address} here.")
     stored = Stored(*row)
+    if stored.erased:
+        text = f"{resource_type}/{address} was erased with all its versions ($purge); version {stored.version} says so."
+        raise Gone(text, version=stored.version)
     if stored.deleted:
         text = f"{resource_type}/{address} was deleted in version {stored.version}; its history tells more."
         raise Gone(text, version=stored.version)

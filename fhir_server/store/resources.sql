@@ -1,7 +1,7 @@
 -- name: current
 -- The current version of one resource, deleted or not.
 -- $1 site, $2 type, $3 id
-SELECT r.pk, r.version, r.updated, r.deleted, v.body
+SELECT r.pk, r.version, r.updated, r.deleted, v.body, v.op IS NOT DISTINCT FROM 5 AS erased
 FROM fhir.resource r
 LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
 WHERE r.site = $1 AND r.type = $2 AND r.id = $3 AND r.version > 0;
@@ -18,7 +18,7 @@ WHERE NOT r.deleted;
 -- name: version
 -- One version of one resource.
 -- $1 site, $2 type, $3 id, $4 version
-SELECT v.pk, v.version, v.updated, v.body IS NULL AS deleted, v.body
+SELECT v.pk, v.version, v.updated, v.body IS NULL AS deleted, v.body, v.op = 5 AS erased
 FROM fhir.resource r
 JOIN fhir.version v ON v.pk = r.pk AND v.version = $4
 WHERE r.site = $1 AND r.type = $2 AND r.id = $3;

@@ -253,7 +253,8 @@ def _changed(item: Intent, change: Callable[[dict[str, Any]], Intent], held: Hel
     if held is None:
         raise NotFound(f"There is no {item.type}/{item.id} here.")
     if held.body is None:
-        raise Gone(f"{item.type}/{item.id} was deleted in version {held.version}.", version=held.version)
+        text = f"{item.type}/{item.id} is gone since version {held.version}; a PUT makes it anew."
+        raise Gone(text, version=held.version)
     return change(json.decode_exactly(held.body))
 
 

@@ -39,7 +39,10 @@ def _issues(answer: httpx.Response) -> list[tuple[str, str]]:
 
 def _is_gone(fhir: httpx.Client, address: str, version: int) -> None:
     """Reads are 410, no earlier version is there, the history tells nothing but that it went."""
-    assert fhir.get(f"/{address}").status_code == 410
+    for read in (address, f"{address}/_history/{version}"):
+        answer = fhir.get(f"/{read}")
+        assert (answer.status_code, answer.headers["etag"]) == (410, f'W/"{version}"')
+        assert f"was erased with all its versions ($purge); version {version} says so" in _issues(answer)[0][1]
     for number in range(1, version):
         assert fhir.get(f"/{address}/_history/{number}").status_code == 404
     history = fhir.get(f"/{address}/_history").json()
