@@ -223,7 +223,8 @@ def _text(one: Given) -> str:
 
 
 def _unknown(one: Given, names: Sequence[str]) -> Issue:
-    taken = f"it takes {', '.join(nearest(one.name, names))}" if names else "it takes none"
+    offered = [name for name in names if name != "_cursor"]  # stands in links only
+    taken = f"it takes {', '.join(nearest(one.name, offered))}" if offered else "it takes none"
     return Issue(f"This operation has no parameter {one.name[:80]}; {taken}.", one.expression, code="not-supported")
 
 

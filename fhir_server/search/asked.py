@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ecluse.core.errors import BadRequest
 from fhir_server.http.query import nearest
-from fhir_server.search.control import CONTROLS
+from fhir_server.search.control import CONTROLS, UNSAID
 from mappers.search.registry import BUILT_IN, Registry
 
 MOST_LINKS = 8
@@ -51,5 +51,7 @@ def unknown(asked: Asked, resource_type: str, code: str) -> str:
     """Why a parameter cannot be obeyed, with the valid names, the nearest first."""
     if reason := asked.registry.reason_against(resource_type, code):
         return f"{code} is not served: {reason}."
-    valid = nearest(code, [*asked.registry.served(resource_type), *CONTROLS])
+    within = asked.links or asked.operation or asked.name.startswith("_has:")
+    usable = [] if within else [name for name in CONTROLS if name not in UNSAID]
+    valid = nearest(code, [*asked.registry.served(resource_type), *usable])
     return f"{resource_type} has no search parameter {code[:80]}; valid, nearest first: {', '.join(valid)}."

@@ -132,6 +132,9 @@ def _refused(name: str, text: str, advice: str) -> BadRequest:
     return BadRequest(f"{name}: {advice}.", diagnostics=f'found "{text[:80]}"')
 
 
+UNSAID = ("_cursor", "_included", "_explain")
+"""What stands in links only, or is for those who run the server: no refusal offers it."""
+
 CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_count": _count,
     "_cursor": _cursor,

@@ -91,7 +91,8 @@ def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[
 
 def _missing(asked: Asked, parameter: Parameter) -> Condition:
     if asked.text not in ("true", "false"):
-        raise asked.wrong(f"{parameter.code}:missing is true or false, and so is pr.")
+        written = f"_filter: {parameter.code} pr" if asked.operation else f"{parameter.code}:missing"
+        raise asked.wrong(f"{written} is true or false.")
     code, kind = parameter.code, kind_of(parameter)
     if not parameter.paths:  # _id and _lastUpdated, which every resource has
         always = AnyOf(code, ())

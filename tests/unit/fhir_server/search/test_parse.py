@@ -278,7 +278,8 @@ def test_ap_widens_by_a_tenth_of_the_distance_from_now(monkeypatch: pytest.Monke
         ("_has:Observation:patient:cod=1", "Observation has no search parameter cod; valid, nearest first: code"),
         ("_has:Observations:patient:code=1", "FHIR R4 has no resource type Observations"),
         ("_has:Observation:encounter:code=1", "Observation.encounter does not point to Patient; parameters that do"),
-        ("name:missing=yes", "name:missing is true or false"),
+        ("name:missing=yes", "name:missing is true or false."),
+        ("_filter=name pr yes", "_filter: name pr is true or false."),
         ("_list=$current-allergies", "keeps no functional lists"),
         ("_list:not=1", "_list takes the id of a List"),
         ("identifier:of-type=a|b", "write the type's system|code and the identifier's value"),
@@ -308,6 +309,16 @@ def test_an_unknown_name_is_answered_with_the_nearest_first(query: str, first: s
         f"Patient has no search parameter {query.partition('=')[0]}; valid, nearest first: {first}, "
     )
     assert "general-practitioner" in text
+
+
+def test_only_what_a_client_can_use_is_offered() -> None:
+    (text,) = issues("gendre=x")
+    offered = set(text.rstrip(".").partition("first: ")[2].split(", "))
+    assert {"gender", "_count", "_sort", "_id"} <= offered
+    assert not {"_cursor", "_included", "_explain"} & offered
+    for query in ("general-practitioner:Organization.nme=x", "_has:Observation:patient:cod=1", "_has:List:foo:code=1"):
+        (text,) = issues(query)
+        assert "_id" in text and "_count" not in text
 
 
 def test_lenient_handling_leaves_out_what_is_unknown_and_says_so() -> None:
