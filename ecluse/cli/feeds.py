@@ -12,6 +12,7 @@ from rich.table import Table
 
 from consumers.hub import feed, reading
 from consumers.hub.project import Project, projects
+from ecluse.cli.readable import told_empty
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import NotFound
 from ecluse.core.settings import Settings
@@ -26,9 +27,12 @@ async def export(settings: Settings, name: str, since: int, out: IO[bytes]) -> N
     if name not in names:
         there = ", ".join(names) or "none"
         raise NotFound(f"No project is called {name} in {settings.hub_projects}; there are: {there}.")
+    written = False
     async with open_databases(settings, migrate=True) as databases:
         async for row in feed.records(databases.hub, name, since):
-            out.write(reading.line(name, row) + b"\n")
+            written = out.write(reading.line(name, row) + b"\n") > 0
+    if not written:
+        told_empty(f"The feed of {name} has no records" + (f" after {since}." if since else "."), beside=True)
 
 
 async def show(settings: Settings) -> None:

@@ -6,11 +6,12 @@ Enters: settings and filters. Leaves: lines for a person, or one JSON object a l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from ecluse.cli.readable import told_empty
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import types
@@ -28,6 +29,7 @@ async def show(settings: Settings, wanted: Mapping[str, str | None], limit: int,
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         await resources.check_site(conn, asked.site)
         found = await flags.found(conn, asked, limit=limit)
+    _check_any(found, wanted, beside=as_lines)
     if as_lines:
         _lines([as_json(flag) for flag in found])
         return
@@ -43,6 +45,7 @@ async def count(settings: Settings, wanted: Mapping[str, str | None], limit: int
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         await resources.check_site(conn, asked.site)
         found = await flags.counts(conn, asked, limit=limit)
+    _check_any(found, wanted, beside=as_lines)
     if as_lines:
         _lines([count._asdict() for count in found])
         return
@@ -67,11 +70,25 @@ async def look_again(
             there = await resources.sites(conn)
         if site:
             there = [await server.site(site)]
+        checked = 0
         for one in there:
             for name in [wanted.type] if wanted.type else types.number_of:
                 done = await recheck(server, one, name, Depth[depth.upper()], resource_id)
+                checked += done.checked
                 if done.checked:
                     click.echo(f"{one.name}  {name}: {done.checked} looked at, {done.flagged} with issues")
+
+        if not checked:
+            told_empty("Nothing of this is stored; nothing was looked at.")
+
+
+def _check_any(found: Sequence[Any], wanted: Mapping[str, str | None], *, beside: bool) -> None:
+    """Says so when nothing was found."""
+    if not found:
+        kept = (
+            "No issues are kept: validation with +flag keeps them, and `ecluse issues recheck` looks at what is stored."
+        )
+        told_empty("No issues pass these filters." if any(wanted.values()) else kept, beside=beside)
 
 
 def _lines(rows: list[dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from consumers import dead_letters, registry
 from consumers.dead_letters import DeadLetter
+from ecluse.cli.readable import told_empty
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.settings import Settings
@@ -30,6 +31,9 @@ async def show(settings: Settings, consumer: str | None, reason: str | None) -> 
     """A table of what is parked."""
     async with _pools(settings, consumer) as pools:
         letters = [letter for pool in pools for letter in await dead_letters.listed(pool, consumer, reason)]
+    if not letters:
+        told_empty("No dead letters" + (" pass these filters." if consumer or reason else "."))
+        return
     table = Table("consumer", "resource", "version", "reason", "tried", "since", title=f"{len(letters)} dead letters")
     for letter in letters:
         table.add_row(*_cells(letter))

@@ -43,6 +43,11 @@ def one_line() -> Iterator[None]:
         raise click.ClickException(": ".join(str(part) for part in told if part)) from error
 
 
+def told_empty(text: str, *, beside: bool = False) -> None:
+    """Says that there is nothing. beside: on standard error, since a program reads the other"""
+    click.echo(text, err=beside)
+
+
 def settings_of(**given: Any) -> Settings:
     """The settings of this process.
 

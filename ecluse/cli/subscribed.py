@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from ecluse.cli.readable import told_empty
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir import json
@@ -25,6 +26,9 @@ async def show(settings: Settings, site: str | None) -> None:
         rows = await conn.fetch(SQL["listed"], site)
         if site is not None and not await conn.fetchval(SQL["is_site"], site):
             raise NotFound(f"There is no site {site}.")
+    if not rows:
+        told_empty("No Subscription is on" + (f" at {site}." if site else "."))
+        return
     table = _table("site", "id", "about", "state", "told", "waiting", "error")
     for row in rows:
         waiting = row["last"] - row["delivered"]
@@ -37,6 +41,9 @@ async def topics(settings: Settings) -> None:
     """A table of the topics."""
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         rows = await conn.fetch(SQL["every_topic"])
+    if not rows:
+        told_empty("No topic is served; see `ecluse subscriptions load`.")
+        return
     table = _table("site", "address", "version", "title", "about")
     for row in rows:
         triggers = json.decode(row["definition"].encode())["triggers"]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ecluse.cli.ig.gather import gather
+from ecluse.cli.readable import told_empty
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import Conflict, NotFound
 from ecluse.core.settings import Settings
@@ -51,9 +52,13 @@ async def show(settings: Settings) -> None:
     """A table of the installed packages."""
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         table = Table("package", "version", "profiles", "definitions", "title")
-        for one in await guides.packages(conn):
+        found = await guides.packages(conn)
+        for one in found:
             table.add_row(one.name, one.version, str(one.profiles), str(one.definitions), one.title)
-    Console().print(table)
+    if found:
+        Console().print(table)
+    else:
+        told_empty("No package is installed; see `ecluse ig install`.")
 
 
 async def remove(settings: Settings, name: str, *, force: bool) -> None:

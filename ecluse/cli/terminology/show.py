@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from ecluse.cli.readable import told_empty
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.settings import Settings
@@ -14,7 +15,10 @@ async def show(settings: Settings) -> None:
     """A line for each definition that was loaded, as `drop` and searches in text want it."""
     console = Console(soft_wrap=True, highlight=False)
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
-        for one in await intake.held(conn):
+        found = await intake.held(conn)
+        if not found:
+            told_empty("Nothing was loaded; R4's own code systems and value sets are there without that.")
+        for one in found:
             address = f"{one.url}|{one.version}" if one.version else one.url
             size = f"{one.concepts} concepts, " if one.concepts else ""
             console.print(

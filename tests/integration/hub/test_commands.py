@@ -40,6 +40,9 @@ async def test_what_is_exported_is_what_the_recipient_reads(
     assert [json.loads(line) for line in read.stdout.splitlines()] == await feeding.last_state()
     since = await run(environment, "export", "asthme", "--since", "2")
     assert [json.loads(line)["seq"] for line in since.stdout.splitlines()] == [4]
+    after = await run(environment, "export", "asthme", "--since", "99")
+    assert (after.exit_code, after.stdout) == (0, "")
+    assert after.stderr == "The feed of asthme has no records after 99.\n"
 
 
 async def test_projects_are_listed_with_what_stands_in_their_feeds(
