@@ -12,6 +12,7 @@ from typing import Any
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Unprocessable
+from ecluse.core.hosts import allowed_hosts
 from ecluse.core.settings import fhir_base
 from fhir_server.bundles import post
 from fhir_server.http import address, binary, formats, query
@@ -109,6 +110,7 @@ class FhirApp:
             validation=await self.server.validation(site, headers.get(HEADER)) if validated else None,
             stream=pieces(receive) if streamed else None,
             across=across,
+            hooks=allowed_hosts(self.server.settings.hook_hosts),
         )
 
     async def _across(self, scope: Any, headers: Mapping[str, str], names: str) -> tuple[tuple[Site, str], ...]:

@@ -9,16 +9,15 @@ Spec: http://hl7.org/fhir/R4/subscription.html#2.45.4.1
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from typing import NamedTuple
 
 import httpx
 
 from ecluse.core.errors import EcluseError
+from ecluse.core.hosts import PORTS, PRIVATE, UNENCRYPTED, is_allowed, is_public
 
 TIMEOUT_S = 20.0
-PORTS = {"http": 80, "https": 443}
 NUMBER = "X-Ecluse-Event-Number"
 
 
@@ -79,18 +78,11 @@ OWN = {"host", "content-length", "transfer-encoding", "connection", "content-typ
 async def _resolved(url: httpx.URL, hosts: frozenset[str]) -> str:
     """The network address of a hook. Raises: Undelivered when it may not be asked"""
     port = url.port or PORTS[url.scheme]
-    allowed = bool({url.host, f"{url.host}:{port}"} & hosts)
+    allowed = is_allowed(url.host, port, hosts)
     if url.scheme != "https" and not allowed:
-        raise Undelivered("A hook is called by https; the operator can allow its host with ECLUSE_HOOK_HOSTS.")
+        raise Undelivered(UNENCRYPTED)
     found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
     if not allowed and not all(map(is_public, addresses)):
-        raise Undelivered("The hook has a private or local address; the operator can allow it with ECLUSE_HOOK_HOSTS.")
+        raise Undelivered(PRIVATE)
     return addresses[0]
-
-
-def is_public(host: str) -> bool:
-    """Whether an address is one of the public network."""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or address
-    return bool(inner.is_global) and not inner.is_multicast

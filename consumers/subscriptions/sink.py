@@ -23,6 +23,7 @@ from consumers.subscriptions.neighbours import Keys, Neighbours
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
 from ecluse.core.fhir import json, types
+from ecluse.core.hosts import allowed_hosts
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 from mappers.subscriptions.bundle import EMPTY
@@ -43,9 +44,8 @@ class SubscriptionsSink:
 
     def __init__(self, settings: Settings, databases: Databases) -> None:
         self._databases = databases
-        hosts = frozenset(host.strip().lower() for host in settings.hook_hosts.split(",")) - {""}
         self._neighbours = Neighbours(settings, databases, self.name, self.purpose)
-        self._delivery = Delivery(databases.store, hosts, settings)
+        self._delivery = Delivery(databases.store, allowed_hosts(settings.hook_hosts), settings)
         self._sending: asyncio.Task[None] | None = None
 
     @property

@@ -7,7 +7,6 @@ resolves to is checked and then connected to, so that it cannot change in betwee
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from ecluse.core.errors import Unavailable, Unprocessable
+from ecluse.core.hosts import is_public
 from ecluse.core.settings import Settings
 
 TIMEOUT = httpx.Timeout(60, connect=10)
@@ -96,15 +96,9 @@ async def _resolved(settings: Settings, address: httpx.URL) -> str:
     except OSError as error:
         raise Unavailable("The host of the file has no address.", diagnostics=address.host) from error
     hosts = [str(entry[4][0]) for entry in found]
-    if settings.import_private == "refused" and not all(map(_is_public, hosts)):
+    if settings.import_private == "refused" and not all(map(is_public, hosts)):
         raise Unprocessable(
             "This host has a private or local address; its operator can allow them with ECLUSE_IMPORT_PRIVATE.",
             diagnostics=address.host,
         )
     return hosts[0]
-
-
-def _is_public(host: str) -> bool:
-    address = ipaddress.ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return bool(mapped.is_global) and not mapped.is_multicast

@@ -26,6 +26,7 @@ from ecluse.bus.position import Position
 from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.errors import EcluseError, Fenced, NotFound, Unavailable
+from ecluse.core.hosts import allowed_hosts
 from ecluse.core.log import Log
 from fhir_server.bulk import folder, lines, spool
 from fhir_server.bulk.folder import LINES, Files
@@ -113,6 +114,7 @@ def _context(server: Server, job: Job, wanted: Import) -> Context:
         received_at=job.created,
         lane=BULK_LANE,
         registries=server.registries,
+        hooks=allowed_hosts(server.settings.hook_hosts),
     )
 
 

@@ -78,7 +78,11 @@ async def _write(conn: Any, server: Server, request: Request, steps: Sequence[St
     intents: list[Intent] = []
     indices: list[int] = []
     async for step in in_slices(steps):
-        intents += _intents(request, step)
+        try:
+            intents += _intents(request, step)
+        except EcluseError as error:
+            placed(error, step.index)
+            raise
         indices += [step.index] * (len(intents) - len(indices))
     try:
         outcome = await write(conn, server.keys, intents, request.context)

@@ -29,7 +29,8 @@ class Request(NamedTuple):
     was JSON, `fhir+json`, `fhir+xml` or `native`; part: the entry of a batch that it is; stream: the body as it
     comes, when it may be larger than memory; `body` is empty then; noted: what XML has wrong as XML, where the
     interaction tells that itself; `body` is empty then too when there are errors; across: several sites and their
-    bases, of a search; `site` is none of them then."""
+    bases, of a search; `site` is none of them then; hooks: hosts that the operator allows to
+    Subscriptions."""
 
     method: str
     site: Site
@@ -46,6 +47,7 @@ class Request(NamedTuple):
     stream: AsyncIterator[bytes] | None = None
     noted: Sequence[Issue] = ()
     across: tuple[tuple[Site, str], ...] = ()
+    hooks: frozenset[str] | None = None
 
     @property
     def sites(self) -> tuple[tuple[Site, str], ...]:
@@ -71,6 +73,7 @@ class Request(NamedTuple):
             part=self.part,
             registries=self.site.registries,
             keep_live=keeps_live(self.headers),
+            hooks=self.hooks,
         )
 
 

@@ -32,7 +32,7 @@ from fhir_server.store.keys import Keys
 from fhir_server.store.search_rows import NO_ROWS, alongside, together, without
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
-from fhir_server.subscriptions.taking import SUBSCRIPTION, Taken, Wanted, asked, follow
+from fhir_server.subscriptions.taking import SUBSCRIPTION, Taken, Wanted, asked, check_endpoint, follow
 from fhir_server.subscriptions.topic import BASIC
 from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
 from mappers.search.registry import Registry
@@ -139,6 +139,7 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
     async for entry, item in in_slices(enumerate(intents)):
         if item.new:
             change = _first(item, next(fresh), entry, context)
+            _check_served(change, context)
             new.append(change)
         else:
             row = held.get((types.number_of[item.type], item.id))
@@ -153,6 +154,7 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
                     standing.append((row.pk, item, row.version))
                 continue
             change = compared
+            _check_served(change, context)
             changed.append(change)
         outcome.append(change.written)
     if new or changed:
@@ -166,6 +168,19 @@ async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
         rows = [(change.pk, change.intent, change.written.version) for change in (*new, *changed)]
         await _flag(conn, context, context.findings, rows + standing)
     return outcome
+
+
+def _check_served(change: Change, context: Context) -> None:
+    """Nothing, when a Subscription that is written can ever be served.
+
+    Raises: Unprocessable (422) of the entry"""
+    wanted = change.intent.wanted
+    if isinstance(wanted, Wanted) and context.hooks is not None:
+        try:
+            check_endpoint(wanted, context.hooks)
+        except EcluseError as error:
+            error.entry = change.entry
+            raise
 
 
 async def _flag(conn: Any, context: Context, findings: Findings, rows: Sequence[tuple[int, Intent, int]]) -> None:

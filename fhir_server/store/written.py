@@ -36,6 +36,7 @@ class Context(NamedTuple):
     begun: datetime | None = None
     registries: Registries | None = None
     keep_live: bool = False
+    hooks: frozenset[str] | None = None
 
     def now(self) -> Context:
         """The same, in the present transaction."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ecluse.core.db import queries
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import json, types
+from ecluse.core.hosts import PORTS, never_called
 from fhir_server.subscriptions.condition import PLACE, condition
 from fhir_server.subscriptions.filters import conditions
 from fhir_server.subscriptions.topic import BASIC, Topic, of_basic
@@ -86,11 +87,26 @@ def _channel(kind: object, served: tuple[str, ...]) -> str:
 
 def _endpoint(channel: dict[str, Any]) -> str:
     endpoint = str(channel.get("endpoint", ""))
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    if not _is_address(endpoint):
         text = "The endpoint is an https address, without a password in it: https://app.example/hook."
         raise _refused("channel.endpoint", text, endpoint)
     return endpoint
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+        return parts.scheme in PORTS and bool(parts.hostname) and not parts.username and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
+
+
+def check_endpoint(wanted: Wanted, hosts: frozenset[str]) -> None:
+    """Nothing, when the hook may be called, or its name has to be resolved to tell.
+
+    Raises: Unprocessable (422) with the setting that would allow it"""
+    if wanted.endpoint and (reason := never_called(wanted.endpoint, hosts)):
+        raise _refused("channel.endpoint", reason, wanted.endpoint)
 
 
 def _payload(channel: dict[str, Any]) -> str:

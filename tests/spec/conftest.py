@@ -20,7 +20,9 @@ ACCEPT = {"Accept": "application/fhir+json"}
 def served(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The running server."""
     data: Path = tmp_path_factory.mktemp("data")
-    with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url, ECLUSE_WORKERS="2") as served:
+    hosts = "127.0.0.1,::1,localhost"
+    given = {"ECLUSE_WORKERS": "2", "ECLUSE_HOOK_HOSTS": hosts}
+    with postgres.database("template0") as url, serving(data, ECLUSE_DATABASE_URL=url, **given) as served:
         served.ecluse("site", "add", "north")
         yield served
 

@@ -185,6 +185,53 @@ def test_what_cannot_be_served_is_refused_with_its_place(
     assert answer.json()["issue"][0]["expression"] == [f"Subscription.{place}"]
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        ("http://app.example/hook", "by https"),
+        ("https://10.0.0.7/hook", "private or local"),
+        ("https://127.0.0.2/hook", "private or local"),
+        ("https://[fd00::1]:8443/hook", "private or local"),
+        ("https://[::ffff:192.168.1.4]/hook", "private or local"),
+        ("https://app.localhost/hook", "private or local"),
+        ("https://169.254.169.254/latest", "private or local"),
+        ("https://app.example:none/hook", "https address"),
+    ],
+)
+def test_a_hook_that_can_never_be_called_is_refused_with_the_setting_that_would_allow_it(
+    fhir: httpx.Client, endpoint: str, why: str
+) -> None:
+    wanted = _subscription(endpoint, "Observation?code=urn:t|never", {})
+    put = {"resource": {**wanted, "id": "never"}, "request": {"method": "PUT", "url": "Subscription/never"}}
+    fine = {"resource": {"resourceType": "Device"}, "request": {"method": "POST", "url": "Device"}}
+    for answer, place in (
+        (fhir.post("/Subscription", json=wanted), "Subscription"),
+        (
+            fhir.post("/", json={"resourceType": "Bundle", "type": "transaction", "entry": [fine, put]}),
+            "Bundle.entry[1].resource",
+        ),
+    ):
+        assert answer.status_code == 422, answer.text
+        (issue,) = answer.json()["issue"]
+        text = issue["details"]["text"]
+        assert why in text and ("ECLUSE_HOOK_HOSTS" in text or "none" in endpoint)
+        assert (issue["expression"], issue["diagnostics"]) == ([f"{place}.channel.endpoint"], endpoint)
+    assert fhir.get("/Subscription/never").status_code == 404
+    assert fhir.post("/Subscription", json=wanted | {"status": "off"}).status_code == 201
+
+
+@pytest.mark.parametrize("endpoint", ["https://app.example/hook", "https://8.8.8.8/hook", "http://127.0.0.1:9/hook"])
+def test_what_a_name_or_the_operator_decides_is_taken(fhir: httpx.Client, endpoint: str) -> None:
+    own = _subscribe(fhir, endpoint, "taken")
+    patched = fhir.patch(
+        f"/Subscription/{own}",
+        json=[{"op": "replace", "path": "/channel/endpoint", "value": "http://app.example/hook"}],
+        headers={"Content-Type": "application/json-patch+json"},
+    )
+    assert (patched.status_code, "ECLUSE_HOOK_HOSTS" in patched.text) == (422, True)
+    fhir.delete(f"/Subscription/{own}")
+
+
 def test_an_erased_subscription_leaves_neither_secrets_nor_what_waited(
     served: Served, fhir: httpx.Client, hook: Hook
 ) -> None:
