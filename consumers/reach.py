@@ -50,10 +50,13 @@ async def reach(
     """Returns when these consumers have everything up to a position.
 
     names: all consumers when there is none; since: what is stored now when None
-    Raises: BadRequest (400) for a consumer or position that there is not, Unavailable (503) when one is not there in
+    Raises: BadRequest (400) for a consumer or position that there is not, ProjectError when it is about all consumers
+    and one cannot be built, Unavailable (503) when one is not there in
     time or the broker is away"""
     deadline = clock.monotonic() + timeout_s
-    sinks = named(registry.sinks(settings, databases), names)
+    if not names:
+        registry.check(settings)
+    sinks = named(registry.standing(settings, databases)[0], names)
     seq = await _number(databases, since)
     waiting = [_Reaching(settings, databases, sink, seq) for sink in sinks]
     look_s = FIRST_LOOK_S

@@ -6,7 +6,7 @@ the process of one consumer does not load the libraries of the others.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Sequence
 
 from consumers.sink import Sink
 from ecluse.core.db.databases import Databases
@@ -15,27 +15,43 @@ from ecluse.core.settings import Settings
 
 
 def sinks(settings: Settings, databases: Databases) -> dict[str, Sink]:
-    """Every sink by its name: warehouse, search, subscriptions where they are on, and one hub-PROJECT a project."""
-    built = [_warehouse(settings, databases), _search(settings, databases), *_hub(settings, databases)]
+    """Every sink by its name: warehouse, search, subscriptions where they are on, and one hub-PROJECT a project.
+
+    Raises: ProjectError when a project's file is wrong"""
+    check(settings)
+    return standing(settings, databases)[0]
+
+
+def standing(settings: Settings, databases: Databases) -> tuple[dict[str, Sink], list[str]]:
+    """The same, without the projects whose files are wrong; and what is wrong with them."""
+    hubs, wrong = _hubs(settings, databases)
+    built = [_warehouse(settings, databases), _search(settings, databases), *hubs]
     if settings.subscriptions == "on":
         built.append(_subscriptions(settings, databases))
-    return {sink.name: sink for sink in built}
+    return {sink.name: sink for sink in built}, wrong
+
+
+def check(settings: Settings) -> None:
+    """Nothing, when every consumer can be built.
+
+    Raises: ProjectError with each project's file that is wrong"""
+    from consumers.hub.project import projects
+
+    projects(settings.hub_projects)
 
 
 def names(settings: Settings) -> list[str]:
-    """Every consumer's name, without what it takes to be one; no hub's when a project's file is wrong."""
-    from consumers.hub.project import ProjectError, projects
+    """Every consumer's name, without what it takes to be one; none of a project whose file is wrong."""
+    from consumers.hub.project import readable
 
     found = ["warehouse", "search"] + (["subscriptions"] if settings.subscriptions == "on" else [])
-    with suppress(ProjectError):
-        found += [f"hub-{project.name}" for project in projects(settings.hub_projects)]
-    return found
+    return found + [f"hub-{project.name}" for project in readable(settings.hub_projects)[0]]
 
 
 def sink(settings: Settings, databases: Databases, name: str) -> Sink:
     """The sink of this name.
 
-    Raises: NotFound (404) when there is none
+    Raises: NotFound (404) when there is none, ProjectError when it may be in a project's file that is wrong
     """
     if name == "warehouse":
         return _warehouse(settings, databases)
@@ -43,8 +59,9 @@ def sink(settings: Settings, databases: Databases, name: str) -> Sink:
         return _search(settings, databases)
     if name == "subscriptions":
         return _subscriptions(settings, databases)
-    hubs = {hub.name: hub for hub in _hub(settings, databases)}
+    hubs = {hub.name: hub for hub in _hubs(settings, databases)[0]}
     if name not in hubs:
+        check(settings)
         names = ", ".join(["warehouse", "search", "subscriptions", *sorted(hubs)])
         raise NotFound(f"No consumer is called {name}; there are {names}.")
     return hubs[name]
@@ -68,7 +85,7 @@ def _subscriptions(settings: Settings, databases: Databases) -> Sink:
     return SubscriptionsSink(settings, databases)
 
 
-def _hub(settings: Settings, databases: Databases) -> list[Sink]:
+def _hubs(settings: Settings, databases: Databases) -> tuple[Sequence[Sink], list[str]]:
     from consumers.hub.sink import hub_sinks
 
-    return list(hub_sinks(settings, databases))
+    return hub_sinks(settings, databases)

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
 from consumers.hub.seal import KeyRefused, Recipient, recipient
-from ecluse.core.errors import EcluseError
+from ecluse.core.errors import EcluseError, Issue
 from mappers.hub.rules import rules
 
+T = TypeVar("T")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 SHIFT = (-364, 364)
 WIDEST = 3650
@@ -53,31 +55,62 @@ class Project:
 def projects(folder: Path) -> list[Project]:
     """The projects of a folder, by name; none when it does not exist.
 
-    Raises: ProjectError when a file cannot be taken as it is, or two have one name
+    Raises: ProjectError with each file that cannot be taken as it is, and each name that two have
     """
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
-    found = [(file, project(file)) for file in files]
-    named: dict[str, Path] = {}
-    for file, one in found:
-        if one.name in named:
-            raise ProjectError(f"{file} and {named[one.name]} both describe the project {one.name}.")
-        named[one.name] = file
-    return sorted((one for _, one in found), key=lambda one: one.name)
+    found, wrong = readable(folder)
+    if wrong:
+        raise ProjectError(issues=[Issue(text) for text in wrong])
+    return found
+
+
+def readable(folder: Path) -> tuple[list[Project], list[str]]:
+    """The projects of a folder that can be taken, by name, and what is wrong with the others: of two with one name none
+    is."""
+    described: dict[str, list[tuple[Path, Project]]] = {}
+    wrong: list[str] = []
+    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        try:
+            one = project(file)
+        except ProjectError as error:
+            wrong.append(str(error))
+        else:
+            described.setdefault(one.name, []).append((file, one))
+    for name, found in described.items():
+        if len(found) > 1:
+            wrong.append(f"{' and '.join(str(file) for file, _ in found)} both describe the project {name}.")
+    return [found[0][1] for _, found in sorted(described.items()) if len(found) == 1], wrong
 
 
 def project(file: Path) -> Project:
     """The project of a file.
 
-    Raises: ProjectError
+    Raises: ProjectError with file, line and fix
     """
     try:
-        return _read(_document(file), file.parent)
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{file}: cannot be read: {error}") from error
+    try:
+        return _read(_document(text), file.parent)
     except _Wrong as wrong:
-        raise ProjectError(f"{file}: {wrong}") from wrong
+        line = wrong.line or _line_of(text, wrong.key)
+        raise ProjectError(f"{file}{f', line {line}' if line else ''}: {wrong}") from wrong
 
 
 class _Wrong(Exception):
-    """What is wrong, and how to mend it."""
+    """What is wrong, and how to mend it. key: of the file, at which it stands; line: 0 for that of the key"""
+
+    def __init__(self, text: str, key: str = "", line: int = 0) -> None:
+        super().__init__(text)
+        self.key = key
+        self.line = line
+
+
+def _line_of(text: str, key: str) -> int:
+    """The line at which a key of the file stands, 0 when it does not."""
+    root = yaml.compose(text, _Loader) if key else None
+    pairs = root.value if isinstance(root, yaml.MappingNode) else ()
+    return next((name.start_mark.line + 1 for name, _ in pairs if name.value == key), 0)
 
 
 class _Loader(yaml.SafeLoader):
@@ -86,23 +119,21 @@ class _Loader(yaml.SafeLoader):
 
 def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
-    twice = {key for key in keys if keys.count(key) > 1}
-    if twice:
-        raise _Wrong(f"{', '.join(sorted(map(str, twice)))} stands twice")
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            raise _Wrong(f"{key} stands twice; leave one of them out", line=node.value[place][0].start_mark.line + 1)
     return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def _document(file: Path) -> dict[str, Any]:
+def _document(text: str) -> dict[str, Any]:
     try:
-        document = yaml.load(file.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise _Wrong(f"cannot be read: {error}") from error
+        document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _Wrong(f"is not YAML{f', line {mark.line + 1}' if mark else ''}") from error
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        raise _Wrong(f"is not YAML: {problem or 'see docs/hub.md'}", line=mark.line + 1 if mark else 0) from error
     if not isinstance(document, dict):
         raise _Wrong("a project is a mapping: name, title, types, recipient, start")
     return document
@@ -111,15 +142,24 @@ def _document(file: Path) -> dict[str, Any]:
 def _read(document: dict[str, Any], folder: Path) -> Project:
     _names(document)
     return Project(
-        name=_name(document["name"]),
-        title=_text("title", document["title"]),
-        types=_types(document["types"]),
-        recipient=_recipient(document["recipient"], folder),
-        start=_start(document["start"]),
-        shift=_shift(document.get("date_shift", list(SHIFT))),
-        birth_date=_birth_date(document.get("birth_date", "year")),
-        systems=_systems(document.get("systems", {})),
+        name=_at("name", _name, document["name"]),
+        title=_at("title", partial(_text, "title"), document["title"]),
+        types=_at("types", _types, document["types"]),
+        recipient=_at("recipient", partial(_recipient, folder), document["recipient"]),
+        start=_at("start", _start, document["start"]),
+        shift=_at("date_shift", _shift, document.get("date_shift", list(SHIFT))),
+        birth_date=_at("birth_date", _birth_date, document.get("birth_date", "year")),
+        systems=_at("systems", _systems, document.get("systems", {})),
     )
+
+
+def _at(key: str, read: Callable[[Any], T], value: Any) -> T:
+    """What a value says; what is wrong with it stands at its key."""
+    try:
+        return read(value)
+    except _Wrong as wrong:
+        wrong.key = key
+        raise
 
 
 def _names(document: dict[str, Any]) -> None:
@@ -127,7 +167,7 @@ def _names(document: dict[str, Any]) -> None:
         if key not in (*REQUIRED, *OPTIONAL):
             near = difflib.get_close_matches(str(key), (*REQUIRED, *OPTIONAL), 1)
             known = f"did you mean {near[0]}?" if near else f"known are {', '.join((*REQUIRED, *OPTIONAL))}"
-            raise _Wrong(f"{key} is not known; {known}")
+            raise _Wrong(f"{key} is not known; {known}", str(key))
     missing = [key for key in REQUIRED if key not in document]
     if missing:
         raise _Wrong(f"{', '.join(missing)} must be there")
@@ -155,7 +195,7 @@ def _types(value: Any) -> frozenset[str]:
     return frozenset(value)
 
 
-def _recipient(value: Any, folder: Path) -> Recipient:
+def _recipient(folder: Path, value: Any) -> Recipient:
     """The key itself, or the file that holds it, named from the project's file."""
     try:
         return recipient(msgspec.json.decode((folder / value).read_bytes()) if isinstance(value, str) else value)

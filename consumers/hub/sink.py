@@ -16,7 +16,7 @@ import asyncpg
 
 from consumers.hub import feed, keys
 from consumers.hub.feed import Entry, Op, Subject, Told
-from consumers.hub.project import Project, projects
+from consumers.hub.project import Project, readable
 from consumers.hub.publish import Publisher
 from consumers.hub.seal import Place, seal
 from consumers.sink import MAPPED, REMOVED, Change, Disposition, Excluded
@@ -37,12 +37,10 @@ class Sealed(NamedTuple):
     record: str
 
 
-def hub_sinks(settings: Settings, databases: Databases) -> list[HubSink]:
-    """One sink a project.
-
-    Raises: ProjectError when a project's file is wrong
-    """
-    return [HubSink(settings, databases, project) for project in projects(settings.hub_projects)]
+def hub_sinks(settings: Settings, databases: Databases) -> tuple[list[HubSink], list[str]]:
+    """One sink a project whose file can be taken, and what is wrong with the others."""
+    found, wrong = readable(settings.hub_projects)
+    return [HubSink(settings, databases, project) for project in found], wrong
 
 
 class HubSink:

@@ -47,7 +47,7 @@ class Measured:
             async with databases.store.acquire() as conn:
                 rows, found = await reindex.present(conn), await flow(conn, self._settings)
                 undecided = await conn.fetchval(SQL["all_undecided"])
-            sinks = registry.sinks(self._settings, databases).values()
+            sinks = registry.standing(self._settings, databases)[0].values()
             return {
                 "stored": stock["stored"],
                 "consumers": [await self._consumer(databases, sink, stock["books"].get(sink.name)) for sink in sinks],
@@ -89,7 +89,7 @@ class Measured:
             async with databases.store.acquire() as conn:
                 stored = stored_of(await resources.stored_counts(conn))
             books = {}
-            for sink in registry.sinks(self._settings, databases).values():
+            for sink in registry.standing(self._settings, databases)[0].values():
                 found = await ledger.books(sink.pool, databases.store, sink.name, sink.types)
                 books[sink.name] = found._asdict()
             self._stock = {"stored": stored, "books": books}

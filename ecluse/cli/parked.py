@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -21,9 +22,11 @@ from ecluse.core.settings import Settings
 async def _pools(settings: Settings, consumer: str | None) -> AsyncIterator[list[Any]]:
     """The databases that hold the dead letters of one consumer, or of all."""
     async with open_databases(settings, migrate=True) as databases:
-        sinks = (
-            [registry.sink(settings, databases, consumer)] if consumer else registry.sinks(settings, databases).values()
-        )
+        every, wrong = registry.standing(settings, databases)
+        sinks = [registry.sink(settings, databases, consumer)] if consumer else every.values()
+        if not consumer:
+            for text in wrong:
+                click.echo(text, err=True)
         yield list(dict.fromkeys(sink.pool for sink in sinks))
 
 

@@ -51,13 +51,13 @@ async def present(settings: Settings, databases: Databases) -> Present:
             rows = await reindex.present(conn)
             made = await registries.standing(conn)
             found = await flow(conn, settings)
-        sinks = registry.sinks(settings, databases).values()
+        sinks, wrong = registry.standing(settings, databases)
         return {
             "stored": stored_of(counts),
-            "consumers": [await _consumer(settings, databases, sink) for sink in sinks],
+            "consumers": [await _consumer(settings, databases, sink) for sink in sinks.values()],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
             "search_parameters": made,
-            **flow_of(found, settings),
+            **flow_of(found, settings, wrong),
         }
 
 
@@ -75,22 +75,23 @@ async def flowing(settings: Settings, databases: Databases) -> Present:
             found = await flow(conn, settings)
             (arrivals,) = await conn.fetch(FLOW["arrivals"])
             (subscriptions,) = await conn.fetch(FLOW["subscriptions"])
-        sinks = registry.sinks(settings, databases).values()
+        sinks, wrong = registry.standing(settings, databases)
         return {
             "arrivals": dict(arrivals),
-            **flow_of(found, settings),
-            "consumers": [await _pace(settings, databases, sink) for sink in sinks],
+            **flow_of(found, settings, wrong),
+            "consumers": [await _pace(settings, databases, sink) for sink in sinks.values()],
             "subscriptions": dict(subscriptions),
         }
 
 
-def flow_of(found: Flow, settings: Settings) -> Present:
-    """How events leave the store, and what an operator has to look at."""
+def flow_of(found: Flow, settings: Settings, wrong: Sequence[str] = ()) -> Present:
+    """How events leave the store, and what an operator has to look at. wrong: files of projects of the hub"""
+    left_out = [f"A project of the hub is left out until its file is mended. {text}" for text in wrong]
     return {
         "outbox": {"budget_bytes": settings.events_budget_bytes, **found.outbox._asdict()},
         "writer": found.writer and found.writer._asdict(),
         "relay": found.relay and found.relay._asdict(),
-        "alarms": alarms(found, settings),
+        "alarms": [*alarms(found, settings), *left_out],
     }
 
 
@@ -142,7 +143,7 @@ async def show(settings: Settings, as_json: bool) -> None:
         if table.row_count:
             console.print(table)
     for alarm in state["alarms"]:
-        console.print(alarm)
+        console.print(alarm, soft_wrap=True, markup=False)
     rows = state["search_rows"]
     if rows["behind"]:
         console.print(

@@ -41,7 +41,8 @@ class Part:
 async def run(settings: Settings) -> None:
     """Returns when SIGTERM or SIGINT came and every part has ended.
 
-    Raises: Unavailable (503) when another program has the port"""
+    Raises: Unavailable (503) when another program has the port, ProjectError when a consumer cannot be built"""
+    registry.check(settings)
     listen(settings, PORT_FREE_WITHIN_S).close()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

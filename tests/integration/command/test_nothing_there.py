@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.services.run import run
 
 NOTHING = {
     "issues list": "No issues are kept: ",
@@ -28,18 +27,12 @@ NOTHING = {
 @pytest.fixture
 def environment(empty_database: str, tmp_path: Path) -> dict[str, str]:
     """That of a command on a database of its own."""
-    return {**os.environ, "ECLUSE_DATABASE_URL": empty_database, "ECLUSE_DATA": str(tmp_path)}
-
-
-def _run(environment: dict[str, str], words: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "ecluse", *words.split()]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    return done.returncode, done.stdout, done.stderr
+    return {"ECLUSE_DATABASE_URL": empty_database, "ECLUSE_DATA": str(tmp_path)}
 
 
 def test_each_list_says_in_one_line_that_it_is_empty(environment: dict[str, str]) -> None:
     for words, told in NOTHING.items():
-        code, out, _ = _run(environment, words)
+        code, out, _ = run(environment, *words.split())
         assert code == 0, words
         assert out.startswith(told) and out.count("\n") == 1, (words, out)
 
@@ -48,6 +41,6 @@ def test_each_list_says_in_one_line_that_it_is_empty(environment: dict[str, str]
 def test_what_a_program_reads_stays_empty_and_the_line_stands_beside_it(
     environment: dict[str, str], words: str
 ) -> None:
-    code, out, err = _run(environment, words)
+    code, out, err = run(environment, *words.split())
     assert (code, out) == (0, "")
     assert "No issues are kept: " in err

@@ -70,7 +70,7 @@ class Feeding:
     def __init__(self, settings: Settings, databases: Databases, name: str = "asthme", **project: Any) -> None:
         write(settings.hub_projects, name=name, **project)
         self.settings, self.databases, self.project = settings, databases, name
-        self.sink: HubSink = next(s for s in hub_sinks(settings, databases) if s.name == f"hub-{name}")
+        self.sink: HubSink = next(s for s in hub_sinks(settings, databases)[0] if s.name == f"hub-{name}")
         log = EmbeddedLog(databases.store, self.sink.name, sorted(self.sink.types))
         prepare = Prepare(self.sink, Persons(databases.identity), Gate(databases.identity), no_reference)
         offsets = Offsets(databases.hub, self.sink.name, 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consumers.hub.project import ProjectError, project, projects
+from consumers.hub.project import ProjectError, project, projects, readable
 from tests.unit.consumers.hub.given import PRIVATE, PUBLIC, write
 
 
@@ -46,8 +46,13 @@ def test_projects_come_by_name_and_a_missing_folder_has_none(tmp_path: Path) -> 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path)
     file.with_name("copy.yml").write_bytes(file.read_bytes())
-    with pytest.raises(ProjectError, match="both describe the project asthme"):
+    write(tmp_path, name="covid")
+    (tmp_path / "zz.yaml").write_text("name: b\ncolour: red\n")
+    with pytest.raises(ProjectError, match="both describe the project asthme") as told:
         projects(tmp_path)
+    assert told.value.issues[0].text.startswith(f"{tmp_path / 'zz.yaml'}, line 2: colour is not known")
+    found, wrong = readable(tmp_path)
+    assert ([one.name for one in found], len(wrong)) == (["covid"], 2)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +90,18 @@ def test_a_wrong_file_is_told_with_its_key(tmp_path: Path, changed: dict[str, An
     file = write(tmp_path, **changed)
     with pytest.raises(ProjectError) as told:
         project(file)
-    assert str(told.value).startswith(f"{file}: ") and why in str(told.value)
+    key = next(iter(changed))
+    keys = [line.partition(":")[0] for line in file.read_text().splitlines()]
+    place = f", line {keys.index(key) + 1}" if changed[key] is not None else ""
+    assert str(told.value).startswith(f"{file}{place}: ") and why in str(told.value)
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("name: a\nname: b\n", "name stands twice"),
-        ("recipient: {kty: EC, kty: OKP}\n", "kty stands twice"),
-        ("a: [", "is not YAML, line"),
+        ("name: a\nname: b\n", "a.yaml, line 2: name stands twice; leave one of them out"),
+        ("recipient: {kty: EC, kty: OKP}\n", "line 1: kty stands twice"),
+        ("a: 1\nb: [", "a.yaml, line 2: is not YAML: expected the node content"),
         ("- a\n", "a project is a mapping"),
         ("", "a project is a mapping"),
         ("name: !!python/object/apply:os.system [ls]\n", "is not YAML"),
