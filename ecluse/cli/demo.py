@@ -135,5 +135,5 @@ def _show_sent(reports: dict[str, Report]) -> None:
     types: Sequence[str] = sorted({name for report in reports.values() for name in report.resources})
     for name in types:
         table.add_row(name, *(str(report.resources[name]) for report in reports.values()))
-    table.add_row("refused", *(str(sum(map(len, report.refused.values()))) for report in reports.values()))
+    table.add_row("refused", *(str(report.refusals) for report in reports.values()))
     console.print(table)

@@ -11,11 +11,13 @@ import asyncio
 import gzip
 import hashlib
 import re
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -30,6 +32,10 @@ FIRST = re.compile(r"(hospital|organi[sz]ation|practitioner|location|site)", re.
 CONCURRENCY = {False: 4, True: 2}
 """Requests at once; fewer for history, which has time and leaves the processors to the live flow."""
 NDJSON_LINES = 500
+BOM = b"\xef\xbb\xbf"
+UNREADABLE = (400, 413, 422)
+"""How a batch is refused as a whole."""
+
 KEPT = ("information", "business-rule")
 """How an entry of a bundle is told that what came live was left as it is."""
 PATIENCE_S = 300.0
@@ -40,12 +46,13 @@ HISTORY = {"X-Ecluse-Lane": "bulk", "X-Ecluse-Keep": "live"}
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One request to be: where it is from, how to send it."""
+    """One request to be: where it is from, how to send it. parts: of a batch, its lines as requests of their own"""
 
     name: str
     method: str
     path: str
     body: bytes
+    parts: tuple[Piece, ...] = ()
 
     def key(self, lane: Mapping[str, str]) -> str:
         """The same for the same content at the same place in the same lane: what history left may be asked for live."""
@@ -53,20 +60,31 @@ class Piece:
         return hashlib.sha256(f"{asked}\n".encode() + self.body).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What becomes no request: where it is, and why."""
+
+    name: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Report:
     """What came of a load. repeated: requests that the server had answered before; kept: resources that came live and
-    were left as they are; refused: reason → where it happened."""
+    were left as they are; refused: reason → where it happened; refusals: of files, lines and entries of bundles."""
 
     pieces: int = 0
     repeated: int = 0
     resources: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     refused: dict[str, list[str]] = field(default_factory=dict)
+    refusals: int = 0
 
-    def refuse(self, reason: str, where: str) -> None:
+    def refuse(self, where: str, *reasons: str) -> None:
         """Notes a refusal."""
-        self.refused.setdefault(reason, []).append(where)
+        self.refusals += 1
+        for reason in reasons:
+            self.refused.setdefault(reason, []).append(where)
 
 
 def files(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
@@ -88,25 +106,26 @@ def _loadable(path: Path) -> bool:
     return path.is_file() and path.name.endswith((".json", ".ndjson", ".json.gz", ".ndjson.gz"))
 
 
-def pieces(path: Path) -> Iterator[Piece]:
-    """The requests that a file becomes, made one by one.
+def pieces(path: Path) -> Iterator[Piece | Unread]:
+    """The requests that a file becomes, made one by one, and the lines that become none.
 
     Raises: EcluseError when the file is no FHIR JSON
     """
     if ".ndjson" in path.name:
         yield from _lines(path)
         return
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise EcluseError(f"cannot be read: {error}") from error
     try:
         head = msgspec.json.decode(data, type=_Head)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise EcluseError(f"not FHIR JSON: {error}") from error
     if head.resourceType == "Bundle" and head.type in ("transaction", "batch"):
         yield Piece(path.name, "POST", "", data)
-    elif head.id:
-        yield Piece(path.name, "PUT", f"/{head.resourceType}/{head.id}", data)
     else:
-        yield Piece(path.name, "POST", f"/{head.resourceType}", data)
+        yield _single(path.name, head, data)
 
 
 class _Head(msgspec.Struct):
@@ -115,38 +134,54 @@ class _Head(msgspec.Struct):
     id: str = ""
 
 
-def _lines(path: Path) -> Iterator[Piece]:
+def _single(name: str, head: _Head, data: bytes) -> Piece:
+    path = f"/{quote(head.resourceType, safe='')}"
+    return Piece(name, "PUT", f"{path}/{quote(head.id, safe='')}", data) if head.id else Piece(name, "POST", path, data)
+
+
+def _lines(path: Path) -> Iterator[Piece | Unread]:
     """Batches of lines, so that one bad line refuses itself alone."""
+    parts: list[Piece] = []
+    for name, line in _numbered(path):
+        one = _line(name, line) if isinstance(line, bytes) else line
+        if isinstance(one, Unread):
+            yield one
+            continue
+        parts.append(one)
+        if len(parts) == NDJSON_LINES:
+            yield _batch(parts)
+            parts = []
+    if parts:
+        yield _batch(parts)
+
+
+def _numbered(path: Path) -> Iterator[tuple[str, bytes | Unread]]:
+    """File and number of each line that is not blank, and the line; where a file breaks off, what is told of that."""
+    number = 0
     opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
     with opened as stream:
-        entries: list[dict[str, Any]] = []
-        start = 1
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                entries.append(_line_entry(line, f"{path.name}:{number}"))
-            if len(entries) == NDJSON_LINES:
-                yield _batch(path, start, entries)
-                entries, start = [], number + 1
-        if entries:
-            yield _batch(path, start, entries)
+        try:
+            for number, line in enumerate(stream, 1):
+                if text := line.removeprefix(BOM).strip():
+                    yield f"{path.name}:{number}", text
+        except (OSError, EOFError, zlib.error) as error:
+            name = f"{path.name}:{number + 1}"
+            yield name, Unread(name, f"cannot be read from this line on: {error}")
 
 
-def _line_entry(line: bytes, where: str) -> dict[str, Any]:
+def _line(name: str, line: bytes) -> Piece | Unread:
     try:
-        head = msgspec.json.decode(line, type=_Head)
+        return _single(name, msgspec.json.decode(line, type=_Head), line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise EcluseError(f"{where} is not FHIR JSON: {error}") from error
-    asked = (
-        {"method": "PUT", "url": f"{head.resourceType}/{head.id}"}
-        if head.id
-        else {"method": "POST", "url": head.resourceType}
-    )
-    return {"resource": msgspec.Raw(line.strip()), "request": asked}
+        return Unread(name, f"not FHIR JSON: {error}")
 
 
-def _batch(path: Path, start: int, entries: list[dict[str, Any]]) -> Piece:
+def _batch(parts: Sequence[Piece]) -> Piece:
+    entries = [
+        {"resource": msgspec.Raw(part.body), "request": {"method": part.method, "url": part.path[1:]}} for part in parts
+    ]
     body = msgspec.json.encode({"resourceType": "Bundle", "type": "batch", "entry": entries})
-    return Piece(f"{path.name}:{start}", "POST", "", body)
+    return Piece(parts[0].name, "POST", "", body, tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +224,25 @@ async def load(base: str, paths: Iterable[Path], progress: Callable[[Path], None
 async def _file(target: Target, path: Path, report: Report) -> None:
     try:
         for piece in pieces(path):
-            report.pieces += 1
-            _note(piece, await _send(target, piece), report)
+            if isinstance(piece, Unread):
+                report.refuse(piece.name, piece.reason)
+            else:
+                await _take(target, piece, report)
     except Unavailable:
         raise
     except EcluseError as error:
-        report.refuse(str(error), path.name)
+        report.refuse(path.name, str(error))
+
+
+async def _take(target: Target, piece: Piece, report: Report) -> None:
+    """Sends a piece; of a batch that is refused as a whole each line by itself, to know which one it is."""
+    report.pieces += 1
+    answer = await _send(target, piece)
+    if answer.status_code in UNREADABLE and piece.parts:
+        for part in piece.parts:
+            await _take(target, part, report)
+    else:
+        _note(piece, answer, report)
 
 
 async def _send(target: Target, piece: Piece) -> httpx.Response:
@@ -220,8 +268,7 @@ async def _send(target: Target, piece: Piece) -> httpx.Response:
 
 def _note(piece: Piece, answer: httpx.Response, report: Report) -> None:
     if answer.status_code >= 400:
-        for reason in _reasons(answer.content):
-            report.refuse(reason, piece.name)
+        report.refuse(piece.name, *_reasons(answer.content))
         return
     report.repeated += answer.headers.get("x-ecluse-repeated") == "true"
     if piece.path:
@@ -235,8 +282,8 @@ def _note_entries(piece: Piece, bundle: dict[str, Any], report: Report) -> None:
     for index, entry in enumerate(bundle.get("entry", ())):
         response = entry["response"]
         if response["status"][0] in "45":
-            for reason in _reasons(msgspec.json.encode(response.get("outcome", {}))):
-                report.refuse(reason, f"{piece.name} entry {index}")
+            where = piece.parts[index].name if piece.parts else f"{piece.name} entry {index}"
+            report.refuse(where, *_reasons(msgspec.json.encode(response.get("outcome", {}))))
         elif response.get("location"):
             counted = report.kept if _kept(response) else report.resources
             counted[response["location"].split("/_history")[0].split("/")[-2]] += 1

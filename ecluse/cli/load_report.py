@@ -12,7 +12,7 @@ from rich.table import Table
 from ecluse.cli.load import Report, files, load
 from ecluse.core.settings import Settings, fhir_base
 
-PLACES_SHOWN = 3
+PLACES_SHOWN = 20
 
 
 def base_of(settings: Settings, url: str | None, site: str) -> str:
@@ -44,7 +44,9 @@ async def run(settings: Settings, paths: Sequence[Path], url: str | None, site: 
 
 def _taken(report: Report) -> Table:
     columns = ("type", "resources", "left as it came live") if report.kept else ("type", "resources")
-    table = Table(*columns, title=f"{sum(report.resources.values())} resources in {report.pieces} requests")
+    refused = f", {report.refusals} refused" if report.refusals else ""
+    title = f"{sum(report.resources.values())} resources in {report.pieces} requests{refused}"
+    table = Table(*columns, title=title)
     if report.repeated:
         table.caption = f"{report.repeated} of these requests had been answered before and wrote nothing again"
     for resource_type in sorted(report.resources | report.kept):
@@ -56,6 +58,7 @@ def _taken(report: Report) -> Table:
 def _refused(report: Report) -> Table:
     table = Table("reason", "times", "where", title="refused")
     for reason, places in sorted(report.refused.items(), key=lambda item: -len(item[1])):
-        shown = ", ".join(places[:PLACES_SHOWN]) + (" …" if len(places) > PLACES_SHOWN else "")
+        more = len(places) - PLACES_SHOWN
+        shown = ", ".join(places[:PLACES_SHOWN]) + (f" and {more} more" if more > 0 else "")
         table.add_row(reason, str(len(places)), shown)
     return table
