@@ -17,8 +17,8 @@ from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.order import Keys, beyond, first_of_its_resource
 from fhir_server.search.plan import Plan, is_along, settled, walked
-from fhir_server.search.query import AnyOf, Clause, Condition, Joined, Linked, SearchQuery, Sort
-from fhir_server.search.tree import Place, Tree, groups, is_of_resource, likely
+from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, SearchQuery, Sort
+from fhir_server.search.tree import Place, Tree, groups, is_of_resource, is_ordered, likely
 
 Compiled = tuple[str, list[Any]]
 
@@ -225,11 +225,17 @@ class _Statement:
         assert self.lead is not None
         return self._walks(self.lead[0], limit)
 
-    def _walks(self, lead: Condition, limit: str) -> list[str]:
+    def _walks(self, lead: Condition, limit: str, also: Sequence[str] = ()) -> list[str]:
         if isinstance(lead, AnyOf):
             return [walk for one in lead.conditions for walk in self._walks(one, limit)]
+        at = Place(self.query.type, "m.pk")
+        if isinstance(lead, AllOf):
+            parts = groups(lead.conditions)
+            first = min(filter(is_ordered, parts), key=likely)
+            others = [self.tree.group_holds(group, at) for group in parts if group is not first]
+            return self._walks(first[0], limit, [*others, *self.tree.all_hold(first[1:], at)])
         past = beyond(self.query, "m", self.arguments)
-        probes = self.probes(Place(self.query.type, "m.pk"))
+        probes = [*also, *self.probes(at)]
         columns = "m.pk"
         if isinstance(lead, Joined):
             lead, *rest = lead.clauses
@@ -260,16 +266,23 @@ class _Statement:
         begin = ""
         if self.query.cursor is not None:
             target, pk = self.arguments.add(self.query.cursor.keys[0]), self.arguments.add(self.query.cursor.pk)
-            begin = f"\nWHERE i.id {sign}= {target}"
+            begin = f" {sign}= {target}"
             own += f" AND m.pk {sign} CASE WHEN g.id = {target} THEN {pk} ELSE {FIRST[descending]} END"
         each = _all([self._joined(f"FROM fhir.reference m\nWHERE {own}"), *self.probes(Place(self.query.type, "m.pk"))])
-        few = f" {self.bound}" if self.plan.instead is not None else ""
-        targets = f"SELECT DISTINCT i.id FROM ({self.tree.ids(linked)}) i (id){begin}\nORDER BY i.id{descending}{few}"
+        targets = self._targets(linked, begin, descending)
         referring = f"SELECT DISTINCT m.pk\n{each}\nORDER BY m.pk{descending} {limit}"
         return (
             f"SELECT d.pk, g.id AS k0\nFROM (\n{targets}\n) g\nCROSS JOIN LATERAL (\n{referring}\n) d\n"
             f"ORDER BY g.id{descending}, d.pk{descending} {limit}"
         )
+
+    def _targets(self, linked: Linked, begin: str, order: str) -> str:
+        """What a chain leads to, in the order of the ids. begin: a condition on the first; order: DESC or nothing"""
+        if self.plan.asked:
+            return self.tree.asked_ids(linked, begin and f"\nWHERE i.target_id{begin}", order, self.bound)
+        few = f" {self.bound}" if self.plan.instead is not None else ""
+        where = begin and f"\nWHERE i.id{begin}"
+        return f"SELECT DISTINCT i.id FROM ({self.tree.ids(linked)}) i (id){where}\nORDER BY i.id{order}{few}"
 
     def by_value(self, limit: str) -> str:
         """A walk through the index of what is sorted by."""

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecluse.core.fhir.types import number_of
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import Condition, Linked, SearchQuery, Sort
-from fhir_server.search.tree import WORTH, Tree, likely
-from fhir_server.search.values import is_one_row
-from mappers.search.registry import Registry
+from fhir_server.search.query import SearchQuery, Sort
+from fhir_server.search.tree import Tree
 
 COLUMNS = {
     "_id": "id",
@@ -27,18 +24,6 @@ COLUMNS = {
 }
 """The column that each kind of key compares."""
 NOTHING = {"date": "NULL::timestamptz", "quantity": "NULL::numeric"}
-
-
-def along_a_chain(conditions: Sequence[Condition], registry: Registry) -> tuple[Sort, ...]:
-    """The order that a chain gives results, when no other is asked for: by what the first one leads to, so that a page
-    ends after the first few targets, however many there are; none where a resource may refer to several, or where
-    almost all targets match."""
-    for one in conditions:
-        if not isinstance(one, Linked) or likely([one]) > WORTH:
-            continue
-        if is_one_row(list(map(registry.path, one.paths))):
-            return (Sort("reference", paths=one.paths, types=(number_of[one.type],)),)
-    return ()
 
 
 class Keys:

@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Issue
 from fhir_server.search.asked import Asked, NotServed
+from fhir_server.search.chains import order_along, together
 from fhir_server.search.control import CONTROLS, Control
 from fhir_server.search.criteria import condition
 from fhir_server.search.cursor import cursor
 from fhir_server.search.filter import filtered
 from fhir_server.search.include import INCLUDES, include
-from fhir_server.search.order import along_a_chain
 from fhir_server.search.query import Condition, SearchQuery
 from mappers.search.includes import Include
 from mappers.search.registry import BUILT_IN, Registry
@@ -73,7 +73,8 @@ def parse(
         issues.append(Issue("_summary=text takes neither _include nor _revinclude; leave them out.", code="invalid"))
     if issues:
         raise BadRequest(issues=issues)
-    sort = control.sort or (() if types else along_a_chain(conditions, registry))
+    conditions = together(conditions, registry)
+    sort = control.sort or (() if types else order_along(conditions, registry))
     return SearchQuery(
         type=resource_type,
         conditions=tuple(conditions),

@@ -17,12 +17,12 @@ that a reverse chain comes from, unless an index gives those of one resource tog
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import AnyOf, Clause, Condition, Joined, Linked, Linking, SearchQuery
+from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, SearchQuery
 from fhir_server.search.tree import WORTH, Tree, groups, is_ordered, is_read_together, likely
 
 MOST = 10_000
@@ -41,6 +41,8 @@ ENOUGH_TARGETS = 5
 """The same of what a chain leads to, each with all that refers to it."""
 FEW = 1
 """A group this likely to leave few (`likely`) leads without being counted: ids and identifiers."""
+FEW_TARGETS = 5
+"""A chain this likely to lead to few is walked along without being counted: to names, but not to genders."""
 WALKED = 5000
 """Rows after which a walk that has not filled its page is given up."""
 WALKED_OF_LEAD = 1000
@@ -49,6 +51,8 @@ WALKED_BACKWARDS = 100
 """The same when each is asked for what refers to it, which may be much."""
 WALKED_TARGETS = 500
 """Targets of a chain after which a walk along them is given up."""
+ASKED_TARGETS = 1000
+"""The same of resources that are asked whether the chain leads to them."""
 WALKED_TOGETHER = 200
 """The same when what refers to it is read together, or looked up among what was gathered, and it is not known how much
 refers."""
@@ -62,7 +66,8 @@ class Plan(NamedTuple):
     the lead's resources and sort them, or `walk` in the order that is asked for; joined: places of groups that are
     walked for the lead's keys at once; instead: what is done when a walk has not filled its page, None to go on;
     gathered: places of chains that lead to or come from few enough to gather them; referring: what a reverse chain
-    comes from, as far as it was counted; turned: whether the second part of the lead, values of one item, leads"""
+    comes from, as far as it was counted; turned: whether the second part of the lead, values of one item, leads; asked:
+    whether the targets of the lead, a chain, are asked one after another, in place of gathering those that match"""
 
     lead: int | None
     way: Way
@@ -71,6 +76,7 @@ class Plan(NamedTuple):
     gathered: tuple[int, ...] = ()
     referring: int = 0
     turned: bool = False
+    asked: bool = False
 
 
 def settled(query: SearchQuery) -> Plan | None:
@@ -84,7 +90,8 @@ def settled(query: SearchQuery) -> Plan | None:
         return Plan(None, "walk" if is_walkable(query) else "collect")
     if likely(found[best]) <= FEW:
         return Plan(best, "collect")
-    if len(found) == 1 and (is_along(query, found[best]) or (not query.sort and _is_of_whole_values(found[best]))):
+    along = is_along(query, found[best]) and likely(found[best]) <= FEW_TARGETS
+    if len(found) == 1 and (along or (not query.sort and _is_of_whole_values(found[best]))):
         return Plan(best, "walk")
     return None
 
@@ -99,14 +106,11 @@ def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
     leads to; one row. The likeliest is counted first, the others when that is not settled by it."""
     tree = Tree(site, Arguments(), probed=True)
     found = groups(query.conditions)
-    chains = {place: tree.ids(one, most=f" LIMIT {MOST + 1}") for place, one in _chains(found).items()}
+    chains = {place: tree.ids(one, most=f" LIMIT {MOST + 1}") for place, one in _chains(query, found).items()}
     gathered = ", ".join(f"g{place} (id) AS MATERIALIZED ({ids})" for place, ids in chains.items())
     first = min(range(len(found)), key=lambda place: likely(found[place]))
     columns = [
-        f"(SELECT count(*) FROM g{place})"
-        if place in chains and is_along(query, group)
-        # what refers to these is walked as far as a page needs
-        else _count(tree, group, query.type, f"g{place}")
+        _count_targets(tree, group) if is_along(query, group) else _count(tree, group, query.type, f"g{place}")
         for place, group in enumerate(found)
     ]
     begun = f"(SELECT {columns[first]} AS n OFFSET 0) a"
@@ -122,15 +126,27 @@ def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
     return f"{begin}SELECT {', '.join(shown)}\nFROM {begun}", tree.arguments.values
 
 
-def _chains(found: Sequence[Sequence[Condition]]) -> dict[int, Linked]:
+def _chains(query: SearchQuery, found: Sequence[Sequence[Condition]]) -> dict[int, Linked]:
+    """The chains that could lead, but for the one along which is walked."""
     return {
-        place: group[0] for place, group in enumerate(found) if isinstance(group[0], Linked) and likely(group) <= WORTH
+        place: group[0]
+        for place, group in enumerate(found)
+        if isinstance(group[0], Linked) and likely(group) <= WORTH and not is_along(query, group)
     }
 
 
 def _seconds(found: Sequence[Sequence[Condition]]) -> dict[int, Clause]:
     """The second parts of values of one item: of amounts few may match where many have the code."""
     return {place: group[0].clauses[1] for place, group in enumerate(found) if isinstance(group[0], Joined)}
+
+
+def _count_targets(tree: Tree, group: Sequence[Condition]) -> str:
+    """How many resources a chain leads to, when it is known before where these stand; what refers to them is walked as
+    far as a page needs."""
+    linked = group[0]
+    if not isinstance(linked, Linked) or likely(group) > WORTH:
+        return "NULL"
+    return f"(SELECT count(*) FROM ({tree.keys(linked.type, linked.conditions)}\nLIMIT {MOST_GATHERED + 1}) n)"
 
 
 def _count(tree: Tree, group: Sequence[Condition], kind: str, gathered: str) -> str:
@@ -155,6 +171,8 @@ def _rows_of(tree: Tree, group: Sequence[Condition], kind: str) -> list[str]:
     first = group[0]
     if isinstance(first, Joined):
         return tree.sources(first.clauses[:1], kind, "c")
+    if isinstance(first, AllOf):
+        return _rows_of(tree, min(groups(first.conditions), key=likely), kind)
     if isinstance(first, AnyOf):
         found = [_rows_of(tree, [one], kind) for one in first.conditions]
         return [source for own in found for source in own] if all(found) else []
@@ -176,7 +194,7 @@ def walked(query: SearchQuery, plan: Plan) -> int:
     """Rows after which a walk is given up; targets, of a walk along what a chain leads to."""
     found = groups(query.conditions)
     if plan.lead is not None and is_along(query, found[plan.lead]):
-        return WALKED_TARGETS
+        return ASKED_TARGETS if plan.asked else WALKED_TARGETS
     dear = [place for place in range(len(found)) if place not in plan.gathered]
     if any(isinstance(found[place][0], Linking) and not is_read_together(found[place][0]) for place in dear):
         return WALKED_BACKWARDS
@@ -188,54 +206,70 @@ def walked(query: SearchQuery, plan: Plan) -> int:
     return WALKED if plan.lead is None or query.sort or (plan.gathered and is_cheap) else WALKED_OF_LEAD
 
 
+class _Counted(NamedTuple):
+    """What was counted. rows: of groups that can lead, by their place, of values of one item those of the rarer part;
+    turned: places of these whose second part it is; targets: of chains along which could be walked, by their place;
+    gathered: places of other chains that lead to few"""
+
+    rows: dict[int, int]
+    turned: set[int]
+    targets: dict[int, int]
+    gathered: tuple[int, ...]
+
+
+def _read(query: SearchQuery, found: Sequence[Sequence[Condition]], counted: Sequence[int | None]) -> _Counted:
+    """The row of `counts`."""
+    chains, after = _chains(query, found), len(found)
+    rows = _known(range(after), counted)
+    leads_to = _known(chains, counted[after:])
+    seconds = _known(_seconds(found), counted[after + len(chains) :])
+    turned = {place for place, number in seconds.items() if number < rows.get(place, 0)}
+    rows |= {place: seconds[place] for place in turned}
+    targets = {place: rows.pop(place) for place in list(rows) if is_along(query, found[place])}
+    gathered = tuple(place for place, number in leads_to.items() if number <= MOST_GATHERED)
+    return _Counted(rows, turned, targets, gathered)
+
+
+def _known(places: Iterable[int], counted: Sequence[int | None]) -> dict[int, int]:
+    return {place: number for place, number in zip(places, counted, strict=False) if number is not None}
+
+
 def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     """The plan that follows from the counts."""
     found = groups(query.conditions)
-    known = {place: number for place, number in enumerate(counted[: len(found)]) if number is not None}
-    seconds = zip(_seconds(found), counted[len(found) + len(_chains(found)) :], strict=True)
-    fewer = {place: number for place, number in seconds if number is not None and number < known.get(place, 0)}
-    known |= fewer
-    along = next((place for place in known if is_along(query, found[place])), None)
-    targets = 0 if along is None else known.pop(along)
-    walks = {} if query.sort else {place for place, number in fewer.items() if number > ENOUGH}
-    small = [place for place, number in known.items() if number <= _most(found[place]) and place not in walks]
-    leads_to = zip(_chains(found), counted[len(found) :], strict=False)
-    gathered = tuple(place for place, number in leads_to if number is not None and number <= MOST_GATHERED)
-    gathered += tuple(place for place in small if isinstance(found[place][0], Linking))
+    read = _read(query, found, counted)
+    rows = read.rows
+    walks = set() if query.sort else {place for place in read.turned if rows[place] > ENOUGH}
+    small = [place for place, number in rows.items() if number <= _most(found[place]) and place not in walks]
+    gathered = read.gathered + tuple(place for place in small if isinstance(found[place][0], Linking))
     if small:
-        least = min(small, key=lambda place: known[place])
-        asked = () if along is None or targets > max(MOST_GATHERED, known[least]) else (along,)
-        collect = Plan(least, "collect", _joined(found, least, known), gathered=asked, turned=least in fewer)
-        backwards = isinstance(found[least][0], Linking) and known[least] > MOST_BACKWARDS
-        return _walk(query, least, collect, gathered, known[least]) if backwards else collect
-    if along is not None:
-        return _walk_along(found, along, known, targets, gathered)
-    if not known:
+        least = min(small, key=lambda place: rows[place])
+        looked_up = tuple(place for place, number in read.targets.items() if number <= MOST_GATHERED)
+        collect = Plan(least, "collect", _joined(found, least, rows), None, looked_up, turned=least in read.turned)
+        backwards = isinstance(found[least][0], Linking) and rows[least] > MOST_BACKWARDS
+        return _walk(query, least, collect, gathered, rows[least]) if backwards else collect
+    best = min(rows, key=lambda place: likely(found[place]), default=None)
+    instead = None if best is None else Plan(best, "collect", _joined(found, best, {}), turned=best in read.turned)
+    if read.targets:
+        return _walk_along(found, read, instead)
+    if best is None or instead is None:
         return Plan(None, "walk" if is_walkable(query) else "collect")
-    best = min(known, key=lambda place: likely(found[place]))
-    instead = Plan(best, "collect", _joined(found, best, {}), turned=best in fewer)
-    referring = max((number for place, number in known.items() if isinstance(found[place][0], Linking)), default=0)
+    referring = max((number for place, number in rows.items() if isinstance(found[place][0], Linking)), default=0)
     if not query.sort:
-        ordered = [place for place in known if is_ordered(found[place])]
+        ordered = [place for place in rows if is_ordered(found[place])]
         lead = min(ordered, key=lambda place: likely(found[place]), default=None)
-        given_up = lead is None or (len(found) > 1 and is_one_walk(found[lead])) or not _is_of_whole_values(found[lead])
+        given_up = lead is None or lead in read.turned or (len(found) > 1 and is_one_walk(found[lead]))
         return Plan(lead, "walk", (), instead if given_up else None, gathered, referring)
     return _walk(query, best, instead, gathered, referring)
 
 
-def _walk_along(
-    found: Sequence[Sequence[Condition]],
-    lead: int,
-    known: dict[int, int],
-    targets: int,
-    gathered: tuple[int, ...],
-) -> Plan:
-    """A walk along what a chain leads to; given up when other groups could lead and there are many targets."""
-    joined = tuple(place for place in _joined(found, lead, {}) if isinstance(found[place][0], Clause))
-    if not known or targets <= WALKED_TARGETS:
-        return Plan(lead, "walk", joined, None, gathered)
-    best = min(known, key=lambda place: likely(found[place]))
-    return Plan(lead, "walk", joined, Plan(best, "collect", _joined(found, best, {})), gathered)
+def _walk_along(found: Sequence[Sequence[Condition]], read: _Counted, instead: Plan | None) -> Plan:
+    """A walk along what a chain leads to, or, when that is much, along what it might lead to."""
+    lead, targets = next(iter(read.targets.items()))
+    joined = tuple(place for place in _joined(found, lead, {}) if not isinstance(found[place][0], Linked))
+    if targets > MOST_GATHERED:
+        return Plan(lead, "walk", joined, instead or Plan(lead, "walk", joined), read.gathered, asked=True)
+    return Plan(lead, "walk", joined, instead if targets > WALKED_TARGETS else None, read.gathered)
 
 
 def _walk(query: SearchQuery, best: int, instead: Plan, gathered: tuple[int, ...], referring: int) -> Plan:
@@ -255,7 +289,7 @@ def _joined(found: Sequence[Sequence[Condition]], lead: int, known: dict[int, in
         for place, group in enumerate(found)
         if place != lead
         and is_ordered(group)
-        and (isinstance(group[0], Clause) or (isinstance(group[0], Linked) and (not known or place in few)))
+        and (isinstance(group[0], Clause | Joined) or (isinstance(group[0], Linked) and (not known or place in few)))
     )
 
 
@@ -284,7 +318,7 @@ def _is_of_whole_values(group: Sequence[Condition]) -> bool:
 
 def is_one_walk(group: Sequence[Condition]) -> bool:
     """Whether the rows of a group that is ordered stand together in its index."""
-    first = group[0]
+    first = group[0].clauses[0] if isinstance(group[0], Joined) else group[0]
     return isinstance(first, Clause) and first.kind == "token" and len(first.paths) == len(first.values) == 1
 
 

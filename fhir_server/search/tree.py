@@ -301,6 +301,27 @@ class Tree:
         row = f"{self.resources(target, linked.type)} AND {target}.pk = {key}.pk"
         return f"SELECT {names} FROM {found} JOIN fhir.resource {target} ON {row}"
 
+    def asked_ids(self, linked: Linked, begin: str, order: str, bound: str) -> str:
+        """What selects the same in their order, by asking whether the chain leads to them: of the first ids that
+        anything of that type could be referred to by. begin: where the ids begin; order: DESC or nothing; bound: a
+        LIMIT, how many are asked"""
+        target, name = next(self._aliases), next(self._aliases)
+        first = f"ORDER BY target_id{order} {bound}"
+        own = f"SELECT {target}.id AS target_id FROM fhir.resource {target} WHERE {self.resources(target, linked.type)}"
+        ids = f"SELECT target_id FROM (\n{own}\n) i{begin}\n{first}"
+        if linked.type == PATIENT:
+            merged = f"SELECT source AS target_id FROM fhir.merged WHERE site = {self.site}"
+            ids = f"(\n{ids}\n) UNION (\nSELECT target_id FROM (\n{merged}\n) i{begin}\n{first}\n)\n{first}"
+        held = [
+            f"{self.resources(target, linked.type)} AND {target}.id = {self._names_of_target(name, linked.type)}",
+            f"NOT {target}.deleted",
+            *self.all_hold(linked.conditions, Place(linked.type, f"{target}.pk", target)),
+        ]
+        return (
+            f"SELECT {name}.target_id AS id FROM (\n{ids}\n) {name}\n"
+            f"WHERE {self._exists(f'fhir.resource {target}', held)}\nORDER BY {name}.target_id{order}"
+        )
+
     def keys(self, kind: str, conditions: Sequence[Condition]) -> str:
         """What selects the keys of the resources of a type that match, perhaps more than once."""
         alias = next(self._aliases)
@@ -381,6 +402,8 @@ def is_ordered(group: Sequence[Condition]) -> bool:
     first = group[0]
     if isinstance(first, AnyOf):
         return bool(first.conditions) and all(is_ordered([one]) for one in first.conditions)
+    if isinstance(first, AllOf):
+        return any(map(is_ordered, groups(first.conditions)))
     if isinstance(first, Clause):
         return first.kind in ("token", "reference") and all(map(_is_whole, first.values))
     return isinstance(first, Linked) or (isinstance(first, Joined) and is_ordered(first.clauses[:1]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from fhir_server.search import compile, plan
 from fhir_server.search.cursor import Cursor, order_of
 from fhir_server.search.parse import parse
-from fhir_server.search.query import Linked, Linking, SearchQuery, Sort
+from fhir_server.search.query import Condition, Joined, Linked, Linking, SearchQuery, Sort
 from fhir_server.search.tree import groups
 
 FOLDER = Path(__file__).parents[3] / "golden" / "search"
@@ -68,11 +68,17 @@ def _key(sort: Sort) -> str | datetime | Decimal:
 def _page(query: SearchQuery, rows: int, leads_to: int = MANY) -> list[compile.Compiled]:
     """The statements of a page when each group of conditions has so many rows. leads_to: resources, of a chain"""
     found = groups(query.conditions)
-    chains = [group for group in found if isinstance(group[0], Linked)]
-    few = leads_to < rows
-    counted = [plan.MOST_BACKWARDS + 1 if few and isinstance(group[0], Linking) else rows for group in found]
-    decided = plan.settled(query) or plan.decided(query, [*counted, *[leads_to] * len(chains)])
-    return compile.legs(1, query, decided)
+    chains = [group for group in found if isinstance(group[0], Linked) and not plan.is_along(query, group)]
+    seconds = [group for group in found if isinstance(group[0], Joined)]
+    counted = [_counted(query, group, rows, leads_to) for group in found]
+    told = [*counted, *[leads_to] * len(chains), *[rows] * len(seconds)]
+    return compile.legs(1, query, plan.settled(query) or plan.decided(query, told))
+
+
+def _counted(query: SearchQuery, group: Sequence[Condition], rows: int, leads_to: int) -> int:
+    if plan.is_along(query, group):
+        return leads_to
+    return plan.MOST_BACKWARDS + 1 if leads_to < rows and isinstance(group[0], Linking) else rows
 
 
 _FUNCTIONS: dict[str, Callable[[SearchQuery], list[compile.Compiled]]] = {
