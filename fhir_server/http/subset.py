@@ -41,14 +41,14 @@ def shortened(request: Request, answer: Answer) -> Answer:
         return answer
     asked = parse_qsl(request.query)
     summary = dict(asked).get("_summary", "false")
-    cut = _cut(
-        request, summary, [name.strip() for key, text in asked if key == "_elements" for name in text.split(",")]
-    )
+    names = [name.strip() for key, text in asked if key == "_elements" for name in text.split(",")]
+    cut = _cut(request, summary, names)
+    beside = partial(_named_by_type, names) if any(names) else cut
     resource = json.decode_exactly(answer.body)
     if "_explain" in dict(asked) and resource["resourceType"] == "Parameters":
         return answer
     if answer.version is None and resource.get("type") in LISTS:
-        _shorten_entries(resource, cut, counted=summary == "count")
+        _shorten_entries(resource, cut, beside, counted=summary == "count")
     elif summary == "count":
         raise BadRequest("_summary: count is for searches and histories.", diagnostics="found count")
     elif cut is not None:
@@ -56,14 +56,17 @@ def shortened(request: Request, answer: Answer) -> Answer:
     return answer._replace(body=json.encode(resource))
 
 
-def _shorten_entries(bundle: dict[str, Any], cut: Cut | None, *, counted: bool) -> None:
+def _shorten_entries(bundle: dict[str, Any], cut: Cut | None, beside: Cut | None, *, counted: bool) -> None:
+    """beside: the cut of what is included"""
+    cuts = {"outcome": None, "include": beside}
     if counted:
         told = [entry for entry in bundle.pop("entry", ()) if entry.get("search", {}).get("mode") == "outcome"]
         bundle |= {"entry": told} if told else {}
         bundle["link"] = [link for link in bundle["link"] if link["relation"] == "self"]
     for entry in bundle.get("entry", ()):
-        if cut and "resource" in entry and entry.get("search", {}).get("mode") != "outcome":
-            entry["resource"] = cut(entry["resource"])
+        own = cuts.get(entry.get("search", {}).get("mode", ""), cut)
+        if own and "resource" in entry:
+            entry["resource"] = own(entry["resource"])
 
 
 def _cut(request: Request, summary: str, elements: list[str]) -> Cut | None:
@@ -85,6 +88,12 @@ def _named(names: list[str], resource: dict[str, Any]) -> dict[str, Any]:
     return subset.named(resource, [name.removeprefix(own).partition(".")[0] for name in names])
 
 
+def _named_by_type(names: list[str], resource: dict[str, Any]) -> dict[str, Any]:
+    """Of what is included, the elements that are named with its type; all of them when there are none."""
+    own = f"{resource['resourceType']}."
+    return _named(names, resource) if any(name.startswith(own) for name in names) else resource
+
+
 def _check_names(request: Request, names: list[str]) -> None:
     """Nothing, when the resources that are asked for have such elements.
 
@@ -99,7 +108,7 @@ def _check_names(request: Request, names: list[str]) -> None:
 
 
 def _check_name(kind: str, name: str) -> None:
-    known = members(kind).keys() | {element.name for element in structures().types[kind]}
+    known = members(kind).keys() | {"resourceType"} | {element.name for element in structures().types[kind]}
     if name not in known:
         near = get_close_matches(name, known, 3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "."

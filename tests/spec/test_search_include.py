@@ -279,6 +279,15 @@ def test_includes_are_shortened_as_the_matches_are(fhir: httpx.Client, world: di
         assert entry["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
 
 
+def test_elements_are_of_the_matches_and_leave_includes_whole(fhir: httpx.Client, world: dict[str, str]) -> None:
+    search = f"/Observation?code={world['code']}|x&_include=Observation:encounter&_elements=code,resourceType,id"
+    entries = fhir.get(search).json()["entry"]
+    (brought,) = [entry["resource"] for entry in entries if entry["search"]["mode"] == "include"]
+    assert brought == fhir.get(f"/Encounter/{brought['id']}").json()
+    (*_, match) = [entry["resource"] for entry in entries if entry["search"]["mode"] == "match"]
+    assert match.keys() == {"resourceType", "id", "meta", "status", "code"}
+
+
 def test_a_place_among_includes_shows_nothing_of_another_type_or_site(
     fhir: httpx.Client, other_site: httpx.Client
 ) -> None:
