@@ -72,7 +72,29 @@ def _compared(asked: Asked, parameter: Parameter, modifier: str | None) -> Condi
     if asked.operation not in compared:
         valid = ", ".join([*compared, "pr"])
         raise asked.wrong(f"_filter: {parameter.code} is a {parameter.type} parameter; it takes {valid}.")
-    return _read(asked, parameter, compared[asked.operation], [asked.text])
+    return _read(asked, parameter, compared[asked.operation], [_in_full(parameter, asked.text)])
+
+
+def _in_full(parameter: Parameter, text: str) -> str:
+    """The value with the address of its code system where one of the names stands that `_filter` has for them.
+
+    Spec: http://hl7.org/fhir/R4/search_filter.html#ops"""
+    if parameter.type not in _SYSTEM_AT:
+        return text
+    found, at = text.split("|"), _SYSTEM_AT[parameter.type]
+    if len(found) == at + 2:
+        found[at] = _SYSTEMS.get(found[at], found[at])
+    return "|".join(found)
+
+
+_SYSTEM_AT = {"token": 0, "quantity": 1}
+"""Which part of a value is the system, by search type."""
+_SYSTEMS = {
+    "loinc": "http://loinc.org",
+    "snomed": "http://snomed.info/sct",
+    "rxnorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "ucum": "http://unitsofmeasure.org",
+}
 
 
 def _reading(asked: Asked, parameter: Parameter, modifier: str | None) -> tuple[Reading, tuple[str, ...]]:

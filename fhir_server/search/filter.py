@@ -1,14 +1,14 @@
 """`_filter`: an expression of comparisons, `and`, `or`, `not` and brackets.
 
 Enters: its text. Leaves: one condition. What a comparison means is what the search type of its parameter makes of it
-(`modifiers.COMPARED`); `and` binds closer than `or`.
+(`modifiers.COMPARED`); `and` and `or` are read from left to right, and neither binds closer.
 Spec: http://hl7.org/fhir/R4/search_filter.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -22,6 +22,7 @@ from fhir_server.search.query import Condition, Not, all_of, any_of
 DEEPEST = 20
 MOST_COMPARISONS = 100
 _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([()\[\]])|([^\s()\[\]"]+))')
+_JOINED: dict[str, Callable[[str, Sequence[Condition]], Condition]] = {"and": all_of, "or": any_of}
 _EXAMPLE = 'given eq "peter" and (birthdate ge 2014-10-10 or active eq true)'
 
 
@@ -30,7 +31,7 @@ def filtered(asked: Asked) -> Condition:
 
     Raises: BadRequest (400), NotServed"""
     reader = _Reader(asked)
-    found = reader.any_of(0)
+    found = reader.joined(0)
     if reader.peek():
         raise reader.wrong("and, or, or the end")
     return found
@@ -62,19 +63,16 @@ class _Reader:
         text = f"_filter: expected {expected}, found {found[:80]}; write it like {_EXAMPLE}."
         return BadRequest(text, diagnostics=f"near {place[:200]}")
 
-    def any_of(self, depth: int) -> Condition:
-        return any_of("_filter", self._parted("or", lambda: self._all_of(depth)))
-
-    def _all_of(self, depth: int) -> Condition:
-        return all_of("_filter", self._parted("and", lambda: self._one(depth)))
-
-    def _parted(self, word: str, read: Callable[[], Condition]) -> list[Condition]:
-        """What is read between words like this one."""
-        found = [read()]
-        while self.peek() == word:
+    def joined(self, depth: int) -> Condition:
+        """What `and` and `or` make of what stands between them, from left to right."""
+        found, last = [self._one(depth)], "and"
+        while (word := self.peek()) in _JOINED:
             self.take()
-            found.append(read())
-        return found
+            if word != last:
+                found = [_JOINED[last]("_filter", found)]
+            found.append(self._one(depth))
+            last = word
+        return _JOINED[last]("_filter", found)
 
     def _one(self, depth: int) -> Condition:
         if depth > DEEPEST:
@@ -86,7 +84,7 @@ class _Reader:
 
     def _bracket(self, depth: int) -> Condition:
         self.take()
-        found = self.any_of(depth + 1)
+        found = self.joined(depth + 1)
         if self.peek() != ")":
             raise self.wrong(")")
         self.take()

@@ -100,6 +100,8 @@ CASES = {
     'Observation?_filter=subject:Patient.family eq "{family}" and date ge 2020-02': "o1 o2",
     'Observation?_filter=code eq "urn:{family}|a" and subject re Patient/{p1}': "o2",
     'Patient?_filter=given ew "oe" and family eq "{family}"': "p2",
+    'Patient?_filter=given eq "eloise" or gender eq male and birthdate ge 1990 and family eq "{family}"': "",
+    'Patient?_filter=family eq "{family}" and birthdate ge 1990 or given eq "eloise" and family eq "{family}"': "p0 p2",
     "Patient?_list={list}": "p0 p2",
     "Observation?_list={list}": "o1",
     "Patient?_list=nobody": "",
@@ -114,6 +116,19 @@ def test_a_search_finds_what_matches_whatever_the_page_size(
     found = hits(fhir, "/" + case.format(**world) + f"&_count={count}")
     assert sorted(found) == sorted(world[name] for name in CASES[case].split())
     assert len(found) == len(set(found))
+
+
+def test_a_filter_may_name_code_systems_as_the_specification_does(fhir: httpx.Client) -> None:
+    code = uuid.uuid4().hex
+    body = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+        "valueQuantity": {"value": 5, "system": "http://unitsofmeasure.org", "code": "mg"},
+    }
+    own = fhir.post("/Observation", json=body).json()["id"]
+    assert hits(fhir, f"/Observation?_filter=code eq loinc|{code} and value-quantity lt 1|ucum|g") == [own]
+    assert hits(fhir, f"/Observation?_filter=code eq snomed|{code}") == []
 
 
 def test_a_search_by_form_answers_the_same(fhir: httpx.Client, world: dict[str, str]) -> None:

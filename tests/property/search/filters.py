@@ -1,7 +1,7 @@
 """`_filter`: comparisons, `and`, `or`, `not (…)` and brackets.
 
-Enters: the text of a filter. Leaves: what it asks of a resource. `and` binds closer than `or`; `ne` holds when one of
-the values is another one, `not (… eq …)` when none is the one.
+Enters: the text of a filter. Leaves: what it asks of a resource. `and` and `or` are read from left to right, neither
+binds closer; `ne` holds when one of the values is another one, `not (… eq …)` when none is the one.
 Spec: http://hl7.org/fhir/R4/search_filter.html
 """
 
@@ -48,19 +48,11 @@ class _Reader:
     def __init__(self, text: str, compared: Callable[[Comparison], Holds]) -> None:
         self.words, self.compared = _WORD.findall(text), compared
 
-    def any_of(self) -> Holds:
-        found = [self._all_of()]
-        while self.words and self.words[0] == "or":
-            self.words.pop(0)
-            found.append(self._all_of())
-        return lambda resource: any(one(resource) for one in found)
-
-    def _all_of(self) -> Holds:
-        found = [self._one()]
-        while self.words and self.words[0] == "and":
-            self.words.pop(0)
-            found.append(self._one())
-        return lambda resource: all(one(resource) for one in found)
+    def joined(self) -> Holds:
+        found = self._one()
+        while self.words and self.words[0] in ("and", "or"):
+            found = _both(found, self._one()) if self.words.pop(0) == "and" else _either(found, self._one())
+        return found
 
     def _one(self) -> Holds:
         word = self.words.pop(0)
@@ -68,16 +60,24 @@ class _Reader:
             inner = self._one()
             return lambda resource: not inner(resource)
         if word == "(":
-            inner = self.any_of()
+            inner = self.joined()
             assert self.words.pop(0) == ")"
             return inner
         operation, value = self.words.pop(0), self.words.pop(0)
         return self.compared(Comparison(word, operation, json.loads(value) if value[0] == '"' else value))
 
 
+def _both(one: Holds, other: Holds) -> Holds:
+    return lambda resource: one(resource) and other(resource)
+
+
+def _either(one: Holds, other: Holds) -> Holds:
+    return lambda resource: one(resource) or other(resource)
+
+
 def filter_condition(world: World, resource_type: str, text: str, asked: Callable[[str, str, str], Holds]) -> Holds:
     """What a filter asks of a resource. asked: type, name and text of a parameter → what that asks"""
-    return _Reader(text, partial(_compared, world, resource_type, asked)).any_of()
+    return _Reader(text, partial(_compared, world, resource_type, asked)).joined()
 
 
 def _compared(world: World, resource_type: str, asked: Callable[[str, str, str], Holds], one: Comparison) -> Holds:
