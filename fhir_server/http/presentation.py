@@ -52,7 +52,9 @@ async def received(request: Request) -> Request:
 
 
 def _with_form(request: Request) -> Request:
-    """The same search, the parameters of its form in the query."""
+    """The same search, the parameters of its form in the query. A body that is not there needs no media type."""
+    if not request.body and not negotiation.media_type(request.headers):
+        return request._replace(headers={**request.headers, "content-type": min(negotiation.FORM)})
     if negotiation.media_type(request.headers) not in negotiation.FORM:
         return request
     address.check(request.body, "form")

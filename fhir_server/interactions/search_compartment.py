@@ -9,6 +9,7 @@ from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.answer import answer
 from fhir_server.search.membership import Compartment
+from fhir_server.search.parse import filled
 from fhir_server.search.parse_several import types_in
 from fhir_server.search.reach import Extent, over
 from fhir_server.server import Server
@@ -23,6 +24,7 @@ async def search(server: Server, request: Request) -> Answer:
     Raises: NotFound (404) for a type that is never in it, and what searches raise
     """
     name, own, kind, *_ = request.segments
+    request = request._replace(query=filled(request.query))
     every = kind in EVERY
     extent = Extent(types_in(request.query) if every else (kind,), every, Compartment(name, own))
     return await answer(server, await over(server, request, extent))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.answer import answer
+from fhir_server.search.parse import filled
 from fhir_server.search.parse_several import types_in
 from fhir_server.search.reach import Extent, over
 from fhir_server.server import Server
@@ -18,6 +19,7 @@ async def search(server: Server, request: Request) -> Answer:
 
     Raises: BadRequest (400) for what not all of these types have, TooSlow (503) when it takes longer than it may
     """
+    request = request._replace(query=filled(request.query))
     return await answer(server, await over(server, request, Extent(types_in(request.query), named=True)))
 
 

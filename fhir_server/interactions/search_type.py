@@ -10,7 +10,7 @@ from functools import partial
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.answer import answer
-from fhir_server.search.parse import parse
+from fhir_server.search.parse import filled, parse
 from fhir_server.search.reach import Extent, over, understood
 from fhir_server.search.search import Leg, Search
 from fhir_server.server import Server
@@ -23,6 +23,7 @@ async def search(server: Server, request: Request) -> Answer:
     TooSlow (503) when it takes longer than it may
     """
     (resource_type, *_) = request.segments
+    request = request._replace(query=filled(request.query))
     if request.across:
         return await answer(server, await over(server, request, Extent((resource_type,), named=False)))
     query = await understood(

@@ -28,6 +28,7 @@ from mappers.search.registry import BUILT_IN, Registry
 MOST_PARAMETERS = 100
 PLACES = ("_cursor", "_included")
 """In links only: where a page begins."""
+_EMPTY = re.compile(r"(?:^|&)[^=&]*=?(?=&|$)")
 CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -89,6 +90,14 @@ def parse(
         understood=tuple(pair for pair in understood if pair[0] not in PLACES),
         ignored=tuple(ignored),
     )
+
+
+def filled(text: str) -> str:
+    """The query string without its empty parameters, which are no error: `name=&gender=male`. A condition of a write
+    keeps them, and is refused: without one it would mean more than was meant.
+
+    Spec: http://hl7.org/fhir/R4/search.html#errors"""
+    return _EMPTY.sub("", text).removeprefix("&")
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

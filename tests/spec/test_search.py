@@ -137,6 +137,32 @@ def test_a_search_by_form_answers_the_same(fhir: httpx.Client, world: dict[str, 
     assert len(answer.json()["entry"]) == 2
 
 
+def test_a_form_without_a_body_needs_no_media_type(fhir: httpx.Client, world: dict[str, str]) -> None:
+    answer = fhir.post(f"/Patient/_search?family={world['family']}")
+    assert "content-type" not in answer.request.headers
+    assert (answer.status_code, len(answer.json()["entry"])) == (200, 3)
+    assert fhir.post(f"/Patient/_search?family={world['family']}", content=b"_count=1").status_code == 415
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["{own}&_tag=", "_tag&{own}", "{own}&_sort=&_count=&_include=", "_filter=&{own}&_tag:not=&", "&_tag=&&{own}&"],
+)
+def test_an_empty_parameter_is_no_error(fhir: httpx.Client, world: dict[str, str], query: str) -> None:
+    own = f"_id={world['p0']}"
+    for address in ("/Patient?", f"/Patient/{world['p0']}/Patient?", "/?_type=&_type=Patient&"):
+        bundle = fhir.get(address + query.format(own=own)).json()
+        assert [entry["resource"]["id"] for entry in bundle["entry"]] == [world["p0"]]
+        assert next(link["url"] for link in bundle["link"] if link["relation"] == "self").endswith(own)
+
+
+def test_a_condition_of_a_write_has_no_empty_parameter(fhir: httpx.Client, world: dict[str, str]) -> None:
+    for condition in ("identifier=", f"_id={world['p0']}&given="):
+        assert fhir.delete(f"/Patient?{condition}").status_code == 400
+        body = {"resourceType": "Patient"}
+        assert fhir.post("/Patient", json=body, headers={"If-None-Exist": condition}).status_code == 400
+
+
 def test_a_count_has_a_total_and_no_entries(fhir: httpx.Client, world: dict[str, str]) -> None:
     bundle = fhir.get(f"/Patient?family={world['family']}&_summary=count").json()
     assert bundle["total"] == 3

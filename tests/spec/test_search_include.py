@@ -237,7 +237,7 @@ def test_matches_go_on_after_what_they_include(fhir: httpx.Client) -> None:
     ("query", "told"),
     [
         ("_include=Observation", "write Type:parameter"),
-        ("_include=", "write Type:parameter"),
+        ("_include=,", "write Type:parameter"),
         ("_include=*:subject", "write Type:parameter"),
         ("_include=Observation:subject:Patient:x", "write Type:parameter"),
         ("_include=Observation:subject,Observation:encounter", "write Type:parameter"),

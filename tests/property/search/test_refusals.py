@@ -14,14 +14,14 @@ from tests.property.search.query_values import MODIFIED
 from tests.property.search.ranges import PREFIXES
 
 WRONG_VALUES = {
-    "date": ("2020-13", "2020-02-30", "20", "xx2020", "", "2020-01-01T25:00Z", "gt", "2020-01-01T10"),
-    "number": ("", "1,5x", "abc", "eq", "1..0", "0x10", "NaN"),
-    "quantity": ("", "abc", "5|", "5|a|b|c", "gt|http://unitsofmeasure.org|mg", "NaN"),
-    "token": ("", "|", "a|b|c"),
-    "string": ("",),
-    "uri": ("",),
-    "composite": ("", "a", "a$b$c$d"),
-    "special": ("", "x", "1|2|3|parsec|z", "91|0|1", "0|181|1", "0|0|-1"),
+    "date": ("2020-13", "2020-02-30", "20", "xx2020", ",", "2020-01-01T25:00Z", "gt", "2020-01-01T10"),
+    "number": (",", "1,5x", "abc", "eq", "1..0", "0x10", "NaN"),
+    "quantity": (",", "abc", "5|", "5|a|b|c", "gt|http://unitsofmeasure.org|mg", "NaN"),
+    "token": (",", "|", "a|b|c"),
+    "string": (",",),
+    "uri": (",",),
+    "composite": (",", "a", "a$b$c$d"),
+    "special": (",", "x", "1|2|3|parsec|z", "91|0|1", "0|181|1", "0|0|-1"),
 }
 
 
