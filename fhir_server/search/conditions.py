@@ -173,9 +173,10 @@ def _condition(group: tuple[Value, ...], alias: str, arguments: Arguments, site:
         case Address():
             texts = [value.text for value in group if isinstance(value, Address)]
             return f"{_equal(f'{alias}.code', texts, arguments)} AND {alias}.system = 0"
-        case Under(text, column):
+        case Under(text, column, signs):
             name = f"{alias}.{column}"
-            return f"({name} = {arguments.add(text)} OR {_begins(name, text + '/', arguments)})"
+            own = f"{name} = {arguments.add(text)}"
+            return any_of([own, *(_begins(name, text + sign, arguments) for sign in signs)])
         case Beginning(folded):
             return _begins(f"{alias}.folded", folded, arguments)
         case Exact(folded, exact):

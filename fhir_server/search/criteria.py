@@ -20,9 +20,10 @@ from fhir_server.search.asked import Asked, NotServed, unknown
 from fhir_server.search.clause import clause, kind_of, texts_of
 from fhir_server.search.composites import composite
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
-from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not, any_of
+from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not, all_of, any_of
 from fhir_server.search.values import types_of
 from fhir_server.search.words import of_words
+from mappers.search.question import parts
 from mappers.search.words import TEXT_OF
 
 
@@ -54,7 +55,28 @@ def _plain(asked: Asked, parameter: Parameter, modifier: str | None) -> Conditio
         return _missing(asked, parameter)
     reading, targets = _reading(asked, parameter, modifier)
     parameter = structs.replace(parameter, targets=targets) if targets else parameter
-    return _read(asked, parameter, reading, texts_of(asked, parameter))
+    texts = texts_of(asked, parameter)
+    if parameter.code == "url" and modifier is None and "version" in asked.registry.served(asked.type):
+        return _of_versions(asked, parameter, texts)
+    return _read(asked, parameter, reading, texts)
+
+
+def _of_versions(asked: Asked, parameter: Parameter, texts: Sequence[str]) -> Condition:
+    """The url of a resource, alone or as `url|version`.
+
+    Spec: http://hl7.org/fhir/R4/search.html#uri"""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        url, *version = parts(text, "|")
+        found.setdefault("|".join(version), []).append(url)
+    each = [(version, _read(asked, parameter, PLAIN["uri"], urls)) for version, urls in found.items()]
+    return any_of(
+        parameter.code,
+        [
+            all_of(parameter.code, [own, condition(replace(asked, name="version", text=version))]) if version else own
+            for version, own in each
+        ],
+    )
 
 
 def _read(asked: Asked, parameter: Parameter, reading: Reading, texts: Sequence[str]) -> Condition:

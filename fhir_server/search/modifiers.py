@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fhir_server.search.query import Kind
 from fhir_server.search.values import types_of
 from mappers.search import date, identity, number, position, quantity, reference, string, token, uri
-from mappers.search.question import Identified, Other, Question, Token, Value
+from mappers.search.question import Identified, Other, Question, Token, Value, refused
 
 Read = Callable[[str, Question], list[Value]]
 
@@ -28,7 +28,11 @@ class Reading:
 
 
 def _identifier(text: str, question: Question) -> list[Value]:
-    """The identifier of what is referred to, where the parameter takes what the reference beside it leads to."""
+    """The identifier of what is referred to, where the parameter takes what the reference beside it leads to.
+
+    Raises: BadRequest (400) where no identifier can stand, beside a canonical address"""
+    if reference.are_addresses(question.paths):
+        raise refused(question, text, "it reads canonical addresses, which have no identifier beside them.")
     found, types = token.asked(text, question), types_of(question.parameter, question.paths)
     return [Identified(one, reference.marks(types)) for one in found if isinstance(one, Token)] if types else found
 

@@ -7,7 +7,8 @@ Enters: the condition as JSON, and index rows. Leaves: yes or no, the same as th
     {"rows": [kind, paths, values]}                 a row under these paths has one of the values
     {"joined": [...]}                               clauses that rows of one and the same item match
 
-A value is the name of its class in question.py, then its members; instants and numbers are text.
+A value is the name of its class in question.py, then its members; instants and numbers are text. An `Under` that was
+stored by an earlier release has no signs.
 Spec: http://hl7.org/fhir/R4/search.html
 """
 
@@ -78,7 +79,8 @@ def _holds(value: Json, row: Any) -> bool:
         case "Address":
             return bool(row[3] == told[0] and row[2] == 0)
         case "Under":
-            return bool(row[3] == told[0] or row[3].startswith(told[0] + "/"))
+            text, _, *signs = told
+            return bool(row[3] == text or row[3].startswith(tuple(text + sign for sign in (signs or [["/"]])[0])))
         case "Beginning":
             return bool(row[1].startswith(told[0]))
         case "Exact":

@@ -110,10 +110,11 @@ class Address(NamedTuple):
 
 
 class Under(NamedTuple):
-    """A uri, and all that are below it: those that go on after a `/`. column: where the rows have it"""
+    """A uri, and all that are below it: those that go on after one of these signs. column: where the rows have it"""
 
     text: str
     column: str = "code"
+    signs: tuple[str, ...] = ("/",)
 
 
 class Moment(NamedTuple):

@@ -90,7 +90,7 @@ def asked(text: str, question: Question) -> list[Value]:
     A resource of this server may have been referred to by its full address too.
     Raises: BadRequest (400) when the text is none of these, or of a type that the parameter does not point to"""
     text = plain(text)
-    if _whole_addresses(question.paths):
+    if are_addresses(question.paths):
         return [Target((ELSEWHERE,), limited(text))]
     local = text.removeprefix(f"{question.base}/") if question.base else text
     if ":" in local:
@@ -117,7 +117,7 @@ def asked_below(text: str, question: Question) -> list[Value]:
 
 def _branch(text: str, question: Question, *, above: bool) -> list[Value]:
     """Raises: BadRequest (400) when the text names no resource of a type that has parts"""
-    if _whole_addresses(question.paths):
+    if are_addresses(question.paths):
         return _addresses(text, question, above=above)
     local = plain(text).removeprefix(f"{question.base}/") if question.base else plain(text)
     allowed = [name for name in question.parameter.targets or number_of if part_of(name)]
@@ -153,7 +153,7 @@ def _listed(allowed: tuple[str, ...]) -> str:
 
 
 @cache
-def _whole_addresses(paths: tuple[IndexedPath, ...]) -> bool:
+def are_addresses(paths: tuple[IndexedPath, ...]) -> bool:
     """Whether all that the paths lead to are canonical addresses and uris."""
     kinds = {end.kind for path in paths for end in ends_of(path)}
     return "Reference" not in kinds

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 from mappers.search import string
-from mappers.search.question import InSet, Question, Subsumed, Token, Value, parts, plain, refused
+from mappers.search.question import InSet, Question, Subsumed, Token, Under, Value, parts, plain, refused
 from mappers.search.rows import LONGEST, OF_TYPE, IndexRows, Reader, Visit, limited
 
 normalise = limited
@@ -181,8 +181,15 @@ def asked_above(text: str, question: Question) -> list[Value]:
 
 
 def asked_below(text: str, question: Question) -> list[Value]:
-    """The code that subsumes others, `system|code`."""
+    """The code that subsumes others, `system|code`; of media types the one that others add parameters to.
+
+    Spec: http://hl7.org/fhir/R4/search.html#mimetype"""
+    if text and len(parts(text, "|")) == 1 and all(path.text.endswith(_MEDIA_TYPE) for path in question.paths):
+        return [Under(normalise(plain(text)), signs=(";", " "))]
     return _subsumed(text, question, above=False)
+
+
+_MEDIA_TYPE = ".contentType"
 
 
 def _subsumed(text: str, question: Question, *, above: bool) -> list[Value]:

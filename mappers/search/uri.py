@@ -29,12 +29,19 @@ def asked(text: str, question: Question) -> list[Value]:
 
 
 def asked_below(text: str, question: Question) -> list[Value]:
-    """The address, and all that go on after it.
+    """The address, and all that go on after it, with its versions; of one with a version those that this begins.
 
-    Raises: BadRequest (400) when it is empty"""
+    Raises: BadRequest (400) when it is empty
+    Spec: http://hl7.org/fhir/R4/search.html#versions"""
     (address,) = asked(text, question)
     assert isinstance(address, Address)
-    return [Under(address.text.rstrip("/"))]
+    if "|" in address.text:
+        return [Under(address.text, signs=_IN_VERSIONS)]
+    return [Under(address.text.rstrip("/"), signs=("/", "|"))]
+
+
+_IN_VERSIONS = (".", "-")
+"""After which a version goes on: 1 is of 1.0 and 1-draft, and not of 10."""
 
 
 def asked_above(text: str, question: Question) -> list[Value]:

@@ -131,6 +131,61 @@ def test_a_filter_may_name_code_systems_as_the_specification_does(fhir: httpx.Cl
     assert hits(fhir, f"/Observation?_filter=code eq snomed|{code}") == []
 
 
+def test_versions_of_a_canonical_address_are_below_it(fhir: httpx.Client) -> None:
+    url = f"http://acme.test/{uuid.uuid4()}"
+    ids: dict[str, str] = {}
+    for version in ("", "|1.0", "|1.1", "|10", "|2.0"):
+        body = {
+            "resourceType": "QuestionnaireResponse",
+            "meta": {"profile": [f"{url}{version}"]},
+            "status": "completed",
+            "questionnaire": f"{url}{version}",
+        }
+        ids[version] = fhir.post("/QuestionnaireResponse", json=body).json()["id"]
+    for asked in ("questionnaire:below", "_profile:below"):
+        search = f"/QuestionnaireResponse?{asked}={url}"
+        assert hits(fhir, search) == list(ids.values())
+        assert hits(fhir, f"{search}|1") == [ids["|1.0"], ids["|1.1"]]
+        assert hits(fhir, f"{search}|1.1") == [ids["|1.1"]]
+
+
+def test_a_url_may_be_asked_for_with_its_version(fhir: httpx.Client) -> None:
+    url = f"http://acme.test/{uuid.uuid4()}"
+    body = {"resourceType": "ValueSet", "status": "draft", "url": url}
+    first, second, other = (
+        fhir.post("/ValueSet", json={**body, **more}).json()["id"]
+        for more in ({"version": "1,0"}, {"version": "2"}, {"url": f"{url}/other"})
+    )
+    assert hits(fhir, f"/ValueSet?url={url}") == [first, second]
+    assert hits(fhir, f"/ValueSet?url={url}|2") == [second]
+    assert hits(fhir, f"/ValueSet?url={url}|1\\,0,{url}/other") == [first, other]
+    assert hits(fhir, f"/ValueSet?url={url}|3,{url}\\|2") == []
+
+
+def test_a_media_type_is_above_those_with_parameters(fhir: httpx.Client) -> None:
+    kind = f"text/x{uuid.uuid4().hex}"
+    ids = [
+        fhir.post(
+            "/DocumentReference",
+            json={
+                "resourceType": "DocumentReference",
+                "status": "current",
+                "content": [{"attachment": {"contentType": f"{kind}{more}"}}],
+            },
+        ).json()["id"]
+        for more in ("", ";charset=UTF-8", " ; v=1", "+xml")
+    ]
+    assert hits(fhir, f"/DocumentReference?contenttype:below={kind}") == ids[:3]
+    assert hits(fhir, f"/DocumentReference?contenttype={kind}") == ids[:1]
+
+
+def test_an_identifier_is_not_looked_for_beside_a_canonical_address(fhir: httpx.Client) -> None:
+    for query in ("questionnaire:identifier=x", "_filter=questionnaire identifier x"):
+        answer = fhir.get(f"/QuestionnaireResponse?{query}")
+        assert answer.status_code == 400
+        assert "canonical" in answer.json()["issue"][0]["details"]["text"]
+
+
 def test_a_search_by_form_answers_the_same(fhir: httpx.Client, world: dict[str, str]) -> None:
     answer = fhir.post("/Patient/_search", data={"family": world["family"], "_count": "2"})
     assert answer.status_code == 200

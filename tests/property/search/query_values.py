@@ -174,7 +174,7 @@ def _uri(wanted: Wanted, value: Value) -> str | None:
     text: str = value.data
     match wanted.feature:
         case "below":
-            cuts = [text[:n] for n, sign in enumerate(text) if sign == "/" and n > 6]
+            cuts = [text[:n] for n, sign in enumerate(text) if sign in "/|.-" and n > 6]
             return escaped(wanted.choice(text, text, f"{text}/", text[:-1], *cuts))
         case "above":
             return escaped(wanted.choice(text, f"{text}/1", f"{text}x", *pools.URIS))

@@ -82,11 +82,14 @@ def string_matches(value: Value, asked: str, modifier: str) -> bool:
 
 
 def uri_matches(value: Value, asked: str, modifier: str) -> bool:
-    """Whether the address is the one asked for, goes on after it (below), or is what it goes on after (above)."""
+    """Whether the address is the one asked for, goes on after it (below), or is what it goes on after (above). A
+    version is below its address, and below a part of itself that ends before a `.` or `-`."""
     wanted, found = plain(asked), str(value.data)
     match modifier:
+        case "below" if "|" in wanted:
+            return found == wanted or found.startswith((f"{wanted}.", f"{wanted}-"))
         case "below":
-            return f"{found}/".startswith(f"{wanted.rstrip('/')}/")
+            return f"{found}/".startswith(f"{wanted.rstrip('/')}/") or found.startswith(f"{wanted.rstrip('/')}|")
         case "above":
             return f"{wanted}/".startswith(f"{found.rstrip('/')}/")
     return found == wanted

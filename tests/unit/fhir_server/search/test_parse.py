@@ -178,7 +178,8 @@ def test_modifiers_and_chains(query: str, expected: Condition) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("url:below=http://a/b/", [Under("http://a/b")]),
+        ("url:below=http://a/b/", [Under("http://a/b", signs=("/", "|"))]),
+        ("url:below=http://a/b|1", [Under("http://a/b|1", signs=(".", "-"))]),
         (
             "url:above=http://a/b/c",
             [Address(text) for text in ("http://a", "http://a/", "http://a/b", "http://a/b/", "http://a/b/c")],
