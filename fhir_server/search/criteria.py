@@ -24,6 +24,7 @@ from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing,
 from fhir_server.search.values import types_of
 from fhir_server.search.words import of_words
 from mappers.search.question import parts
+from mappers.search.reference import are_addresses
 from mappers.search.words import TEXT_OF
 
 
@@ -153,6 +154,7 @@ def _chain(asked: Asked, parameter: Parameter, modifier: str, rest: str) -> Cond
         raise asked.wrong(f"{parameter.code} is a {parameter.type} parameter; a chain goes on from a reference.")
     if modifier:
         _check_target(asked, parameter, modifier)
+    _check_followed(asked, parameter)
     if not modifier and not parameter.targets:
         raise asked.wrong(f"{parameter.code} points to any type: name it, like {parameter.code}:Patient.{rest[:80]}.")
     return any_of(parameter.code, _links(asked, parameter, (modifier,) if modifier else parameter.targets, rest))
@@ -177,6 +179,13 @@ def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str
     raise NotServed(f"{asked.name[:80]}: {errors[0]}")
 
 
+def _check_followed(asked: Asked, parameter: Parameter) -> None:
+    """Raises: BadRequest (400) for a parameter of canonical addresses, which chains do not follow"""
+    if are_addresses(tuple(map(asked.registry.path, parameter.paths))):
+        advice = f"search for their resources first, then for {parameter.code[:80]}=url, or let _include bring them."
+        raise asked.wrong(f"{parameter.code[:80]} holds canonical addresses, and chains do not follow these: {advice}")
+
+
 def _check_target(asked: Asked, parameter: Parameter, name: str) -> None:
     if name not in number_of or (parameter.targets and name not in parameter.targets):
         allowed = ", ".join(parameter.targets or ("any type",))
@@ -196,6 +205,7 @@ def _reverse(asked: Asked) -> Condition:
     if parameter.type != "reference" or (parameter.targets and asked.type not in parameter.targets):
         valid = ", ".join(_pointing(asked, kind)) or "none"
         raise asked.wrong(f"_has: {kind}.{code[:80]} does not point to {asked.type}; parameters that do: {valid}.")
+    _check_followed(asked, parameter)
     return Linking("_has", kind, parameter.paths, (condition(asked.led_to(kind, rest)),))
 
 

@@ -186,6 +186,21 @@ def test_an_identifier_is_not_looked_for_beside_a_canonical_address(fhir: httpx.
         assert "canonical" in answer.json()["issue"][0]["details"]["text"]
 
 
+@pytest.mark.parametrize(
+    "search",
+    [
+        "QuestionnaireResponse?questionnaire.title=x",
+        "QuestionnaireResponse?questionnaire:Questionnaire.title=x",
+        "Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed",
+        "Patient?_has:QuestionnaireResponse:patient:questionnaire.title=x",
+    ],
+)
+def test_a_chain_over_canonical_addresses_is_refused_and_not_empty(fhir: httpx.Client, search: str) -> None:
+    answer = fhir.get(f"/{search}")
+    assert answer.status_code == 400
+    assert "canonical addresses" in answer.json()["issue"][0]["details"]["text"]
+
+
 def test_a_search_by_form_answers_the_same(fhir: httpx.Client, world: dict[str, str]) -> None:
     answer = fhir.post("/Patient/_search", data={"family": world["family"], "_count": "2"})
     assert answer.status_code == 200
