@@ -50,7 +50,7 @@ def _count(control: Control, text: str) -> Control:
 
 
 def _sort(control: Control, text: str) -> Control:
-    keys = [_key(control, one) for one in text.split(",")]
+    keys = [*control.sort, *(_key(control, one) for one in text.split(","))]
     if len(keys) > MOST_KEYS:
         raise _refused("_sort", text, f"write at most {MOST_KEYS} keys")
     return replace(control, sort=tuple(keys))

@@ -28,6 +28,8 @@ from mappers.search.registry import BUILT_IN, Registry
 MOST_PARAMETERS = 100
 PLACES = ("_cursor", "_included")
 """In links only: where a page begins."""
+REPEATED = ("_sort",)
+"""Controls of which R4 lets several stand, the first ones first. Spec: http://hl7.org/fhir/R4/search.html#table"""
 _EMPTY = re.compile(r"(?:^|&)[^=&]*=?(?=&|$)")
 CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
@@ -58,7 +60,8 @@ def parse(
             if name.partition(":")[0] in INCLUDES:
                 includes.append(include(types or (resource_type,), name, value, registry))
             elif name in CONTROLS:
-                _check_once(name, understood)
+                if name not in REPEATED:
+                    _check_once(name, understood)
                 control = CONTROLS[name](control, value)
             else:
                 asked = Asked(resource_type, name, name, value, base, now, registry)

@@ -315,6 +315,7 @@ def test_results_come_in_the_order_of_a_date_undated_ones_last(
         ("given", "p0 p1 p2"),
         ("-given", "p2 p1 p0"),
         ("general-practitioner,-given", "p2 p1 p0"),
+        ("gender&_sort=-birthdate", "p2 p0 p1"),
         ("family,_lastUpdated", "p0 p1 p2"),
         ("-_lastUpdated", "p2 p1 p0"),
     ],
