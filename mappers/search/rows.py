@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-GENERATION = 3
+GENERATION = 4
 """Counts the releases that make other rows of the same resource: a server that finds rows of a lower one in its store
 compares them all with the bodies, once."""
 

@@ -3,6 +3,7 @@
 Enters: a value of a resource, or the text of a query. Leaves: rows, or the same codes and keys to look for. What people
 read of a code stands among the strings, under the same path, for `:text`; an identifier that has a type has a row for
 it, for `:of-type`. Codes are compared as they are written: two identifiers that differ in case are two identifiers.
+Elements that are plain strings are compared without case.
 Spec: http://hl7.org/fhir/R4/search.html#token
 """
 
@@ -12,6 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+from ecluse.core.fhir.definitions.indexed import ends_of
 from mappers.search import string
 from mappers.search.question import InSet, Question, Subsumed, Token, Under, Value, parts, plain, refused
 from mappers.search.rows import LONGEST, OF_TYPE, IndexRows, Reader, Visit, limited
@@ -37,6 +39,18 @@ def _text(path: int) -> Visit:
         rows[0].append((path, 0, 0, value if len(value) <= LONGEST else limited(value)))
 
     return visit
+
+
+def _string(path: int) -> Visit:
+    def visit(value: str, rows: IndexRows) -> None:
+        rows[0].append((path, 0, 0, caseless(value)))
+
+    return visit
+
+
+def caseless(text: str) -> str:
+    """A plain string as the index holds it."""
+    return normalise(text.casefold())
 
 
 def _boolean(path: int) -> Visit:
@@ -121,7 +135,7 @@ READERS: dict[str, Reader] = {
     "ContactPoint": _contact_point,
     "boolean": _boolean,
     "code": _text,
-    "string": _text,
+    "string": _string,
     "id": _text,
     "uri": _text,
 }
@@ -130,7 +144,8 @@ READERS: dict[str, Reader] = {
 def asked(text: str, question: Question) -> list[Value]:
     """What `code`, `system|code`, `|code` or `system|` looks for.
 
-    A plain code of a resource has no system of its own: the one of its value set is taken as none.
+    A plain code of a resource has no system of its own: the one of its value set is taken as none. A plain string is
+    looked for without case.
     Raises: BadRequest (400) when there is more than one bar, or nothing"""
     system, *codes = map(plain, parts(text, "|"))
     if not codes:
@@ -142,7 +157,10 @@ def asked(text: str, question: Question) -> list[Value]:
             keys.append(0)
     if len(codes) != 1 or not (system or codes[0]):
         raise refused(question, text, "write code, system|code, |code or system|, and \\| for a bar inside them.")
-    return [Token(key, normalise(codes[0]) if codes[0] else None) for key in keys]
+    found: list[Value] = [Token(key, normalise(codes[0]) if codes[0] else None) for key in keys]
+    if codes[0] and any(end.kind == "string" for path in question.paths for end in ends_of(path)):
+        found += [Token(key, caseless(codes[0])) for key in keys if not key]
+    return found
 
 
 def of_type_key(system: str, code: str) -> int:

@@ -201,6 +201,16 @@ def test_a_chain_over_canonical_addresses_is_refused_and_not_empty(fhir: httpx.C
     assert "canonical addresses" in answer.json()["issue"][0]["details"]["text"]
 
 
+def test_a_token_that_is_a_plain_string_is_compared_without_case(fhir: httpx.Client) -> None:
+    lot = f"Lot-É{uuid.uuid4().hex}"
+    body = {"resourceType": "Medication", "batch": {"lotNumber": lot}, "code": {"coding": [{"code": lot}]}}
+    own = fhir.post("/Medication", json=body).json()["id"]
+    for asked in (lot, lot.upper(), f"|{lot.lower()}"):
+        assert hits(fhir, f"/Medication?lot-number={asked}") == [own]
+    assert hits(fhir, f"/Medication?code={lot.upper()}") == []
+    assert hits(fhir, f"/Medication?code={lot}&lot-number:not={lot.upper()}") == []
+
+
 def test_a_search_by_form_answers_the_same(fhir: httpx.Client, world: dict[str, str]) -> None:
     answer = fhir.post("/Patient/_search", data={"family": world["family"], "_count": "2"})
     assert answer.status_code == 200

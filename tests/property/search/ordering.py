@@ -6,7 +6,7 @@ Spec: http://hl7.org/fhir/R4/search.html#sort
 Where the specification leaves a choice: of several values the one that comes first in the asked order counts; without
 a value a resource comes last, whichever the direction; equal ones come in the order of their creation, or the last one
 first when the first key is `-key`. Codes, and the ids that references lead to, are compared as texts, strings folded,
-dates by their first instant.
+those of token parameters without case, dates by their first instant.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ def _keys(parameter: Parameter, value: Value) -> list[Any]:
         case "string":
             return [folded(text) for text in strings(value)]
         case "token":
-            return [found.code for found in codes(value) if found.code or found.system]
+            found = [one for one in codes(value) if one.code or one.system]
+            return [one.code.casefold() if one.caseless else one.code for one in found]
         case "reference":
-            found = target(value)
-            return [found.id, found.id.partition("|")[0]] if found else []
+            end = target(value)
+            return [end.id, end.id.partition("|")[0]] if end else []
         case "date":
             return [one.low for one in dates(value)]
         case "number":

@@ -1,6 +1,7 @@
 """Codes, identifiers and references: what a resource says, and whether a query means it.
 
-Enters: a value of a resource and the text of a query. Leaves: whether they match. Codes are compared letter by letter.
+Enters: a value of a resource and the text of a query. Leaves: whether they match. Codes are compared letter by letter,
+elements that are plain strings without case.
 Spec: http://hl7.org/fhir/R4/search.html#token, http://hl7.org/fhir/R4/search.html#reference
 """
 
@@ -17,11 +18,16 @@ _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z
 
 
 class Code(NamedTuple):
-    """A code with its system, "" for none; implied: the system of the value set that a plain code comes from."""
+    """A code with its system, "" for none; implied: the system of the value set that a plain code comes from; caseless:
+    a plain string."""
 
     system: str
     code: str
     implied: str = ""
+    caseless: bool = False
+
+    def says(self, text: str) -> bool:
+        return self.code.casefold() == text.casefold() if self.caseless else self.code == text
 
 
 def codes(value: Value, implied: str = "") -> Iterator[Code]:
@@ -40,17 +46,17 @@ def codes(value: Value, implied: str = "") -> Iterator[Code]:
         case "ContactPoint":
             yield Code("", data.get("value", ""))
         case _ if isinstance(data, str):
-            yield Code("", data, implied)
+            yield Code("", data, implied, value.type == "string")
 
 
 def has_code(found: Code, asked: str) -> bool:
     """Whether `code`, `system|code`, `|code` or `system|` means this code."""
     system, *rest = [plain(part) for part in parts(asked, "|")]
     if not rest:
-        return found.code == system != ""
+        return system != "" and found.says(system)
     (code,) = rest
     same_system = system in (found.system, found.implied) if system else not found.system
-    return same_system and (not code or found.code == code) and (found.code, found.system) != ("", "")
+    return same_system and (not code or found.says(code)) and (found.code, found.system) != ("", "")
 
 
 def labels(value: Value) -> Iterator[str]:

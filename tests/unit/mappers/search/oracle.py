@@ -41,9 +41,10 @@ def rows(url: str, kind: str, resource: dict[str, Any]) -> set[tuple[Any, ...]]:
     """The rows, without path number, that a parameter takes from a resource."""
     found: set[tuple[Any, ...]] = set()
     for branch in _branches(expressions()[url], resource["resourceType"]):
-        instants = _compiled(f"({branch}).ofType(instant)")(resource) if kind == "date" else []
+        which, own = APART.get(kind, ("", READERS[kind]))
+        apart = _compiled(f"({branch}).{which}")(resource) if which else []
         for value in _compiled(f"({branch}).where(($this is string).not())" if kind == "date" else branch)(resource):
-            read = _instants if value in instants else READERS[kind]
+            read = own if value in apart else READERS[kind]
             found.update(read(_without_extension(value)))
     return found
 
@@ -67,6 +68,10 @@ def _without_extension(value: Any) -> Any:
     if isinstance(value, dict) and "url" in value:
         return next((member for name, member in value.items() if name.startswith("value")), {})
     return value
+
+
+def _caseless(value: str) -> Iterator[tuple[Any, ...]]:
+    yield 0, value.casefold()
 
 
 def _tokens(value: Any) -> Iterator[tuple[Any, ...]]:
@@ -207,3 +212,9 @@ READERS = {
     "quantity": _quantities,
     "special": _positions,
 }
+
+APART = {
+    "date": ("ofType(instant)", _instants),
+    "token": ("where($this is string and ($this is code).not() and ($this is id).not())", _caseless),
+}
+"""Values of a data type that cannot be told from its shape: how they are selected, and read."""
