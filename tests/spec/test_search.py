@@ -285,8 +285,9 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name_first(fhir: httpx
     assert "gender" in text
 
 
-def test_lenient_handling_ignores_and_says_so(fhir: httpx.Client, world: dict[str, str]) -> None:
-    bundle = fhir.get(f"/Patient?family={world['family']}&gendre=x", headers={"Prefer": "handling=lenient"}).json()
+@pytest.mark.parametrize("prefer", ["handling=lenient", 'return=minimal; Handling = "lenient"'])
+def test_lenient_handling_ignores_and_says_so(fhir: httpx.Client, world: dict[str, str], prefer: str) -> None:
+    bundle = fhir.get(f"/Patient?family={world['family']}&gendre=x", headers={"Prefer": prefer}).json()
     modes = [entry["search"]["mode"] for entry in bundle["entry"]]
     assert modes.count("match") == 3
     assert modes.count("outcome") == 1
