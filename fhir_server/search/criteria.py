@@ -91,6 +91,8 @@ def _compared(asked: Asked, parameter: Parameter, modifier: str | None) -> Condi
         raise asked.wrong(f"_filter: {parameter.code} takes an operation, and no modifier.")
     if asked.operation == "pr":
         return _missing(replace(asked, text={"true": "false", "false": "true"}.get(asked.text, asked.text)), parameter)
+    if parameter.code in TEXT_OF:
+        raise asked.wrong(f"_filter: of {parameter.code} it takes pr alone; write {parameter.code}=… beside it.")
     compared = COMPARED.get(kind_of(parameter), {})
     if asked.operation not in compared:
         valid = ", ".join([*compared, "pr"])

@@ -421,6 +421,8 @@ def test_words_of_narratives_and_of_everything_are_found_where_a_site_asks_for_t
     assert (phrase.status_code, "phrases are not served" in issue(phrase)[0]) == (400, True)
     assert fhir.get("/Basic", params={"_text:exact": "os"}).status_code == 400
     assert fhir.get("/Basic", params={"_sort": "_text"}).status_code == 400
+    assert fhir.get("/Basic", params={"_filter": "_text co metastases"}).status_code == 400
+    assert hits(fhir, f"/Basic?_filter=_text pr true&_text=metastases {told_apart}") == [both]
     for own in (narrative, content):
         assert fhir.delete(f"/SearchParameter/{own}").status_code == 204
     assert fhir.get("/Basic", params={"_content": told_apart}).status_code == 400
