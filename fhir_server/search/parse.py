@@ -30,6 +30,8 @@ PLACES = ("_cursor", "_included")
 """In links only: where a page begins."""
 REPEATED = ("_sort",)
 """Controls of which R4 lets several stand, the first ones first. Spec: http://hl7.org/fhir/R4/search.html#table"""
+DEFAULTS = {("_contained", "false")}
+"""What is not served otherwise, and asks for no more than what is done anyway."""
 _EMPTY = re.compile(r"(?:^|&)[^=&]*=?(?=&|$)")
 CONTROL_SIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
@@ -63,7 +65,7 @@ def parse(
                 if name not in REPEATED:
                     _check_once(name, understood)
                 control = CONTROLS[name](control, value)
-            else:
+            elif (name, value) not in DEFAULTS:
                 asked = Asked(resource_type, name, name, value, base, now, registry)
                 conditions.append(filtered(asked) if name == "_filter" else condition(asked))
             understood.append((name, value))

@@ -280,6 +280,12 @@ def test_what_is_not_understood_answers_400_and_says_what_would_be(fhir: httpx.C
     assert answer.json()["issue"][0]["details"]["text"]
 
 
+def test_contained_resources_may_be_left_out_in_so_many_words(fhir: httpx.Client, world: dict[str, str]) -> None:
+    for search in (f"/Patient?_id={world['p0']}", f"/?_type=Patient&_id={world['p0']}"):
+        assert hits(fhir, f"{search}&_contained=false") == [world["p0"]]
+        assert fhir.get(f"{search}&_contained=both").status_code == 400
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest_name_first(fhir: httpx.Client) -> None:
     text = fhir.get("/Patient?gendre=x").json()["issue"][0]["details"]["text"]
     assert "gender" in text
