@@ -13,7 +13,17 @@ from fhir_server.search.membership import COMPARTMENTS, DEFINITION
 from mappers.search.includes import EVERY, references
 from mappers.search.registry import Registry
 
-SYSTEM: dict[str, Any] = {"compartment": [f"{DEFINITION}{name[0].lower()}{name[1:]}" for name in COMPARTMENTS]}
+SPECIAL = {
+    "_filter": 'An expression of conditions: given eq "peter" and birthdate ge 2014.',
+    "_has": "What refers to the resources: _has:Observation:patient:code=1234-5.",
+    "_list": "What a List refers to, by its id.",
+    "_type": "Of searches over several types, these alone: Patient,Encounter.",
+}
+"""Parameters that no SearchParameter of a type defines."""
+SYSTEM: dict[str, Any] = {
+    "searchParam": [{"name": name, "type": "special", "documentation": text} for name, text in SPECIAL.items()],
+    "compartment": [f"{DEFINITION}{name[0].lower()}{name[1:]}" for name in COMPARTMENTS],
+}
 """Of the whole server."""
 
 

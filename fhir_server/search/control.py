@@ -25,6 +25,10 @@ _EXPLANATIONS: dict[str, Explain] = {"true": "analyze", "analyze": "analyze", "p
 _TOTALS: dict[str, Total] = {"none": "none", "estimate": "estimate", "accurate": "accurate"}
 
 
+_METHODS: dict[str, Total] = {"count": "accurate", "estimate": "estimate"}
+"""Of `_totalMethod`, which fhirpy sends to be told how many there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """type: of the resources; registry: of their site; count: resources on a page; cursor: text of the place to go on
@@ -95,6 +99,12 @@ def _total(control: Control, text: str) -> Control:
     return replace(control, total=_TOTALS[text])
 
 
+def _total_method(control: Control, text: str) -> Control:
+    if text not in _METHODS:
+        raise _refused("_totalMethod", text, f"write one of {', '.join(_METHODS)}, or _total instead")
+    return replace(control, total=_METHODS[text])
+
+
 def _summary(control: Control, text: str) -> Control:
     _check_choice("_summary", text)
     return replace(control, count_only=text == "count", text_only=text == "text")
@@ -146,6 +156,7 @@ CONTROLS: dict[str, Callable[[Control, str], Control]] = {
     "_sort": _sort,
     "_summary": _summary,
     "_total": _total,
+    "_totalMethod": _total_method,
 }
 """What each of these parameters does; `_format`, `_pretty`, `_elements` and summaries with resources are obeyed where
 the answer is written.

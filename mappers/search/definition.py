@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.errors import Issue, Unprocessable
-from ecluse.core.fhir.definitions.expressions import End, Path, Step, Unsupported, ends, parse, rendered
+from ecluse.core.fhir.definitions.expressions import End, Path, Step, Unsupported, chosen, ends, parse, rendered
 from ecluse.core.fhir.definitions.indexed import READS, absolute, normalised, targets_of
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from ecluse.core.fhir.definitions.structures import structures
@@ -144,7 +144,7 @@ def _readings(text: str, kind: str, types: Iterable[str], declared: Sequence[str
     readings: dict[str, Reading] = {}
     issues: list[Issue] = []
     for name in types:
-        own = [path for path in map(_rooted(name), branches) if path[0].name == name]
+        own = [_told(path) for path in map(_rooted(name), branches) if path[0].name == name]
         if not all(map(_can_be_walked, own)):
             return _evaluated(text, types, declared, place)
         try:
@@ -157,6 +157,13 @@ def _readings(text: str, kind: str, types: Iterable[str], declared: Sequence[str
     if issues:
         raise Unprocessable(issues=issues)
     return readings
+
+
+def _told(path: Path) -> Path:
+    try:
+        return chosen(path)
+    except Unsupported:  # said where the path is read
+        return path
 
 
 def _can_be_walked(path: Path) -> bool:

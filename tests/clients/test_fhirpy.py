@@ -59,5 +59,6 @@ async def test_all_pages_are_fetched(base: str) -> None:
         ).save()
     search = client.resources("Observation").search(subject=f"Patient/{subject.id}").limit(3)
     assert len(await search.fetch_all()) == 7
+    assert await search.count() == 7
     bundle = await subject.execute("$everything", method="get")
     assert len(bundle["entry"]) == 8

@@ -76,6 +76,18 @@ def test_every_search_parameter_that_it_names_is_served(fhir: httpx.Client, stat
             assert answer.status_code == 200, (pair, answer.text)
 
 
+def test_every_parameter_that_it_names_for_all_types_is_served(fhir: httpx.Client, statement: dict[str, Any]) -> None:
+    asked = {
+        "_filter": '/Patient?_filter=given eq "x"',
+        "_has": "/Patient?_has:Observation:patient:code=x",
+        "_list": "/Patient?_list=x",
+        "_type": "/?_type=Patient&_id=x",
+    }
+    assert [one["name"] for one in statement["rest"][0]["searchParam"]] == list(asked)
+    for text in asked.values():
+        assert fhir.get(text).status_code == 200, text
+
+
 def test_every_include_that_it_names_is_served_and_a_reference_is_there_for_each(
     fhir: httpx.Client, statement: dict[str, Any]
 ) -> None:

@@ -93,6 +93,25 @@ def test_dates_sort_and_references_follow_their_targets(fhir: httpx.Client) -> N
     assert fhir.get(f"/Patient?{doctor}=Organization/{person}").status_code == 400
 
 
+def test_choices_are_read_as_published_parameters_name_them(fhir: httpx.Client) -> None:
+    """Those of US Core: `valueDateTime` is what JSON says, and FHIRPath does not."""
+    url = "http://hospital.example/StructureDefinition/" + fresh("asserted")
+    code = fresh("asserted")
+    made(fhir, parameter(code, f"Patient.extension.where(url = '{url}').valueDateTime", type="date"))
+    own = [{"url": url, "valueDateTime": "2020-03-01T10:00:00Z"}, {"url": f"{url}2", "valueDateTime": "2021"}]
+    found = fhir.post("/Patient", json={"resourceType": "Patient", "extension": own}).json()["id"]
+    assert hits(fhir, f"/Patient?{code}=2020-03-01") == [found]
+    assert hits(fhir, f"/Patient?{code}=2021") == []
+    nested, inner = (
+        fresh("race"),
+        {"url": "ombCategory", "valueCoding": {"system": "urn:race", "code": uuid.uuid4().hex}},
+    )
+    made(fhir, parameter(nested, f"Patient.extension.where(url = '{url}').extension.value.code"))
+    body = {"resourceType": "Patient", "extension": [{"url": url, "extension": [inner]}]}
+    found = fhir.post("/Patient", json=body).json()["id"]
+    assert hits(fhir, f"/Patient?{nested}={inner['valueCoding']['code']}") == [found]
+
+
 def test_references_of_ones_own_are_chained_and_included(fhir: httpx.Client) -> None:
     url = "http://hospital.example/StructureDefinition/" + fresh("guide")
     name = "Guide" + uuid.uuid4().hex[:8]

@@ -36,14 +36,14 @@ class Given:
 
     variables: name without % → item or list of items; resolve: the resource that a reference or canonical leads to;
     member_of: (code, Coding or CodeableConcept, URL of the value set); conforms_to: (node, URL of the profile);
-    trace: (name, items) of each trace(); work: items that all steps may take"""
+    trace: (name, items) of each trace(); work: items that all steps may take, MOST_WORK when not told"""
 
     variables: Mapping[str, Any] = field(default_factory=dict)
     resolve: Callable[[str, Node], Node | None] | None = None
     member_of: Callable[[Item, str], bool | None] | None = None
     conforms_to: Callable[[Node, str], bool | None] | None = None
     trace: Callable[[str, list[Item]], None] | None = None
-    work: int = MOST_WORK
+    work: int | None = None
 
 
 NOTHING = Given()
@@ -57,7 +57,7 @@ class Evaluation:
         self.given = given
         self.fixed: dict[object, list[Item]] = {}
         self._below: dict[Node, list[Item]] = {}
-        self._left = given.work
+        self._left = MOST_WORK if given.work is None else given.work
 
     def spend(self, items: int) -> None:
         """Counts the work of a step.
