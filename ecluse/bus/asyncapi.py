@@ -82,11 +82,13 @@ EVENTS = (
     "erased is the end of the resource; after erased, what was kept of it goes too. A resource that leaves a patient "
     "is told twice: updated in the partition of the new patient, and moved, with its content, in that of the former, "
     "for those who keep what is a patient's by partition. With ce_bundle 4711 2/5 the event is the second of the five "
-    "of transaction 4711; the others may be on other topics. traceparent is that of the request, to be passed on."
+    "of transaction 4711; the others may be on other topics. Entries that changed nothing have no event and no number; "
+    "what was erased before it was sent is missing. traceparent is that of the request, to be passed on."
 )
 STATE = (
     "The last event of each resource, by key, for those who begin or begin anew: read it to its end, then follow the "
-    "events. Null is a tombstone, which goes when delete.retention.ms has passed. There is no moved."
+    "events. Null is a tombstone, which goes when delete.retention.ms has passed. There is no moved. The partition is "
+    "CRC-32 of the key, whatever the patient, modulo the number of partitions."
 )
 
 

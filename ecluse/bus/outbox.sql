@@ -23,8 +23,8 @@ SELECT seq, site, type, id, version, op, lane, patient, former_patient, epoch, c
        write_id, entry, entries, sender, request_id, traceparent, reason, survivor, merge, found
 FROM (
     SELECT o.seq, s.name AS site, o.type, r.id, o.version, o.op, o.lane, o.patient, r.version AS current_version,
-           coalesce(v.updated, r.updated) AS updated, v.body, v.write_id, v.entry, w.entries, w.sender, w.request_id,
-           w.traceparent, o.reason, m.survivor, m.number AS merge,
+           coalesce(v.updated, r.updated) AS updated, v.body, v.write_id, v.entry, w.sender, w.request_id,
+           coalesce(nullif(w.created + w.updated + w.deleted, 0), w.entries) AS entries, w.traceparent, o.reason, m.survivor, m.number AS merge,
            CASE WHEN o.version > 1 THEN
                (SELECT patient FROM fhir.version f WHERE f.pk = o.pk AND f.version = o.version - 1)
            END AS former_patient,

@@ -12,7 +12,7 @@ can stand without the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
@@ -301,12 +301,13 @@ async def _store(
         context.traceparent,
     )
     effect = intake.effect(context, [change.written for change in chain(new, changed)])
+    places = _places(chain(new, changed))
     registries = context.registries or Registries()
     registry = registries.known(context.site)
     stored: Any = None
     for start in range(0, len(new), MOST_AT_ONCE):
         part = new[start : start + MOST_AT_ONCE]
-        given = (*source, *_first_columns(part), *effect, context.instant)
+        given = (*source, *_first_columns(part, places), *effect, context.instant)
         rows = [(change.pk, _difference(change, registry).added) for change in part]
         if len(part) < MANY:
             statement, arrays = alongside(STORE_NEW, 26, [], rows)
@@ -321,7 +322,7 @@ async def _store(
         gone = [(pk, rows.gone) for pk, rows in differences]
         added = [(pk, rows.added) for pk, rows in differences]
         statement, arrays = alongside(STORE_NEXT, 28, gone, added)
-        stored = await conn.fetchrow(statement, *source, *_next_columns(changed), *effect, *arrays)
+        stored = await conn.fetchrow(statement, *source, *_next_columns(changed, places), *effect, *arrays)
     every = [*new, *changed]
     if stored["generation"] != registry.generation:
         latest = await registries.current(conn, context.site)
@@ -366,24 +367,30 @@ async def _remake(conn: Any, site: int, changes: Sequence[Change], known: Regist
     await search_rows.add(conn, site, added)
 
 
-def _first_columns(changes: Sequence[Change]) -> list[list[Any]]:
+def _places(changes: Iterable[Change]) -> dict[int, int]:
+    """Entry → which one it is of those that make an event, from 0: readers count them to know that a transaction is
+    whole."""
+    return {entry: place for place, entry in enumerate(sorted(change.entry for change in changes))}
+
+
+def _first_columns(changes: Sequence[Change], places: Mapping[int, int]) -> list[list[Any]]:
     return [
         [change.pk for change in changes],
         [types.number_of[change.intent.type] for change in changes],
         [change.intent.id for change in changes],
         [change.patient for change in changes],
         [change.written.body for change in changes],
-        [change.entry for change in changes],
+        [places[change.entry] for change in changes],
     ]
 
 
-def _next_columns(changes: Sequence[Change]) -> list[list[Any]]:
+def _next_columns(changes: Sequence[Change], places: Mapping[int, int]) -> list[list[Any]]:
     return [
         [change.pk for change in changes],
         [types.number_of[change.intent.type] for change in changes],
         [change.patient for change in changes],
         [change.written.body for change in changes],
-        [change.entry for change in changes],
+        [places[change.entry] for change in changes],
         [change.written.version for change in changes],
         [change.written.updated for change in changes],
         [change.op for change in changes],

@@ -198,3 +198,18 @@ def test_the_last_event_itself_is_a_position_and_the_next_number_is_none(fhir: h
     advised = refused.json()["issue"][0]["details"]["text"].rpartition(" ")[2].rstrip(".")
     assert position(advised) >= position(last)
     assert replayed(fhir.base_url, since=advised)
+
+
+def test_a_transaction_counts_the_entries_that_make_an_event(fhir: httpx.Client) -> None:
+    """Whoever gathers n of m has them all when m have come, also where some entries changed nothing."""
+    stands, others, since = basic(), [basic() for _ in range(2)], replayed(fhir.base_url)["next"]
+    told(fhir.put(f"/Basic/{stands['id']}", json=stands))
+    nothing = {"request": {"method": "DELETE", "url": f"Basic/{uuid.uuid4()}"}}
+    whole = bundle("transaction", others[0], stands, others[1])
+    whole["entry"].insert(0, nothing)
+    told(fhir.post("/", json=whole))
+    told(fhir.post("/", json=bundle("transaction", stands, alone := basic())))
+    found = {event["subject"]: event.get("bundle", "") for event in replayed(fhir.base_url, since=since)["events"]}
+    own, places = zip(*(found[f"Basic/{one['id']}"].split() for one in others), strict=True)
+    assert (len(set(own)), sorted(places)) == (1, ["1/2", "2/2"])
+    assert found[f"Basic/{alone['id']}"] == ""
