@@ -18,6 +18,8 @@ from ecluse.core.errors import EcluseError
 from ecluse.core.hosts import PORTS, PRIVATE, UNENCRYPTED, is_allowed, is_public
 
 TIMEOUT_S = 20.0
+DRAIN_S, DRAIN_BYTES = 1.0, 1 << 16
+"""How much of the body of an answer is read before its connection is closed instead."""
 NUMBER = "X-Ecluse-Event-Number"
 
 
@@ -44,19 +46,41 @@ async def send(client: httpx.AsyncClient, hosts: frozenset[str], notification: N
     hosts: HOST or HOST:PORT that the operator allows, whatever their scheme and address
     Raises: Undelivered
     """
-    url = httpx.URL(notification.endpoint)
-    if notification.place:
-        url = url.copy_with(path=f"{url.path.rstrip('/')}/{notification.place}")
     try:
         async with asyncio.timeout(notification.timeout_s):
+            url = _url(notification)
             address = await _resolved(url, hosts)
-            answer = await client.send(_request(url, address, notification))
+            answer = await client.send(_request(url, address, notification), stream=True)
     except TimeoutError:
         raise Undelivered(f"The hook has not answered within {notification.timeout_s:.0f} s.") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise Undelivered(f"The hook does not answer: {type(error).__name__}.") from error
+    await _drained(answer)
     if not answer.is_success:
         raise Undelivered(f"The hook answers {answer.status_code}, where 2xx is wanted; redirects are not followed.")
+
+
+def _url(notification: Notification) -> httpx.URL:
+    """Raises: httpx.InvalidURL"""
+    url = httpx.URL(notification.endpoint)
+    if notification.place:
+        return url.copy_with(path=f"{url.path.rstrip('/')}/{notification.place}")
+    return url
+
+
+async def _drained(answer: httpx.Response) -> None:
+    """Reads the rest of an answer, so that its connection serves the next one; what is long or slow is cut off. Nobody
+    looks at it: the status is the receipt, whatever becomes of the body."""
+    size = 0
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for part in answer.aiter_raw():
+                if (size := size + len(part)) > DRAIN_BYTES:
+                    break
+    except (TimeoutError, httpx.HTTPError, OSError):
+        pass
+    finally:
+        await answer.aclose()
 
 
 def _request(url: httpx.URL, address: str, notification: Notification) -> httpx.Request:
