@@ -76,7 +76,7 @@ class Persons:
         survivor = (key[0], merge.survivor)
         await self._fetch([survivor])
         async with self._pool.acquire() as conn, conn.transaction():
-            if await conn.fetchval(SQL["lock"], *key) >= merge.number:
+            if await _applied(conn, key) >= merge.number:
                 return
             # A survivor is merged into nobody, so it is its own person, whatever of that is applied here yet.
             person = await conn.fetchval(SQL["own_person"], *survivor)
@@ -111,6 +111,14 @@ class Persons:
             self._known.move_to_end(key)
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)
+
+
+async def _applied(conn: Any, key: PatientKey) -> int:
+    """The number of the merge that was applied to a patient last; the patient stays locked."""
+    # Who has waited for another process finds the row that it locked ended, and sees the new one by asking again.
+    while (number := await conn.fetchval(SQL["lock"], *key)) is None:
+        await conn.execute(SQL["create"], *_columns([key]))
+    return int(number)
 
 
 def _columns(keys: Sequence[PatientKey]) -> tuple[list[str], list[str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import permutations
 
 import pytest
 
 from consumers.gate import Gate
-from consumers.persons import Merge, Persons
+from consumers.persons import SQL, Merge, Persons
 from ecluse.core.db.databases import Databases
 
 A, B, C = ("default", "a"), ("default", "b"), ("default", "c")
@@ -54,3 +55,21 @@ async def test_a_decision_about_either_of_two_merged_holds_for_the_person(databa
     await persons.resolve([A], {A: Merge("a", 2)})
     assert (await gate.decide(before[B].person, "default", "warehouse", "research")).answer == "deliver"
     assert (await gate.decide(before[A].person, "default", "warehouse", "research")).answer == "withdraw"
+
+
+async def test_a_merge_that_another_process_applies_meanwhile_is_applied_once(databases: Databases) -> None:
+    """Who waited for the row finds it ended: the new one is read, and nothing is done twice."""
+    one, other = Persons(databases.identity), Persons(databases.identity)
+    before = await one.resolve([A, B])
+    async with databases.identity.acquire() as conn:
+        async with conn.transaction():
+            await conn.fetchval(SQL["lock"], *A)
+            waiting = asyncio.create_task(other.resolve([A], {A: Merge("b", 1)}))
+            while not await conn.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+                assert not waiting.done()
+                await asyncio.sleep(0.01)
+            await conn.execute(SQL["end"], *A)
+            await conn.execute(SQL["begin"], before[B].person, *A, "b", 1, "merged")
+    assert (await waiting)[A] == (before[B].person, "b", 1)
+    rows = await databases.identity.fetchval("SELECT count(*) FROM identity.person_patient WHERE patient_id = 'a'")
+    assert rows == 2
