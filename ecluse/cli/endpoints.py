@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 from ecluse.bus.flow import alarms, flow
 from ecluse.cli import events, intake, metrics, status
 from ecluse.cli.event_stream import MEDIA
+from ecluse.cli.lags import Lags
 from ecluse.cli.measured import Measured
 from ecluse.cli.openapi import document
 from ecluse.cli.published import published
@@ -72,15 +73,16 @@ class _Endpoints:
     def __init__(self, settings: Settings, fhir: FhirApp) -> None:
         self._settings, self._fhir = settings, fhir
         self._listeners = Listeners()
-        self._measured = Measured(settings)
+        self._lags = Lags(settings)
+        self._measured = Measured(settings, self._lags)
 
     async def present(self) -> dict[str, Any]:
         """What is stored and where each consumer stands."""
-        return await status.present(self._settings, self._fhir.server.databases)
+        return await status.present(self._settings, self._fhir.server.databases, self._lags)
 
     async def flowing(self) -> dict[str, Any]:
         """What flows now."""
-        return await status.flowing(self._settings, self._fhir.server.databases)
+        return await status.flowing(self._settings, self._fhir.server.databases, self._lags)
 
     async def listened(self, socket: WebSocket) -> None:
         """Notifications of Subscriptions, to a websocket."""
@@ -96,14 +98,18 @@ class _Endpoints:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
         return JSONResponse({"status": "degraded", "alarms": told} if told else {"status": "ok"})
 
-    async def status_json(self, _: Request) -> Response:
+    async def status_json(self, request: Request) -> Response:
         """What is stored and where each consumer stands, as JSON."""
-        return JSONResponse(await self.present())
+        return await listing(request, self.present)
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """What is stored, what flows and how long it takes, for Prometheus."""
-        measured = await self._measured.present(self._fhir.server.databases)
-        return Response(metrics.text(measured), media_type=metrics.MEDIA)
+
+        async def measured() -> Response:
+            found = await self._measured.present(self._fhir.server.databases)
+            return Response(metrics.text(found), media_type=metrics.MEDIA)
+
+        return await answering(request, measured)
 
     async def arrivals(self, query: Mapping[str, str]) -> Any:
         """What arrived, what was refused, and why."""

@@ -12,10 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 from consumers import dead_letters, ledger, place, registry
-from consumers.lag import lag
+from consumers.lag import Lag
 from consumers.sink import Sink
 from ecluse.bus.durations import Bucket, buckets
 from ecluse.bus.flow import flow
+from ecluse.cli.lags import Lags
 from ecluse.cli.status import Present, flow_of, stored_of
 from ecluse.core import clock
 from ecluse.core.db.databases import Databases
@@ -32,8 +33,9 @@ TIMES = 20
 class Measured:
     """What one server process knows of the stock, and tells with what flows."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lags: Lags) -> None:
         self._settings = settings
+        self._lags = lags
         self._stock: Present | None = None
         self._counting: asyncio.Task[None] | None = None
         self._again_at = 0.0
@@ -41,36 +43,25 @@ class Measured:
     async def present(self, databases: Databases) -> Present:
         """The state, as `status.present` has it, with the parts of each consumer's lag and all durations.
 
-        Raises: Unavailable (503) when a database or the broker is away"""
+        Raises: Unavailable (503) when a database is away"""
         stock = await self._counted(databases)
         with translated():
+            behind = await self._lags.present(databases)
             async with databases.store.acquire() as conn:
                 rows, found = await reindex.present(conn), await flow(conn, self._settings)
                 undecided = await conn.fetchval(SQL["all_undecided"])
             sinks = registry.standing(self._settings, databases)[0].values()
             return {
                 "stored": stock["stored"],
-                "consumers": [await self._consumer(databases, sink, stock["books"].get(sink.name)) for sink in sinks],
+                "consumers": [
+                    await _consumer(sink, stock["books"].get(sink.name), behind.get(sink.name)) for sink in sinks
+                ],
                 "search_rows": {"behind": rows.behind},
                 "subscriptions": {"undecided": undecided},
                 "durations": await _durations(databases),
                 "alarm_s": self._settings.alarm_s,
                 **flow_of(found, self._settings),
             }
-
-    async def _consumer(self, databases: Databases, sink: Sink, books: Present | None) -> Present:
-        behind = await lag(self._settings, databases, sink)
-        reasons = await dead_letters.reasons(sink.pool, sink.name)
-        return {
-            "name": sink.name,
-            **(books or {}),
-            "dead": sum(reasons.values()),
-            "dead_letters": reasons,
-            "lag_events": behind.events,
-            "lag_s": behind.seconds,
-            "processes": await place.processes(sink.pool, sink.name),
-            "parts": [part._asdict() for part in behind.parts],
-        }
 
     async def _counted(self, databases: Databases) -> Present:
         """The stock, as it was counted last; the first time it is waited for."""
@@ -100,3 +91,17 @@ class Measured:
 async def _durations(databases: Databases) -> list[Bucket]:
     pools: list[Any] = [databases.store, databases.warehouse, databases.hub]
     return await buckets(dict.fromkeys(pools))
+
+
+async def _consumer(sink: Sink, books: Present | None, behind: Lag | None) -> Present:
+    reasons = await dead_letters.reasons(sink.pool, sink.name)
+    return {
+        "name": sink.name,
+        **(books or {}),
+        "dead": sum(reasons.values()),
+        "dead_letters": reasons,
+        "lag_events": behind and behind.events,
+        "lag_s": behind and behind.seconds,
+        "processes": await place.processes(sink.pool, sink.name),
+        "parts": [part._asdict() for part in behind.parts] if behind else [],
+    }

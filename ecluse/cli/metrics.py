@@ -74,7 +74,7 @@ class _State(Collector):
         yield from self._relay(state["relay"])
         yield _gauge("alarms", "What an operator has to look at; /health says what.", (), [((), len(state["alarms"]))])
         for name, told in CONSUMER.items():
-            rows = [((row["name"],), row[name]) for row in state["consumers"] if name in row]
+            rows = [((row["name"],), row[name]) for row in state["consumers"] if row.get(name) is not None]
             yield _gauge(f"consumer_{name}", told, ("consumer",), rows)
         yield from _parts(state["consumers"])
         yield _gauge("alarm_s", "The limit of time of alarms (ECLUSE_ALARM_S).", (), [((), state["alarm_s"])])

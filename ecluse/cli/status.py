@@ -5,7 +5,7 @@ Enters: settings and opened databases. Leaves: one mapping that `/status.json`, 
     {"stored": {site: {type: {"present": n, "deleted": n}}},
      "consumers": [{"name", "received", "mapped", "excluded": {reason: n}, "withheld", "waiting", "dead", "removed",
      "balanced",
-                    "lag_events", "lag_s", "processes": n,
+                    "lag_events", "lag_s": both null while the broker does not answer, "processes": n,
                     "walk": type at which it walks through the store or null, "dead_letters": {reason: n}}],
      "writer": {"pid", "application", "seconds"} or null,
      "relay": {"running", "unsent", "seconds"} or null,
@@ -24,12 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers import dead_letters, ledger, place, registry, resync
-from consumers.lag import lag
+from consumers.lag import Lag
 from consumers.reach import reach
 from consumers.sink import Sink
 from ecluse.bus.flow import SQL as FLOW
 from ecluse.bus.flow import Flow, alarms, flow
 from ecluse.bus.position import position
+from ecluse.cli.lags import Lags, lags
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
 from ecluse.core.fhir import json, types
@@ -40,12 +41,13 @@ from fhir_server.store import reindex, resources
 Present = dict[str, Any]
 
 
-async def present(settings: Settings, databases: Databases) -> Present:
-    """The present state.
+async def present(settings: Settings, databases: Databases, known: Lags | None = None) -> Present:
+    """The present state. known: the lags of a process that many ask
 
-    Raises: Unavailable (503) when a database or the broker is away
+    Raises: Unavailable (503) when a database is away
     """
     with translated():
+        behind = await (known.present(databases) if known else lags(settings, databases))
         async with databases.store.acquire() as conn:
             counts = await resources.stored_counts(conn)
             rows = await reindex.present(conn)
@@ -54,14 +56,14 @@ async def present(settings: Settings, databases: Databases) -> Present:
         sinks, wrong = registry.standing(settings, databases)
         return {
             "stored": stored_of(counts),
-            "consumers": [await _consumer(settings, databases, sink) for sink in sinks.values()],
+            "consumers": [await _consumer(databases, sink, behind.get(sink.name)) for sink in sinks.values()],
             "search_rows": {"behind": rows.behind, "compared": rows.done, "of": rows.total},
             "search_parameters": made,
             **flow_of(found, settings, wrong),
         }
 
 
-async def flowing(settings: Settings, databases: Databases) -> Present:
+async def flowing(settings: Settings, databases: Databases, known: Lags) -> Present:
     """What flows now, cheap enough to be asked every few seconds:
 
         {"arrivals": {"requests", "resources", "refused", "p99_ms"} of the last minute,
@@ -69,8 +71,9 @@ async def flowing(settings: Settings, databases: Databases) -> Present:
          "consumers": [{"name", "lag_events", "lag_s", "dead"}],
          "subscriptions": {"active", "error", "requested", "waiting"}}
 
-    Raises: Unavailable (503) when a database or the broker is away"""
+    Raises: Unavailable (503) when a database is away"""
     with translated():
+        behind = await known.present(databases)
         async with databases.store.acquire() as conn:
             found = await flow(conn, settings)
             (arrivals,) = await conn.fetch(FLOW["arrivals"])
@@ -79,7 +82,7 @@ async def flowing(settings: Settings, databases: Databases) -> Present:
         return {
             "arrivals": dict(arrivals),
             **flow_of(found, settings, wrong),
-            "consumers": [await _pace(settings, databases, sink) for sink in sinks.values()],
+            "consumers": [await _pace(sink, behind.get(sink.name)) for sink in sinks.values()],
             "subscriptions": dict(subscriptions),
         }
 
@@ -95,15 +98,13 @@ def flow_of(found: Flow, settings: Settings, wrong: Sequence[str] = ()) -> Prese
     }
 
 
-async def _pace(settings: Settings, databases: Databases, sink: Sink) -> Present:
-    behind = await lag(settings, databases, sink)
+async def _pace(sink: Sink, behind: Lag | None) -> Present:
     reasons = await dead_letters.reasons(sink.pool, sink.name)
-    return {
-        "name": sink.name,
-        "lag_events": behind.events,
-        "lag_s": round(behind.seconds, 3),
-        "dead": sum(reasons.values()),
-    }
+    return {"name": sink.name, **_late(behind), "dead": sum(reasons.values())}
+
+
+def _late(behind: Lag | None) -> Present:
+    return {"lag_events": behind and behind.events, "lag_s": behind and round(behind.seconds, 3)}
 
 
 def stored_of(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
@@ -114,16 +115,14 @@ def stored_of(counts: Any) -> dict[str, dict[str, dict[str, int]]]:
     return stored
 
 
-async def _consumer(settings: Settings, databases: Databases, sink: Sink) -> Present:
-    behind = await lag(settings, databases, sink)
+async def _consumer(databases: Databases, sink: Sink, behind: Lag | None) -> Present:
     books = await ledger.books(sink.pool, databases.store, sink.name, sink.types)
     reasons = await dead_letters.reasons(sink.pool, sink.name)
-    late = {"lag_events": behind.events, "lag_s": round(behind.seconds, 3)}
     running = {
         "processes": await place.processes(sink.pool, sink.name),
         "walk": await resync.progress(sink.pool, sink.name),
     }
-    return {"name": sink.name, **books._asdict(), **late, **running, "dead_letters": reasons}
+    return {"name": sink.name, **books._asdict(), **_late(behind), **running, "dead_letters": reasons}
 
 
 async def show(settings: Settings, as_json: bool) -> None:
@@ -176,8 +175,13 @@ def _books_table(consumers: list[Present]) -> Table:
     table.add_row("processes", *(str(row["processes"]) for row in consumers))
     if any(row["walk"] is not None for row in consumers):
         table.add_row("walks at", *(row["walk"] or "" for row in consumers))
-    table.add_row("lag", *(f"{row['lag_events']} events, {row['lag_s']:g} s" for row in consumers))
+    table.add_row("lag", *map(_behind, consumers))
     return table
+
+
+def _behind(row: Present) -> str:
+    known = row["lag_events"] is not None
+    return f"{row['lag_events']} events, {row['lag_s']:g} s" if known else "the broker does not answer"
 
 
 def _total(count: int | dict[str, int]) -> int:
