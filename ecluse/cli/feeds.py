@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from consumers.hub import feed, reading
 from consumers.hub.project import Project, projects
 from ecluse.cli.readable import told_empty
+from ecluse.cli.terminal import terminal
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import NotFound
 from ecluse.core.settings import Settings
@@ -48,7 +48,7 @@ async def show(settings: Settings) -> None:
         for project in found:
             counts = await databases.hub.fetchrow(feed.SQL["counts"], project.name)
             table.add_row(*_cells(project, counts))
-    Console().print(table)
+    terminal().print(table)
 
 
 def _cells(project: Project, counts: Any) -> list[str]:

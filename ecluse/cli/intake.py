@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console
-
+from ecluse.cli.terminal import terminal
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.db.pool import translated
@@ -150,7 +149,7 @@ async def show_list(settings: Settings, given: Mapping[str, str | None], *, as_j
     if as_json:
         print(json.encode(rows).decode())
         return
-    console = Console(soft_wrap=True)
+    console = terminal(soft_wrap=True)
     for row in rows:
         console.print(_line(row), markup=False, highlight=False)
     console.print(f"{len(rows)} requests")
@@ -169,7 +168,7 @@ async def show_one(settings: Settings, request_id: str, since: str | None, *, as
     if as_json:
         print(json.encode(rows).decode())
         return
-    console = Console(soft_wrap=True)
+    console = terminal(soft_wrap=True)
     for row in reversed(rows):
         console.print(_line(row), markup=False, highlight=False)
         for issue in row["issues"]:

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from consumers import dead_letters, registry
 from consumers.dead_letters import DeadLetter
 from ecluse.cli.readable import told_empty
+from ecluse.cli.terminal import table, terminal
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.settings import Settings
@@ -37,10 +37,11 @@ async def show(settings: Settings, consumer: str | None, reason: str | None) -> 
     if not letters:
         told_empty("No dead letters" + (" pass these filters." if consumer or reason else "."))
         return
-    table = Table("consumer", "resource", "version", "reason", "tried", "since", title=f"{len(letters)} dead letters")
+    title = f"{len(letters)} dead letters"
+    shown = table("consumer", "resource", "version", "reason", "tried", "since", title=title)
     for letter in letters:
-        table.add_row(*_cells(letter))
-    Console().print(table)
+        shown.add_row(*_cells(letter))
+    terminal().print(shown)
 
 
 async def show_one(settings: Settings, consumer: str, resource: str) -> None:
@@ -56,11 +57,11 @@ async def show_one(settings: Settings, consumer: str, resource: str) -> None:
         found = [letter for pool in pools if (letter := await dead_letters.of_resource(pool, consumer, key))]
     if not found:
         raise NotFound(f"{consumer} has no dead letter of {resource}; it was taken since, given up, or never parked.")
-    table = Table(show_header=False)
+    shown = Table(show_header=False)
     for name, value in found[0]._asdict().items():
-        table.add_row(name, str(value))
-    table.add_row("read it at", f"{settings.url}/sites/{site}/fhir/{kind}/{own}/_history/{found[0].version}")
-    Console(soft_wrap=True).print(table)
+        shown.add_row(name, str(value))
+    shown.add_row("read it at", f"{settings.url}/sites/{site}/fhir/{kind}/{own}/_history/{found[0].version}")
+    terminal(soft_wrap=True).print(shown)
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:
@@ -79,11 +80,11 @@ async def replay(settings: Settings, consumer: str, reason: str | None) -> None:
     """Asks the running consumer to try them again."""
     async with _pools(settings, consumer) as pools:
         count = sum([await dead_letters.replay(pool, consumer, reason) for pool in pools])
-    Console().print(f"{count} dead letters of {consumer} are tried again within seconds, if it runs.")
+    terminal().print(f"{count} dead letters of {consumer} are tried again within seconds, if it runs.")
 
 
 async def drop(settings: Settings, consumer: str, reason: str | None) -> None:
     """Gives them up."""
     async with _pools(settings, consumer) as pools:
         count = sum([await dead_letters.drop(pool, consumer, reason) for pool in pools])
-    Console().print(f"{count} dead letters of {consumer} were given up; their resources count as excluded.")
+    terminal().print(f"{count} dead letters of {consumer} were given up; their resources count as excluded.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.console import Console
 from rich.table import Table
 
 from consumers import place, registry, resync
 from consumers import shadow as copy
 from consumers.warehouse.shadow import Difference
+from ecluse.cli.terminal import terminal
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.errors import BadRequest
 from ecluse.core.settings import Settings
@@ -33,14 +33,14 @@ async def refill(settings: Settings, consumer: str) -> None:
             raise BadRequest(f"{consumer} is walking through the store already; `ecluse status` shows where it is.")
         runs = await place.processes(sink.pool, sink.name)
     when = "now" if runs else "once it is started: no process of it runs"
-    Console().print(f"{consumer} is made anew, {when}; what is live goes on. `ecluse status` shows where it is.")
+    terminal().print(f"{consumer} is made anew, {when}; what is live goes on. `ecluse status` shows where it is.")
 
 
 async def shadow(settings: Settings, consumer: str) -> None:
     """Builds a shadow of the warehouse, swaps it in, and prints what differed.
 
     Raises: what shadow.build raises; NotFound (404) and BadRequest (400) for another consumer"""
-    console = Console()
+    console = terminal()
     async with open_databases(settings, migrate=True) as databases:
         _check(settings, databases, consumer)
         with console.status("begins") as status:
@@ -64,7 +64,7 @@ async def abort(settings: Settings, consumer: str) -> None:
     async with open_databases(settings, migrate=True) as databases:
         _check(settings, databases, consumer)
         there = await copy.abort(settings, databases)
-    Console().print("The shadow is dropped." if there else "There was no shadow.")
+    terminal().print("The shadow is dropped." if there else "There was no shadow.")
 
 
 def _check(settings: Settings, databases: Databases, consumer: str) -> None:

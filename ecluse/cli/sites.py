@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from rich.console import Console
 from rich.table import Table
 
+from ecluse.cli.terminal import terminal
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, Conflict
 from ecluse.core.settings import Settings
@@ -26,7 +26,7 @@ async def add(settings: Settings, name: str, title: str, finess: str, time_zone:
         if name in {site.name for site in await resources.sites(conn)}:
             raise Conflict(f"Site {name} is registered already.")
         await resources.add_site(conn, name, title, finess, time_zone, systems)
-    Console().print(f"{name} is served at {settings.url}/sites/{name}/fhir")
+    terminal().print(f"{name} is served at {settings.url}/sites/{name}/fhir")
 
 
 async def show(settings: Settings) -> None:
@@ -36,4 +36,4 @@ async def show(settings: Settings) -> None:
         for site in await resources.sites(conn):
             base = settings.base(site.name)
             table.add_row(site.name, base, site.time_zone)
-    Console().print(table)
+    terminal().print(table)

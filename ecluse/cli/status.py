@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from consumers import dead_letters, ledger, place, registry, resync
@@ -31,6 +30,7 @@ from ecluse.bus.flow import SQL as FLOW
 from ecluse.bus.flow import Flow, alarms, flow
 from ecluse.bus.position import position
 from ecluse.cli.lags import Lags, lags
+from ecluse.cli.terminal import terminal
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
 from ecluse.core.fhir import json, types
@@ -132,7 +132,7 @@ async def show(settings: Settings, as_json: bool) -> None:
     if as_json:
         print(json.encode(state).decode())
         return
-    console = Console()
+    console = terminal()
     for table in (
         _stored_table(state["stored"]),
         _books_table(state["consumers"]),

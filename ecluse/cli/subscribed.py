@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from ecluse.cli.readable import told_empty
+from ecluse.cli.terminal import table, terminal
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir import json
@@ -29,12 +28,12 @@ async def show(settings: Settings, site: str | None) -> None:
     if not rows:
         told_empty("No Subscription is on" + (f" at {site}." if site else "."))
         return
-    table = _table("site", "id", "about", "state", "told", "waiting", "error")
+    shown = table("site", "id", "about", "state", "told", "waiting", "error")
     for row in rows:
         waiting = row["last"] - row["delivered"]
         told = (str(row["delivered"]), str(waiting), " ".join(failures(row)))
-        table.add_row(row["site"], row["id"], row["about"], row["state"], *told)
-    Console().print(table)
+        shown.add_row(row["site"], row["id"], row["about"], row["state"], *told)
+    terminal().print(shown)
 
 
 async def topics(settings: Settings) -> None:
@@ -44,20 +43,12 @@ async def topics(settings: Settings) -> None:
     if not rows:
         told_empty("No topic is served; see `ecluse subscriptions load`.")
         return
-    table = _table("site", "address", "version", "title", "about")
+    shown = table("site", "address", "version", "title", "about")
     for row in rows:
         triggers = json.decode(row["definition"].encode())["triggers"]
         about = ", ".join(dict.fromkeys(trigger["type"] for trigger in triggers))
-        table.add_row(row["site"] or "all", row["url"], row["version"], row["title"], about)
-    Console().print(table)
-
-
-def _table(*names: str) -> Table:
-    """Addresses are to be copied: they are folded, not cut."""
-    table = Table()
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
+        shown.add_row(row["site"] or "all", row["url"], row["version"], row["title"], about)
+    terminal().print(shown)
 
 
 async def load(settings: Settings, files: Sequence[Path]) -> None:
@@ -73,7 +64,7 @@ async def load(settings: Settings, files: Sequence[Path]) -> None:
                     SQL["take_topic"], None, EVERY_SITE, topic.url, topic.version, topic.title, definition
                 )
     for topic in found:
-        Console().print(f"{topic.url} can be subscribed to at every site.")
+        terminal().print(f"{topic.url} can be subscribed to at every site.")
 
 
 def _topic(file: Path) -> Topic:
@@ -94,4 +85,4 @@ async def drop(settings: Settings, url: str) -> None:
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         if await conn.fetchval(SQL["drop_loaded"], url) is None:
             raise NotFound(f"No loaded topic has the address {url}; a Basic is deleted at its site.")
-    Console().print(f"{url} is no longer served.")
+    terminal().print(f"{url} is no longer served.")

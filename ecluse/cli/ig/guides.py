@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from ecluse.cli.ig.gather import gather
 from ecluse.cli.readable import told_empty
+from ecluse.cli.terminal import terminal
 from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import Conflict, NotFound
 from ecluse.core.settings import Settings
@@ -23,7 +23,7 @@ async def install(settings: Settings, wanted: Sequence[str], *, allow_missing: b
 
     Raises: BadRequest for a broken package, NotFound, Unprocessable for another FHIR version or missing dependencies
     """
-    console = Console(soft_wrap=True)
+    console = terminal(soft_wrap=True)
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         there: dict[str, set[str]] = {}
         for one in await guides.packages(conn):
@@ -56,7 +56,7 @@ async def show(settings: Settings) -> None:
         for one in found:
             table.add_row(one.name, one.version, str(one.profiles), str(one.definitions), one.title)
     if found:
-        Console().print(table)
+        terminal().print(table)
     else:
         told_empty("No package is installed; see `ecluse ig install`.")
 
@@ -83,7 +83,7 @@ async def remove(settings: Settings, name: str, *, force: bool) -> None:
         await guides.remove(conn, going[0].name, going[0].version)
         await intake.drop_package(conn, going[0].name, going[0].version)
         await taking.drop_package(conn, going[0].id)
-    Console().print(f"{going[0].id} is removed", highlight=False)
+    terminal().print(f"{going[0].id} is removed", highlight=False)
 
 
 def _dependents(there: Sequence[Installed], going: Installed) -> list[str]:

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ecluse.cli.ig import npm
+from ecluse.cli.terminal import terminal
 from ecluse.cli.terminology import files
 from ecluse.cli.terminology.recognise import Wish, recognised
 from ecluse.core.db.databases import open_databases
@@ -35,7 +34,7 @@ async def run(settings: Settings, sources: Sequence[str], wish: Wish) -> None:
     """Takes in each source, all of it or nothing.
 
     Raises: BadRequest with the file, the line and the fix, NotFound for an unknown package"""
-    console = Console(soft_wrap=True, highlight=False)
+    console = terminal(soft_wrap=True, highlight=False)
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         await base.settle(conn)
         for source in sources:

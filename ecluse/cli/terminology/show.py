@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from ecluse.cli.readable import told_empty
+from ecluse.cli.terminal import terminal
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.settings import Settings
@@ -13,7 +12,7 @@ from fhir_server.terminology import intake
 
 async def show(settings: Settings) -> None:
     """A line for each definition that was loaded, as `drop` and searches in text want it."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = terminal(soft_wrap=True, highlight=False)
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         found = await intake.held(conn)
         if not found:
@@ -32,4 +31,4 @@ async def drop(settings: Settings, name: str) -> None:
     Raises: NotFound when nothing was"""
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         count = await intake.drop(conn, name)
-    Console().print(f"{count} {'definition is' if count == 1 else 'definitions are'} gone.")
+    terminal().print(f"{count} {'definition is' if count == 1 else 'definitions are'} gone.")
