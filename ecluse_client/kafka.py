@@ -66,6 +66,8 @@ async def subscribe(
         "max.poll.interval.ms": SLOWEST_MS,
         "allow.auto.create.topics": False,
         "topic.metadata.refresh.interval.ms": 5000,
+        "reconnect.backoff.ms": 500,  # each try of a broker that is away is a line on stderr
+        "reconnect.backoff.max.ms": 2000,
         **(settings or {}),
     }
     # The library blocks; one thread of its own keeps the event loop free.
