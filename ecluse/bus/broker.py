@@ -111,8 +111,8 @@ class Broker:
                 self._agrees(topic.name, standing)
             new = [self._new(topic) for topic in topics if topic.name not in standing]
             made = self._admin.create_topics(new, request_timeout=TIMEOUT_S) if new else {}
-            for future in made.values():
-                _created(future)
+            for name, future in made.items():
+                _created(name, future)
             _await(self._admin, {topic.name for topic in topics})
         except KafkaException as error:
             raise Unavailable("the broker does not answer") from error
@@ -152,9 +152,9 @@ def _led(topic: Any) -> bool:
     return topic.error is None and all(part.leader >= 0 for part in topic.partitions.values())
 
 
-def _created(future: Any) -> None:
+def _created(name: str, future: Any) -> None:
     try:
         future.result()
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise
+            raise Unavailable(f"the broker did not make the topic {name}: {error.args[0].str()}") from error

@@ -44,7 +44,7 @@ async def up(**given: Any) -> None:
     """Server, relay, consumers and portal in one process group; Ctrl-C stops it clean."""
     from ecluse.cli import up
 
-    await up.run(settings_of(**given))
+    await up.run(settings_of(**given).carried())
 
 
 @main.command()
@@ -68,7 +68,7 @@ def serve(**given: Any) -> None:
     from ecluse.cli import serve
 
     with one_line():
-        serve.run(settings_of(**given))
+        serve.run(settings_of(**given).carried())
 
 
 @main.command()
@@ -93,7 +93,7 @@ async def consume(name: str) -> None:
     from consumers.runner import run_consumer
 
     settle_collector()
-    settings = settings_of()
+    settings = settings_of().carried()
     tracing.begin(settings, name)
     await run_consumer(settings, name, _until_signal())
 

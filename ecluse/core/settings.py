@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,10 @@ ADDRESSES = ("http://", "https://")
 DATABASES = ("postgres://", "postgresql://")
 COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """Where OpenTelemetry's own programs read the address of their collector."""
+
+
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,150}")
+"""What Kafka takes; with the longest resource type a name stays below its 249 letters."""
 
 
 def _setting(
@@ -169,9 +174,14 @@ class Settings:
     events_streams: int = _setting(
         100, "Readers whom one server process sends events as they come; a further one gets 429."
     )
-    events_heartbeat_s: int = _setting(15, "How often a reader of a quiet stream of events hears from it.", "s")
+    events_heartbeat_s: int = _setting(
+        15, "How often a reader of a quiet stream of events hears from it.", "s", least=1
+    )
     events_slow_s: int = _setting(
-        30, "How long a reader of a stream of events may take nothing of what is sent, before the stream ends.", "s"
+        30,
+        "How long a reader of a stream of events may take nothing of what is sent, before the stream ends.",
+        "s",
+        least=1,
     )
     subscriptions: str = _setting(
         "off", "Whether `ecluse up` runs the consumer that notifies by FHIR Subscriptions.", choices=("off", "on")
@@ -204,11 +214,22 @@ class Settings:
             raise SettingsError(
                 f"ECLUSE_KAFKA_PROTOCOL={self.kafka_protocol} needs ECLUSE_KAFKA_USERNAME and ECLUSE_KAFKA_PASSWORD"
             )
+        if not _PREFIX.fullmatch(self.kafka_prefix):
+            text = "is no beginning of topic names: letters, digits, `.`, `_` and `-`, at most 150"
+            raise SettingsError(f"ECLUSE_KAFKA_PREFIX={self.kafka_prefix!r} {text}")
         try:
             read_policy(self.validation)
             read_required(self.profiles)
         except ValueError as error:
             raise SettingsError(f"ECLUSE_VALIDATION, ECLUSE_PROFILES: {error}") from error
+
+    def carried(self) -> Settings:
+        """These, for what reads or writes the bus.
+
+        Raises: SettingsError when nobody named the brokers of a Kafka"""
+        if self.bus == "kafka":
+            self.brokers()
+        return self
 
     def brokers(self) -> str:
         """The Kafka brokers, for what cannot do without.

@@ -111,3 +111,9 @@ def test_without_types_the_registry_is_what_consumers_read(topics: Command, pref
 def test_a_wrong_type_or_no_broker_is_told(topics: Command) -> None:
     assert "did you mean Patient?" in topics("diff", "--type", "Patiant")[1]
     assert "ECLUSE_KAFKA_BOOTSTRAP" in topics("diff", KAFKA_BOOTSTRAP="")[1]
+
+
+def test_a_topic_that_the_brokers_refuse_is_told_with_their_reason(topics: Command) -> None:
+    code, said = topics("apply", "--type", "Slot", KAFKA_REPLICATION="3")
+    assert code == 1
+    assert "did not make the topic" in said and "eplication factor" in said, said

@@ -84,6 +84,9 @@ def test_a_child_process_gets_the_same_settings() -> None:
         ("ECLUSE_POOL_SIZE", "-1", "at least 1"),
         ("ECLUSE_PORT", "99999999", "at most 65535"),
         ("ECLUSE_EVENTS_DAYS", "-1", "at least 0"),
+        ("ECLUSE_EVENTS_HEARTBEAT_S", "0", "at least 1"),
+        ("ECLUSE_EVENTS_SLOW_S", "0", "at least 1"),
+        ("ECLUSE_KAFKA_PREFIX", "a b/", "no beginning of topic names"),
         ("ECLUSE_BASE_URL", "foo", "http://"),
         ("ECLUSE_DATABASE_URL", "foo", "postgresql://"),
     ],
@@ -96,3 +99,10 @@ def test_a_value_that_nothing_can_run_with_is_refused(variable: str, value: str,
 
 def test_a_secret_that_is_printed_is_stars() -> None:
     assert (str(SecretStr("x")), str(SecretStr(""))) == ("***", "")
+
+
+def test_kafka_without_brokers_is_told_before_anything_waits_for_them() -> None:
+    with pytest.raises(SettingsError, match="ECLUSE_KAFKA_BOOTSTRAP"):
+        Settings(bus="kafka").carried()
+    settings = Settings(bus="kafka", kafka_bootstrap="kafka:9092")
+    assert (settings.carried(), Settings().carried()) == (settings, Settings())
