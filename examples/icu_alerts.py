@@ -8,9 +8,9 @@ from ecluse_client import Event, Fhir, Newest, subscribe
 
 
 def flag(event: Event) -> dict | None:
-    found = event.resource or {"code": {}}
-    codes = {coding.get("code") for coding in found["code"].get("coding", ())}
-    if "2823-3" not in codes or found.get("valueQuantity", {}).get("value", 0) <= 6:
+    found = event.resource or {}  # nothing when it is gone; an Observation may be of nobody, or without a value
+    codes = {coding.get("code") for coding in found.get("code", {}).get("coding", ())}
+    if "subject" not in found or "2823-3" not in codes or found.get("valueQuantity", {}).get("value", 0) <= 6:
         return None
     text, own = f"Potassium {found['valueQuantity']['value']} mmol/l", [{"system": "urn:icu", "value": event.id}]
     told = {"identifier": own, "status": "active", "code": {"text": text}, "subject": found["subject"]}

@@ -304,6 +304,11 @@ async def test_the_example_alerts_once_through_a_kill(bus: Served, kafka: str, t
             await fhir.create(observation(patient.id, 7.1))
             running = start()
             await _until(lambda: alerts(bus) == ["Potassium 6.5 mmol/l", "Potassium 7.1 mmol/l"], running)
+            of_nobody = observation(patient.id, 9.9)
+            del of_nobody["subject"]
+            await fhir.create(of_nobody)
+            await fhir.create(observation(patient.id, 8.2))
+            await _until(lambda: alerts(bus)[2:] == ["Potassium 8.2 mmol/l"], running)
         finally:
             running.kill()
             running.wait()
