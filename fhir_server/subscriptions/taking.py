@@ -27,6 +27,8 @@ JSON = "application/fhir+json"
 REST_HOOK, MESSAGE, WEBSOCKET = "rest-hook", "message", "websocket"
 OF_TOPICS = (REST_HOOK, MESSAGE, WEBSOCKET)
 """The channels of Subscriptions to topics; those to a search have only the first."""
+UNTOLD = (SUBSCRIPTION, "Binary")
+"""Types that the consumer of subscriptions does not read."""
 PAYLOADS = {"application/fhir+json", "application/json"}
 
 
@@ -67,7 +69,7 @@ def taken(resource: dict[str, Any]) -> tuple[dict[str, Any], Wanted | None]:
         return stored, None
     wanted = wish(resource)
     kind = _channel(channel.get("type"), OF_TOPICS if wanted else (REST_HOOK,))
-    resource_type, conditions = ("", {}) if wanted else condition(str(resource.get("criteria", "")))
+    resource_type, conditions = ("", {}) if wanted else _search(str(resource.get("criteria", "")))
     end = resource.get("end")
     headers = channel.get("header")
     for header in headers or []:
@@ -75,6 +77,13 @@ def taken(resource: dict[str, Any]) -> tuple[dict[str, Any], Wanted | None]:
     ends_at = datetime.fromisoformat(end) if end else None
     endpoint = "" if kind == WEBSOCKET else _endpoint(channel)
     return stored, Wanted(resource_type, conditions, endpoint, _payload(channel), headers, ends_at, wanted, kind)
+
+
+def _search(criteria: str) -> tuple[str, dict[str, Any]]:
+    resource_type, conditions = condition(criteria)
+    if resource_type in UNTOLD:
+        raise _refused("criteria", f"Nobody is notified about {resource_type}.", criteria)
+    return resource_type, conditions
 
 
 def _channel(kind: object, served: tuple[str, ...]) -> str:

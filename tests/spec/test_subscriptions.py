@@ -171,6 +171,8 @@ def test_a_private_or_unencrypted_hook_is_not_called(served: Served, fhir: httpx
         ("Nothing?code=1", {}, "criteria"),
         ("Observation?nothing=1", {}, "criteria"),
         ("Observation?subject.name=x", {}, "criteria"),
+        ("Subscription?status=active", {}, "criteria"),
+        ("Binary?", {}, "criteria"),
         ("Observation?code=1", {"type": "sms"}, "channel.type"),
         ("Observation?code=1", {"endpoint": "ftp://x/y"}, "channel.endpoint"),
         ("Observation?code=1", {"endpoint": "https://[::1/"}, "channel.endpoint"),
