@@ -146,7 +146,7 @@ def _event(site: str, kind: str, own: str, told: Mapping[str, str], body: bytes 
         site=site,
         type=kind,
         id=own,
-        version=int(told["ce_id"].rpartition("/_history/")[2].removesuffix("#moved")),
+        version=int(told["ce_id"].rpartition("/_history/")[2].partition("#")[0]),
         position=Position(int(told["ecluse-epoch"]), int(told["ecluse-seq"])),
         time=datetime.fromisoformat(told["ce_time"]),
         patient=told.get("ecluse-patient"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,11 +21,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from ecluse_client.event import Event, Reference, Unreadable, of_record
 
+log = logging.getLogger("ecluse_client")
 POLL_S = 0.2
 COMMITTED_MS = 1000
 RETRY_S = 1.0
 SILENT_MS = 10_000
 """A member that was killed is given up after so long, and others get its partitions."""
+AWAITED = "There is no topic %s yet; it comes with the first resource of its type. Is the type spelt as FHIR has it?"
 SLOWEST_MS = 3_600_000
 """An event whose handling takes longer comes again."""
 LATE = (
@@ -92,6 +95,7 @@ def _read(message: Any) -> tuple[Event, Reference | None]:
 class _Member:
     def __init__(self, consumer: Any, thread: ThreadPoolExecutor) -> None:
         self.consumer, self._thread = consumer, thread
+        self._awaited: set[str] = set()
 
     async def call(self, function: Any, *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *values)
@@ -106,6 +110,9 @@ class _Member:
                 return message
             if error.code() not in LATE:
                 raise KafkaException(error)
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART and message.topic() not in self._awaited:
+                self._awaited.add(message.topic())
+                log.warning(AWAITED, message.topic())
 
     def done(self, message: Any) -> None:
         """The next commit tells it. A partition that went to another member meanwhile is that one's to tell."""

@@ -19,7 +19,7 @@ from fhir_server.http import address, binary, formats, query
 from fhir_server.http.body import Disconnected, pieces, read_body
 from fhir_server.http.failures import failure
 from fhir_server.http.formats import Format
-from fhir_server.http.negotiation import NDJSON_TYPES, check_prefer, media_type
+from fhir_server.http.negotiation import NDJSON_TYPES, media_type
 from fhir_server.http.presentation import locate, presented, received
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import respond, takes_gzip
@@ -72,7 +72,6 @@ class FhirApp:
         """What the interaction answers. came: the request in its own format"""
         if not binary.has_content(request) and request.segments[:1] != JOB:
             formats.check_served(wanted)
-        check_prefer(request.headers)
         query.check_choices(request)
         if WAIT in came.headers:
             await self._awaited(came)

@@ -28,7 +28,10 @@ def _text(description: str, **more: Any) -> Schema:
 
 HEADERS: dict[str, Schema] = {
     "ce_specversion": _text("CloudEvents version.", const="1.0"),
-    "ce_id": _text("<site>/<Type>/<id>/_history/<version>, with #moved behind it for a moved event."),
+    "ce_id": _text(
+        "<site>/<Type>/<id>/_history/<version>, with #moved behind it for a moved event, with #merged-3.4711, its "
+        "reason and number, for what is sent again."
+    ),
     "ce_type": _text("What took place.", enum=[envelope.TYPE_PREFIX + op for op in OPS[1:]]),
     "ce_source": _text("/sites/<site>"),
     "ce_subject": _text("<Type>/<id>"),
@@ -50,15 +53,28 @@ HEADERS: dict[str, Schema] = {
     ),
     "traceparent": _text("W3C trace context of the request."),
 }
+PROJECT = "{project}"
+SEALED = "application/jose"
+FEED_HEADERS: dict[str, Schema] = {
+    "content-type": _text("Format of the value.", const=SEALED),
+    "ecluse-key-id": _text("Thumbprint of the recipient's key with which it can be opened."),
+    "ecluse-seq": _text("Number of the record in its feed; of two under one key the greater one is newer."),
+}
+PARAMETERS: dict[str, Schema] = {
+    "resource": {"type": {"enum": [name.lower() for name in types.name_of if name]}},
+    "sealed": {"project": {"description": "Name of a project, as its file has it."}},
+}
 REQUIRED = ("ce_id", "ce_source", "ce_specversion", "ce_subject", "ce_time", "ce_type", "content-type")
 
 
 def document(topics: Topics) -> Schema:
-    """The AsyncAPI document: one channel for the events and one for the last states of each resource type."""
+    """The AsyncAPI document: one channel for the events and one for the last states of each resource type, and one for
+    each recipient's feed."""
     events, state = topics.of_type(TYPE)
     channels = {
         "events": _channel(events, EVENTS, topics.partitions),
         "state": _channel(state, STATE, topics.partitions),
+        "feed": _channel(topics.of_project(PROJECT), FEED, topics.partitions, "sealed"),
     }
     return {
         "asyncapi": "3.0.0",
@@ -66,7 +82,7 @@ def document(topics: Topics) -> Schema:
         "defaultContentType": "application/fhir+json",
         "channels": channels,
         "operations": {name: {"action": "send", "channel": {"$ref": f"#/channels/{name}"}} for name in channels},
-        "components": {"messages": {"resource": _message()}},
+        "components": {"messages": {"resource": _message(), "sealed": _sealed()}},
     }
 
 
@@ -92,13 +108,21 @@ STATE = (
 )
 
 
-def _channel(topic: Topic, description: str, partitions: int) -> Schema:
+FEED = (
+    "The feed of a recipient's project, pseudonymised and encrypted for it: docs/hub.md says what a record holds and "
+    "how it is opened. The last record of a key counts, and stays; a notice that a resource is gone is a record too, "
+    "never null. The partition is CRC-32 of the key modulo the number of partitions. Delivery is at least once, in the order "
+    "of ecluse-seq."
+)
+
+
+def _channel(topic: Topic, description: str, partitions: int, message: str = "resource") -> Schema:
     policy: Schema = {name: int(value) if value.isdigit() else [value] for name, value in topic.config}
     return {
         "address": topic.name,
         "description": description,
-        "parameters": {"type": {"enum": [name.lower() for name in types.name_of if name]}},
-        "messages": {"resource": {"$ref": "#/components/messages/resource"}},
+        "parameters": PARAMETERS[message],
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
         "bindings": {
             "kafka": {"partitions": partitions, "topicConfiguration": policy, "bindingVersion": "0.5.0"},
         },
@@ -111,6 +135,17 @@ def _message() -> Schema:
         "headers": {"type": "object", "required": list(REQUIRED), "properties": HEADERS},
         "payload": {"type": ["object", "null"], "description": "A FHIR R4 resource, a reference to one, or null."},
         "bindings": {"kafka": {"key": _text("<site>/<Type>/<id>"), "bindingVersion": "0.5.0"}},
+    }
+
+
+def _sealed() -> Schema:
+    return {
+        "contentType": SEALED,
+        "headers": {"type": "object", "required": list(FEED_HEADERS), "properties": FEED_HEADERS},
+        "payload": {"type": "string", "description": "A compact JWE."},
+        "bindings": {
+            "kafka": {"key": _text("Keyed hash of the resource, the project's own."), "bindingVersion": "0.5.0"}
+        },
     }
 
 

@@ -4,7 +4,8 @@ Enters: an event, or key, value and headers of a record. Leaves: the other one. 
 value is the FHIR JSON as stored, null for what no longer exists; everything else travels in headers.
 
     key       <site>/<Type>/<id>
-    ce_id     <site>/<Type>/<id>/_history/<version>, for `moved` with #moved behind it: it is an event of its own
+    ce_id     <site>/<Type>/<id>/_history/<version>; for `moved` with #moved behind it, for what is sent again with its
+              reason and number, as in #merged-3.4711: these are events of their own
     body      above LARGEST_BODY bytes the value is {"url", "sha256", "bytes"} and the header `ecluse-body` is `ref`
 
 Spec: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
@@ -132,10 +133,9 @@ def _value(event: Event, url: str) -> tuple[bytes | None, list[Header]]:
 
 
 def _headers(event: Event) -> list[Header]:
-    version = f"{event.key}/_history/{event.version}"
     texts = [
         ("ce_specversion", "1.0"),
-        ("ce_id", f"{version}#moved" if event.op == "moved" else version),
+        ("ce_id", _id(event)),
         ("ce_type", TYPE_PREFIX + event.op),
         ("ce_source", f"/sites/{event.site}"),
         ("ce_subject", f"{event.type}/{event.id}"),
@@ -152,6 +152,14 @@ def _headers(event: Event) -> list[Header]:
         ("traceparent", event.traceparent),
     ]
     return [("content-type", CONTENT_TYPE), *((name, text.encode()) for name, text in texts if text)]
+
+
+def _id(event: Event) -> str:
+    """One and the same for what is sent twice by accident, another one for what tells something else of a version."""
+    again = f"{event.reason}-{event.epoch}.{event.seq}" if event.reason else ""
+    marks = ".".join(filter(None, ("moved" if event.op == "moved" else "", again)))
+    version = f"{event.key}/_history/{event.version}"
+    return f"{version}#{marks}" if marks else version
 
 
 def _event(key: bytes, value: bytes | None, told: dict[str, str]) -> Event:
@@ -191,7 +199,7 @@ def _event(key: bytes, value: bytes | None, told: dict[str, str]) -> Event:
 
 
 def _version(told: dict[str, str]) -> int:
-    return int(told["ce_id"].rpartition("/_history/")[2].removesuffix("#moved"))
+    return int(told["ce_id"].rpartition("/_history/")[2].partition("#")[0])
 
 
 def _reference(value: bytes | None, told: dict[str, str]) -> Reference | None:

@@ -58,6 +58,7 @@ COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """Where OpenTelemetry's own programs read the address of their collector."""
 
 
+_HOST = re.compile(r"[^\s/@?#]*")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,150}")
 """What Kafka takes; with the longest resource type a name stays below its 249 letters."""
 
@@ -217,6 +218,9 @@ class Settings:
         if not _PREFIX.fullmatch(self.kafka_prefix):
             text = "is no beginning of topic names: letters, digits, `.`, `_` and `-`, at most 150"
             raise SettingsError(f"ECLUSE_KAFKA_PREFIX={self.kafka_prefix!r} {text}")
+        if wrong := [host for host in self.hook_hosts.split(",") if not _HOST.fullmatch(host.strip())]:
+            text = f"{wrong[0]!r} is no HOST or HOST:PORT; neither a scheme nor a path belongs to it"
+            raise SettingsError(f"ECLUSE_HOOK_HOSTS: {text}")
         try:
             read_policy(self.validation)
             read_required(self.profiles)
@@ -226,9 +230,13 @@ class Settings:
     def carried(self) -> Settings:
         """These, for what reads or writes the bus.
 
-        Raises: SettingsError when nobody named the brokers of a Kafka"""
+        Raises: SettingsError when nobody named the brokers of a Kafka, or a certificate for it is not there"""
         if self.bus == "kafka":
             self.brokers()
+            for name in ("kafka_ca", "kafka_certificate", "kafka_key"):
+                file = getattr(self, name)
+                if file != Path() and not file.is_file():
+                    raise SettingsError(f"ECLUSE_{name.upper()}: there is no file {file}.")
         return self
 
     def brokers(self) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ecluse.core.errors import BadRequest, Issue, UnsupportedMedia
+from ecluse.core.errors import BadRequest, UnsupportedMedia
 from fhir_server.http.formats import JSON_TYPES, VERSIONS
 from fhir_server.store.write import ANY_VERSION, NO_VERSION
 
 NDJSON_TYPES = frozenset({"application/fhir+ndjson", "application/ndjson", "application/x-ndjson"})
 FORM = frozenset({"application/x-www-form-urlencoded"})
 PREFERENCES = {"return": ("minimal", "representation", "OperationOutcome"), "handling": ("strict", "lenient")}
-"""The preferences that are obeyed, and what each takes."""
+"""The preferences that are obeyed, and what each takes. Another value asks for what is not known here, and is ignored
+as RFC 7240 wants it: clients in use send `return=presentation`."""
 
 _CHARSET = re.compile(r"""charset\s*=\s*"?([\w-]+)""", re.IGNORECASE)
 _VERSION = re.compile(r"""fhirversion\s*=\s*"?([\w.-]+)""", re.IGNORECASE)
@@ -57,27 +58,6 @@ def preferred_return(headers: Mapping[str, str]) -> str:
 def is_lenient(headers: Mapping[str, str]) -> bool:
     """Whether the client would rather have unknown search parameters ignored."""
     return preferences(headers).get("handling") == "lenient"
-
-
-def check_prefer(headers: Mapping[str, str]) -> None:
-    """Nothing, when Prefer asks for what can be had; what it names beside `return` and `handling` says nothing, and a
-    lenient client is spared.
-
-    Raises: BadRequest (400) with each preference whose value is none
-    Spec: https://www.rfc-editor.org/rfc/rfc7240#section-2"""
-    if "prefer" not in headers or is_lenient(headers):
-        return
-    issues = [
-        Issue(
-            f"Prefer: {name} is one of {', '.join(PREFERENCES[name])}.",
-            diagnostics=f"found {text[:80]!r}",
-            code="value",
-        )
-        for name, text in preferences(headers).items()
-        if name in PREFERENCES and text not in PREFERENCES[name]
-    ]
-    if issues:
-        raise BadRequest(issues=issues)
 
 
 def preferences(headers: Mapping[str, str]) -> dict[str, str]:

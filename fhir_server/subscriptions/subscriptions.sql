@@ -38,8 +38,12 @@ DELETE FROM fhir.subscription WHERE pk = $1;
 -- name: told
 -- How a Subscription stands, or all of a site.
 -- $1 site, $2 id or null
-SELECT pk, id, state, error, last, delivered, topic, content, undecided, undecided_why FROM fhir.subscription
-WHERE site = $1 AND ($2::text IS NULL OR id = $2) ORDER BY id;
+SELECT pk, id, CASE WHEN gone AND state = 'active' THEN 'error' ELSE state END AS state, error, last, delivered, topic, content,
+    undecided, undecided_why, gone
+FROM (
+    SELECT s.*, s.topic <> '' AND NOT EXISTS (SELECT FROM fhir.topic t WHERE t.url = s.topic AND t.site IN (0, s.site)) AS gone
+    FROM fhir.subscription s WHERE s.site = $1 AND ($2::text IS NULL OR s.id = $2)
+) s ORDER BY id;
 
 -- name: events
 -- Notifications of a Subscription with their content, in order, the delivered ones as long as they are kept.
@@ -64,7 +68,8 @@ SELECT min(number) FROM fhir.notification WHERE subscription = $1;
 -- Subscriptions that are not off, of one site or all.
 -- $1 name of the site or null
 SELECT n.name AS site, s.id, coalesce(nullif(s.topic, ''), convert_from(v.body, 'UTF8')::jsonb ->> 'criteria') AS about,
-    s.state, s.last, s.delivered, s.error, s.undecided, s.undecided_why
+    s.state, s.last, s.delivered, s.error, s.undecided, s.undecided_why,
+    s.topic <> '' AND NOT EXISTS (SELECT FROM fhir.topic t WHERE t.url = s.topic AND t.site IN (0, s.site)) AS gone
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 JOIN fhir.resource r ON r.pk = s.pk AND r.site = s.site AND r.id = s.id
 JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version

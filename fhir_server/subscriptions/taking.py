@@ -189,6 +189,8 @@ def failures(row: Any) -> tuple[str, ...]:
 
     row: of `told`"""
     found = [row["error"]] if row["error"] else []
+    if row["gone"]:
+        found.append("Its topic is not served any more: nothing is told until it is there again.")
     if count := row["undecided"]:
         found.append(f"Events that the topic's criteria could not decide, not told: {count}; {row['undecided_why']}")
     return tuple(found)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -207,6 +207,16 @@ def test_what_moved_is_the_new_patients_in_either_order(tmp_path: Path, order: s
     newest = Newest(sqlite3.connect(tmp_path / "own.sqlite"))
     assert [newest.take(told[each]) for each in order] == taken
     assert [newest.take(told[each]) for each in order] == [False, False], "they come again"
+
+
+async def test_a_type_that_no_topic_is_about_is_told_once(kafka: str, caplog: pytest.LogCaptureFixture) -> None:
+    events = subscribe("Nope", group="nope", bootstrap=kafka, prefix=PREFIX)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(12), aclosing(events):  # type: ignore[type-var]
+            async for one in events:
+                raise AssertionError(one)
+    (told,) = (record.getMessage() for record in caplog.records if record.name == "ecluse_client")
+    assert "fhir.nope.v1" in told
 
 
 async def test_a_loop_that_was_too_slow_for_its_group_goes_on(bus: Served, kafka: str) -> None:

@@ -121,6 +121,25 @@ def test_a_handshake_comes_first_then_every_create_update_and_delete_then_a_hear
 
 
 @pytest.mark.usefixtures("consumer")
+def test_a_subscription_whose_topic_is_gone_says_so_until_it_is_back(fhir: httpx.Client, hook: Hook) -> None:
+    url = "urn:topic:going"
+    topic = fhir.post("/Basic", json=basic(url, "Observation")).json()
+    own = subscribe(fhir, hook.url, url, "id-only", "Observation?code=urn:t|going")
+    with hook.listening():
+        until(lambda: fhir.get(f"/Subscription/{own}").json()["status"] == "active")
+        assert fhir.delete(f"/Basic/{topic['id']}").is_success
+        silent = fhir.get(f"/Subscription/{own}").json()
+        assert (silent["status"], "not served any more" in silent["error"]) == ("error", True)
+        asked = fhir.get(f"/Subscription/{own}/$status").json()["entry"][0]["resource"]["parameter"]
+        assert "not served any more" in json.dumps(asked)
+        assert fhir.put(f"/Basic/{topic['id']}", json=topic).is_success
+        back = fhir.get(f"/Subscription/{own}").json()
+        assert back["status"] == "active" and "error" not in back
+        observe(fhir, "topic-going", "going")
+        until(lambda: numbers(hook) == [1])
+
+
+@pytest.mark.usefixtures("consumer")
 def test_a_topic_compares_what_was_with_what_is(fhir: httpx.Client, hook: Hook) -> None:
     patients = [fhir.post("/Patient", json={"resourceType": "Patient"}).json()["id"] for _ in range(2)]
     subscribe(fhir, hook.url, f"{COMPLETED}|1.0", "id-only", f"Encounter?patient=Patient/{patients[0]}")

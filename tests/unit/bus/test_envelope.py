@@ -143,3 +143,15 @@ def test_the_notice_to_the_former_patient_has_a_value_and_an_id_of_its_own() -> 
     assert (told["ce_type"], told["ecluse-patient"]) == (b"fhir.resource.moved", b"old")
     assert told["ce_id"] == b"north/Binary/b/_history/3#moved"
     assert decoded(notice).event.version == 3
+
+
+def test_what_is_sent_again_has_an_id_of_its_own() -> None:
+    first = msgspec.structs.replace(large(), body=b"{}", reason="", epoch=3, seq=7)
+    again = msgspec.structs.replace(first, reason="merged", seq=4711)
+    told = {
+        dict(envelope.encode(one, TOPICS, URL).headers)["ce_id"]
+        for one in (first, again, again, envelope.moved(first, "old"), envelope.moved(again, "old"))
+    }
+    version = b"north/Binary/b/_history/3"
+    assert told == {version, version + b"#merged-3.4711", version + b"#moved", version + b"#moved.merged-3.4711"}
+    assert decoded(envelope.encode(envelope.moved(again, "old"), TOPICS, URL)).event.version == 3

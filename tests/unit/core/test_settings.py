@@ -87,6 +87,7 @@ def test_a_child_process_gets_the_same_settings() -> None:
         ("ECLUSE_EVENTS_HEARTBEAT_S", "0", "at least 1"),
         ("ECLUSE_EVENTS_SLOW_S", "0", "at least 1"),
         ("ECLUSE_KAFKA_PREFIX", "a b/", "no beginning of topic names"),
+        ("ECLUSE_HOOK_HOSTS", "hook.example:8443,http://hook.example", "neither a scheme nor a path"),
         ("ECLUSE_BASE_URL", "foo", "http://"),
         ("ECLUSE_DATABASE_URL", "foo", "postgresql://"),
     ],
@@ -106,3 +107,12 @@ def test_kafka_without_brokers_is_told_before_anything_waits_for_them() -> None:
         Settings(bus="kafka").carried()
     settings = Settings(bus="kafka", kafka_bootstrap="kafka:9092")
     assert (settings.carried(), Settings().carried()) == (settings, Settings())
+
+
+def test_a_certificate_that_is_not_there_is_told_before_a_broker_is_called(tmp_path: Path) -> None:
+    there = tmp_path / "ca.pem"
+    there.touch()
+    settings = Settings(bus="kafka", kafka_bootstrap="kafka:9092", kafka_ca=there)
+    assert settings.carried() is settings
+    with pytest.raises(SettingsError, match="ECLUSE_KAFKA_KEY: there is no file"):
+        dataclasses.replace(settings, kafka_key=tmp_path / "none.pem").carried()
