@@ -111,8 +111,8 @@ STATE = (
 FEED = (
     "The feed of a recipient's project, pseudonymised and encrypted for it: docs/hub.md says what a record holds and "
     "how it is opened. The last record of a key counts, and stays; a notice that a resource is gone is a record too, "
-    "never null. The partition is CRC-32 of the key modulo the number of partitions. Delivery is at least once, in the order "
-    "of ecluse-seq."
+    "never null. The partition is CRC-32 of the key modulo the number of partitions. Delivery is at least once, in the "
+    "order of ecluse-seq."
 )
 
 
