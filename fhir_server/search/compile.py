@@ -280,9 +280,8 @@ class _Statement:
         """What a chain leads to, in the order of the ids. begin: a condition on the first; order: DESC or nothing"""
         if self.plan.asked:
             return self.tree.asked_ids(linked, begin and f"\nWHERE i.target_id{begin}", order, self.bound)
-        few = f" {self.bound}" if self.plan.instead is not None else ""
         where = begin and f"\nWHERE i.id{begin}"
-        return f"SELECT DISTINCT i.id FROM ({self.tree.ids(linked)}) i (id){where}\nORDER BY i.id{order}{few}"
+        return f"SELECT DISTINCT i.id FROM ({self.tree.ids(linked)}) i (id){where}\nORDER BY i.id{order}"
 
     def by_value(self, limit: str) -> str:
         """A walk through the index of what is sorted by."""

@@ -12,7 +12,9 @@ groups of whole values, equal to what stands in an index, are not probed but joi
 
 A chain is asked of one resource after another at the price of a whole search each. When it leads to no more than some
 hundred resources, these are gathered once, and each resource walked is looked up among them; so are the resources
-that a reverse chain comes from, unless an index gives those of one resource together (`is_read_together`).
+that a reverse chain comes from, unless an index gives those of one resource together (`is_read_together`). When the
+order is that of what a chain leads to, as it is when no other is asked for (`chains.py`), what matches is walked along
+its targets.
 """
 
 from __future__ import annotations
@@ -49,10 +51,8 @@ WALKED_OF_LEAD = 1000
 """The same of a lead's rows, when the other groups are to be asked of each."""
 WALKED_BACKWARDS = 100
 """The same when each is asked for what refers to it, which may be much."""
-WALKED_TARGETS = 500
-"""Targets of a chain after which a walk along them is given up."""
-ASKED_TARGETS = 1000
-"""The same of resources that are asked whether the chain leads to them."""
+WALKED_TARGETS = 1000
+"""The same of resources that are asked whether a chain leads to them."""
 WALKED_TOGETHER = 200
 """The same when what refers to it is read together, or looked up among what was gathered, and it is not known how much
 refers."""
@@ -191,10 +191,10 @@ def _most(group: Sequence[Condition]) -> int:
 
 
 def walked(query: SearchQuery, plan: Plan) -> int:
-    """Rows after which a walk is given up; targets, of a walk along what a chain leads to."""
+    """Rows after which a walk is given up; of a walk along what a chain might lead to, targets."""
     found = groups(query.conditions)
     if plan.lead is not None and is_along(query, found[plan.lead]):
-        return ASKED_TARGETS if plan.asked else WALKED_TARGETS
+        return WALKED_TARGETS
     dear = [place for place in range(len(found)) if place not in plan.gathered]
     if any(isinstance(found[place][0], Linking) and not is_read_together(found[place][0]) for place in dear):
         return WALKED_BACKWARDS
@@ -269,7 +269,7 @@ def _walk_along(found: Sequence[Sequence[Condition]], read: _Counted, instead: P
     joined = tuple(place for place in _joined(found, lead, {}) if not isinstance(found[place][0], Linked))
     if targets > MOST_GATHERED:
         return Plan(lead, "walk", joined, instead or Plan(lead, "walk", joined), read.gathered, asked=True)
-    return Plan(lead, "walk", joined, instead if targets > WALKED_TARGETS else None, read.gathered)
+    return Plan(lead, "walk", joined, None, read.gathered)
 
 
 def _walk(query: SearchQuery, best: int, instead: Plan, gathered: tuple[int, ...], referring: int) -> Plan:

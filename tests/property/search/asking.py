@@ -48,7 +48,6 @@ BOUNDS: dict[str, tuple[int, ...]] = {
     "WALKED": (1, 3, plan.WALKED),
     "WALKED_OF_LEAD": (1, 3, plan.WALKED_OF_LEAD),
     "WALKED_BACKWARDS": (1, 3, plan.WALKED_BACKWARDS),
-    "ASKED_TARGETS": (1, 3, plan.ASKED_TARGETS),
     "FEW_TARGETS": (0, plan.FEW_TARGETS),
     "WALKED_TARGETS": (1, 3, plan.WALKED_TARGETS),
     "WALKED_TOGETHER": (1, 3, plan.WALKED_TOGETHER),
