@@ -129,7 +129,7 @@ def test_more_readers_than_may_be_are_refused(served: Served) -> None:
             answer = stack.enter_context(httpx.stream("GET", f"{served.url}/events", **ask))  # type: ignore[arg-type]
             statuses.append(answer.status_code)
             if answer.status_code != 200:
-                assert "as many readers" in json.loads(answer.read())["error"]
+                assert "as many readers" in json.loads(answer.read())["issue"][0]["details"]["text"]
     assert sorted(statuses) == [200] * 6 + [429] * 2
 
 

@@ -62,7 +62,10 @@ class Hook:
 def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _take(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # who sent it was killed
+                return
             hook.begun += 1
             threading.Event().wait(hook.slow_s)
             if hook.status == 200:
