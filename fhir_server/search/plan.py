@@ -258,7 +258,9 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     if not query.sort:
         ordered = [place for place in rows if is_ordered(found[place])]
         lead = min(ordered, key=lambda place: likely(found[place]), default=None)
-        given_up = lead is None or lead in read.turned or (len(found) > 1 and is_one_walk(found[lead]))
+        same = lead == best and not instead.joined  # to collect would be to walk to the end
+        one = lead is not None and len(found) > 1 and is_one_walk(found[lead]) and not same
+        given_up = lead is None or lead in read.turned or one
         return Plan(lead, "walk", (), instead if given_up else None, gathered, referring)
     return _walk(query, best, instead, gathered, referring)
 
