@@ -41,6 +41,9 @@ ENOUGH = 500
 """When the group that is likely to leave the fewest has no more rows than this, the others are not counted."""
 ENOUGH_TARGETS = 5
 """The same of what a chain leads to, each with all that refers to it."""
+ENOUGH_BESIDE = 50
+"""The same when it is a chain's targets that would be counted: to ask a resource for its own costs as much as to read
+what refers to one of these costs in rows of a lead."""
 FEW = 1
 """A group this likely to leave few (`likely`) leads without being counted: ids and identifiers."""
 FEW_TARGETS = 5
@@ -115,8 +118,13 @@ def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
     ]
     begun = f"(SELECT {columns[first]} AS n OFFSET 0) a"
     enough = f"a.n > {ENOUGH_TARGETS if is_along(query, found[first]) else ENOUGH}"
+    beside = f"a.n > {ENOUGH_BESIDE}"
     shown = [
-        "a.n" if place == first else "NULL" if column == "NULL" else f"CASE WHEN {enough} THEN {column} END"
+        "a.n"
+        if place == first
+        else "NULL"
+        if column == "NULL"
+        else f"CASE WHEN {beside if is_along(query, found[place]) else enough} THEN {column} END"
         for place, column in enumerate(columns)
     ]
     shown += [f"CASE WHEN {enough} THEN (SELECT count(*) FROM g{place}) END" for place in chains]
@@ -244,6 +252,8 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     gathered = read.gathered + tuple(place for place in small if isinstance(found[place][0], Linking))
     if small:
         least = min(small, key=lambda place: rows[place])
+        if any(number * ENOUGH_BESIDE <= rows[least] for number in read.targets.values()):
+            return _walk_along(found, read, None)
         looked_up = tuple(place for place, number in read.targets.items() if number <= MOST_GATHERED)
         collect = Plan(least, "collect", _joined(found, least, rows), None, looked_up, turned=least in read.turned)
         backwards = isinstance(found[least][0], Linking) and rows[least] > MOST_BACKWARDS

@@ -44,6 +44,7 @@ BOUNDS: dict[str, tuple[int, ...]] = {
     "MOST_GATHERED": (0, 2, plan.MOST_GATHERED),
     "MOST_BACKWARDS": (0, 2, plan.MOST_BACKWARDS),
     "ENOUGH": (0, plan.ENOUGH),
+    "ENOUGH_BESIDE": (0, 1, plan.ENOUGH_BESIDE),
     "ENOUGH_TARGETS": (0, plan.ENOUGH_TARGETS),
     "WALKED": (1, 3, plan.WALKED),
     "WALKED_OF_LEAD": (1, 3, plan.WALKED_OF_LEAD),
