@@ -42,8 +42,8 @@ ENOUGH = 500
 ENOUGH_TARGETS = 5
 """The same of what a chain leads to, each with all that refers to it."""
 ENOUGH_BESIDE = 50
-"""The same when it is a chain's targets that would be counted: to ask a resource for its own costs as much as to read
-what refers to one of these costs in rows of a lead."""
+"""The same when it is a chain's targets that would be counted: so many rows of a lead, each asked for its target, cost
+as much as reading what refers to one target."""
 FEW = 1
 """A group this likely to leave few (`likely`) leads without being counted: ids and identifiers."""
 FEW_TARGETS = 5
@@ -120,18 +120,19 @@ def counts(site: int, query: SearchQuery) -> tuple[str, list[Any]]:
     enough = f"a.n > {ENOUGH_TARGETS if is_along(query, found[first]) else ENOUGH}"
     beside = f"a.n > {ENOUGH_BESIDE}"
     shown = [
-        "a.n"
-        if place == first
-        else "NULL"
-        if column == "NULL"
-        else f"CASE WHEN {beside if is_along(query, found[place]) else enough} THEN {column} END"
-        for place, column in enumerate(columns)
+        _when(beside if is_along(query, group) else enough, column)
+        for group, column in zip(found, columns, strict=True)
     ]
-    shown += [f"CASE WHEN {enough} THEN (SELECT count(*) FROM g{place}) END" for place in chains]
-    seconds = [_count(tree, [second], query.type, "") for second in _seconds(found).values()]
-    shown += [f"CASE WHEN {enough} THEN {column} END" for column in seconds]
+    shown[first] = "a.n"
+    shown += [_when(enough, f"(SELECT count(*) FROM g{place})") for place in chains]
+    shown += [_when(enough, _count(tree, [second], query.type, "")) for second in _seconds(found).values()]
     begin = f"WITH {gathered}\n" if chains else ""
     return f"{begin}SELECT {', '.join(shown)}\nFROM {begun}", tree.arguments.values
+
+
+def _when(condition: str, count: str) -> str:
+    """A count that is made only when the first one was not enough."""
+    return count if count == "NULL" else f"CASE WHEN {condition} THEN {count} END"
 
 
 def _chains(query: SearchQuery, found: Sequence[Sequence[Condition]]) -> dict[int, Linked]:
@@ -268,9 +269,9 @@ def decided(query: SearchQuery, counted: Sequence[int | None]) -> Plan:
     if not query.sort:
         ordered = [place for place in rows if is_ordered(found[place])]
         lead = min(ordered, key=lambda place: likely(found[place]), default=None)
-        same = lead == best and not instead.joined  # to collect would be to walk to the end
-        one = lead is not None and len(found) > 1 and is_one_walk(found[lead]) and not same
-        given_up = lead is None or lead in read.turned or one
+        ends = lead == best and not instead.joined  # to collect would be to walk to the end
+        probed = lead is not None and len(found) > 1 and is_one_walk(found[lead])
+        given_up = lead is None or lead in read.turned or (probed and not ends)
         return Plan(lead, "walk", (), instead if given_up else None, gathered, referring)
     return _walk(query, best, instead, gathered, referring)
 
@@ -321,11 +322,11 @@ def is_along(query: SearchQuery, group: Sequence[Condition]) -> bool:
 
 
 def _is_of_whole_values(group: Sequence[Condition]) -> bool:
-    """Whether a walk through an index finds a match with each row: values of one item are asked for their others."""
+    """Whether a walk through an index finds a match with each row: what has several parts is asked for the others."""
     first = group[0]
     if isinstance(first, AnyOf):
         return all(_is_of_whole_values([one]) for one in first.conditions) and is_ordered(group)
-    return is_ordered(group) and not isinstance(first, Joined)
+    return is_ordered(group) and not isinstance(first, AllOf | Joined)
 
 
 def is_one_walk(group: Sequence[Condition]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.errors import Issue, Unprocessable
-from ecluse.core.fhir.definitions.expressions import End, Path, Step, Unsupported, chosen, ends, parse, rendered
+from ecluse.core.fhir.definitions.expressions import End, Path, Step, Unsupported, ends, parse, rendered
 from ecluse.core.fhir.definitions.indexed import READS, absolute, normalised, targets_of
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from ecluse.core.fhir.definitions.structures import structures
@@ -144,7 +144,7 @@ def _readings(text: str, kind: str, types: Iterable[str], declared: Sequence[str
     readings: dict[str, Reading] = {}
     issues: list[Issue] = []
     for name in types:
-        own = [_told(path) for path in map(_rooted(name), branches) if path[0].name == name]
+        own = [_chosen(path) for path in map(_rooted(name), branches) if path[0].name == name]
         if not all(map(_can_be_walked, own)):
             return _evaluated(text, types, declared, place)
         try:
@@ -159,11 +159,22 @@ def _readings(text: str, kind: str, types: Iterable[str], declared: Sequence[str
     return readings
 
 
-def _told(path: Path) -> Path:
-    try:
-        return chosen(path)
-    except Unsupported:  # said where the path is read
-        return path
+def _chosen(path: Path) -> Path:
+    """The path with the types of choices told as FHIRPath tells them: `valueDateTime`, which is how JSON names it, and
+    how published parameters write it, is `value.ofType(dateTime)`."""
+    found = path[:1]
+    for step in path[1:]:
+        elements = [element for end in _found(found) for element in structures().types.get(end.kind, ())]
+        is_choice = step.op == "member" and all(element.name != step.name for element in elements)
+        typed = (
+            (Step("member", element.name), Step("type", kind))
+            for element in elements
+            if is_choice and len(element.types) > 1
+            for kind in element.types
+            if step.name == f"{element.name}{kind[0].upper()}{kind[1:]}"
+        )
+        found += next(typed, (step,))
+    return found
 
 
 def _can_be_walked(path: Path) -> bool:

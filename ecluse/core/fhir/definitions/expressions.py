@@ -97,26 +97,6 @@ def ends(path: Path) -> list[End]:
     return found
 
 
-def chosen(path: Path) -> Path:
-    """The path with the types of choices told as FHIRPath tells them: `valueDateTime`, which is how JSON names it, and
-    how published parameters write it, is `value.ofType(dateTime)`."""
-    found = path[:1]
-    for step in path[1:]:
-        kinds = {end.kind for end in ends(found)} if step.op == "member" else set()
-        elements = [element for kind in kinds for element in structures().types.get(kind, ())]
-        named = [] if any(element.name == step.name for element in elements) else elements
-        typed = {
-            (element.name, kind)
-            for element in named
-            if len(element.types) > 1
-            for kind in element.types
-            if step.name == f"{element.name}{kind[0].upper()}{kind[1:]}"
-        }
-        own = [(Step("member", name), Step("type", kind)) for name, kind in typed]
-        found += own[0] if own else (step,)
-    return found
-
-
 def is_a(kind: str, name: str) -> bool:
     """Whether a data type is the named one, or made from it.
 
