@@ -7,6 +7,7 @@ Spec: http://hl7.org/fhir/R4/http.html#search
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -46,13 +47,14 @@ async def answer(server: Server, search: Search) -> Answer:
     """
     if search.asked.explain:
         return await _explanation(server, search)
-    async with server.searching() as conn:
+    alone = search.asked.shows_none
+    async with server.connection() if alone else server.searching() as conn:
         await _prepare(conn, search)
         async with bounded(server.settings.search_timeout_ms):
             understood = await _resolved(conn, search)
             page = await _page(conn, understood)
             if search.asked.wants_total:
-                async with server.connection() as other:
+                async with nullcontext(conn) if alone else server.connection() as other:
                     await total.tell(other, understood, page, server.settings.search_total_ms)
     return Answer(200, bundle(search, page))
 
@@ -95,7 +97,7 @@ async def _resolved(conn: Any, search: Search) -> Search:
 async def _page(conn: Any, search: Search) -> Page:
     asked = search.asked
     page = Page()
-    if asked.count_only or not asked.count:
+    if asked.shows_none:
         return page
     if asked.rest is not None:
         matches = await _shown_before(conn, search, asked.rest.keys)

@@ -136,9 +136,14 @@ class SearchQuery:
     ignored: tuple[str, ...] = ()
 
     @property
+    def shows_none(self) -> bool:
+        """Whether the answer is the number of matches, without any of them."""
+        return self.count_only or not self.count
+
+    @property
     def wants_total(self) -> bool:
         """Whether the number of matches is part of the answer."""
-        return self.count_only or self.total != "none" or not self.count
+        return self.shows_none or self.total != "none"
 
     @property
     def descending(self) -> bool:

@@ -27,9 +27,8 @@ LEFT_OUT = (
 async def tell(conn: Any, search: Search, page: Page, limit_ms: int) -> None:
     """Adds to a page how many resources match. limit_ms: for a total that comes beside resources"""
     asked = search.asked
-    alone = asked.count_only or not asked.count
     estimated = asked.total == "estimate"
-    limit = None if alone and not estimated else min(limit_ms, ESTIMATED_AFTER_MS) if estimated else limit_ms
+    limit = None if asked.shows_none and not estimated else min(limit_ms, ESTIMATED_AFTER_MS) if estimated else limit_ms
     try:
         async with asyncio.timeout(None if limit is None else limit / 1000):
             page.total = sum([await fetch.total(conn, leg.site.number, leg.query) for leg in search.legs])
