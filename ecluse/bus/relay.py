@@ -136,8 +136,11 @@ class Relay:
                 ahead = asyncio.create_task(self._read()) if more else None
                 if sent:
                     await broker.ensure({item.event.type for item in sent})
+                    began = clock.monotonic()
                     with tracing.sending("relay send", (item.event.traceparent for item in sent)):
                         await self._blocking(_publish, producer, sent, topics, self._settings.url)
+                    if self._held and (history := _history(sent)):
+                        self._room.sent(history, clock.monotonic() - began)
                     self._backoff.reset()
                     self._stages.reached("relayed", (item.event for item in sent), clock.now())
                 await self._advance(at)
@@ -154,9 +157,8 @@ class Relay:
         self._held = self._held and not await self._room.free()
         most = 0 if self._held else self._room.part if self._room.limited else None
         sent = await self._tail.read(MAX_EVENTS, MAX_BYTES, most)
-        if self._room.limited and sent and sent[-1].event.lane == "bulk":
+        if self._room.limited and _history(sent):
             self._held = True
-            self._room.sent(sum(item.event.lane == "bulk" for item in sent))
         return Read(sent, list(self._tail.at), bool(sent) and not self._held and self._tail.behind)
 
     async def _put_right(self, producer: Producer, topics: Topics) -> None:
@@ -205,6 +207,11 @@ async def run_relay(settings: Settings, stop: asyncio.Event, groups: Sequence[st
                 raise
             log.warning("relay begins again", error=type(error).__name__, attempt=backoff.attempt)
             await pause(stop, backoff.next_s())
+
+
+def _history(sent: Sequence[Sent]) -> int:
+    """How many of these events are history."""
+    return sum(item.event.lane == "bulk" for item in sent)
 
 
 def records(sent: Sequence[Sent], topics: Topics, url: str) -> Iterator[Outgoing]:

@@ -1,9 +1,9 @@
 """How much history may be sent: as much as the consumers that are up are about to take.
 
-Enters: the groups of the consumers. Leaves: whether the next part of the lane of history may go. In a topic a record
-waits for all that stand before it, so what is live can overtake history in the outbox alone, and history waits there
-until nobody who reads is behind. A consumer that is down is not waited for; one that hangs slows history and does
-not stop it.
+Enters: the groups of the consumers, and how long the brokers took. Leaves: whether the next part of history may go. In
+a topic a record waits for all that stand before it, so what is live can overtake history in the outbox alone, and
+history waits there until nobody who reads is behind. A consumer that is down is not waited for; one that hangs slows
+history and does not stop it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr
 
 from ecluse.bus.broker import client
 from ecluse.bus.log import Partition
-from ecluse.bus.pace import Pace
+from ecluse.bus.pace import AIM_S, Pace
 from ecluse.core import clock
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
@@ -47,7 +47,7 @@ class Room:
         self._settings = settings
         self._groups = {f"{settings.kafka_prefix}{name}" for name in groups}
         self._sent_at = self._looked_at = 0.0
-        self._sent = 0
+        self._sent, self._sending_s = 0, 0.0
         self._waited = False
         self._pace = Pace()
         self._admin: AdminClient | None = None
@@ -62,9 +62,10 @@ class Room:
         """How many events of history are sent at once, and may wait for a consumer when more are sent."""
         return self._pace.events
 
-    def sent(self, events: int) -> None:
-        """A part of history is on its way: the next one may go when `free` says so."""
-        self._sent_at, self._sent, self._waited = clock.monotonic(), events, False
+    def sent(self, events: int, seconds: float) -> None:
+        """A part of history was sent, in so many seconds: the next one may go when `free` says so."""
+        self._sent_at, self._waited = clock.monotonic(), False
+        self._sent, self._sending_s = events, seconds
 
     async def free(self) -> bool:
         """Whether the consumers that are up have come near to what was sent, or were waited for long enough."""
@@ -77,16 +78,23 @@ class Room:
         self._looked_at = now
         try:
             near = await asyncio.to_thread(self._farthest) <= self.part
-            if not near:
-                self._waited = True
-            elif self._waited:
-                self._pace.took(self._sent, taken_s)
-            else:
-                self._pace.idled()
+            if near:
+                self._learn(taken_s)
+            self._waited = not near
             return near
         except KafkaException as error:
             log.info("history waits, the broker does not say how far consumers are", reason=str(error.args[0]))
             return False
+
+    def _learn(self, taken_s: float) -> None:
+        """From the slower of the consumers and the brokers, who hold live events up alike.
+
+        taken_s: from when the part was sent until the consumers were near"""
+        slowest_s = max(self._sending_s, taken_s if self._waited else 0)
+        if self._waited or slowest_s > AIM_S:
+            self._pace.took(self._sent, slowest_s)
+        else:
+            self._pace.idled()
 
     def _farthest(self) -> int:
         """How many records the consumer that is up and farthest behind has not taken."""

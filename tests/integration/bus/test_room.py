@@ -44,6 +44,12 @@ class Slow:
                 taken += read
         return taken
 
+    def join(self, within_s: float = WITHIN_S) -> None:
+        """Waits until the group has given it its partitions."""
+        deadline = clock.monotonic() + within_s
+        while not self._consumer.assignment() and clock.monotonic() < deadline:
+            assert self._consumer.poll(0.2) is None
+
     def close(self) -> None:
         """Leaves the group."""
         self._consumer.close()
@@ -60,10 +66,12 @@ async def relaying(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[None
 
 
 async def _slow(settings: Settings, pool: asyncpg.Pool) -> Slow:
-    """A consumer of a topic that is there."""
+    """A consumer of a topic that is there, and empty."""
     topics = await layout(settings, pool)
     await Broker(settings, pool, topics).ensure(["Observation"])
-    return Slow(settings, topics.events("Observation"))
+    slow = Slow(settings, topics.events("Observation"))
+    await asyncio.to_thread(slow.join)
+    return slow
 
 
 async def _reached(pool: asyncpg.Pool, lane: int, seq: int) -> None:

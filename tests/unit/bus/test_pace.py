@@ -23,6 +23,12 @@ def test_neither_the_slowest_nor_the_fastest_reader_decides_alone() -> None:
     assert (slow.events, fast.events) == (LEAST, MOST)
 
 
+def test_a_part_that_took_long_makes_the_next_one_fit_at_once() -> None:
+    pace = Pace()
+    pace.took(BEGIN, 2 * AIM_S)
+    assert pace.events == BEGIN // 2
+
+
 def test_a_reader_who_is_always_done_is_given_more() -> None:
     pace = Pace()
     pace.idled()
