@@ -33,6 +33,7 @@ from ecluse.bus.envelope import Outgoing
 from ecluse.bus.event import LANES
 from ecluse.bus.lease import FENCED, SQL, Lease
 from ecluse.bus.outbox import Sent, Tail
+from ecluse.bus.pace import Pace
 from ecluse.bus.room import AGAIN_S, Room
 from ecluse.bus.topics import Topics
 from ecluse.bus.wakeup import POLL_S, Wakeup
@@ -43,11 +44,16 @@ from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
 log = Log("relay")
-MAX_EVENTS = 10_000
+MAX_EVENTS = 30_000
 """A transaction leaves a mark in each partition that it wrote to, and a request of Kafka's carries one partition: of a
-backlog, large ones cost relay and broker a third less than those of 5,000."""
-MAX_BYTES = 16 * 1024 * 1024
+backlog, large ones cost relay and broker a third less than those of 10,000."""
+FEW_EVENTS, BEGIN_EVENTS = 1000, 10_000
+AIM_S = 2.0
+"""What a transaction may take: brokers that are slow get smaller ones, long before `TRANSACTION_S`."""
+MAX_BYTES = 48 * 1024 * 1024
 TRANSACTION_S = 60
+LINGER_MS = 500
+"""Records wait for more of their partition; the end of a transaction sends whatever waits."""
 POLL_EVERY = 100
 CALL_S = 10.0
 
@@ -71,6 +77,7 @@ class Relay:
         self._tail = Tail(store)
         self._wakeup = Wakeup(store)
         self._room = Room(settings, groups)
+        self._pace = Pace(AIM_S, least=FEW_EVENTS, begin=BEGIN_EVENTS, most=MAX_EVENTS)
         self._held = False
         self._stored: dict[int, int] = {}
         self._epoch = 0
@@ -139,8 +146,7 @@ class Relay:
                     began = clock.monotonic()
                     with tracing.sending("relay send", (item.event.traceparent for item in sent)):
                         await self._blocking(_publish, producer, sent, topics, self._settings.url)
-                    if self._held and (history := _history(sent)):
-                        self._room.sent(history, clock.monotonic() - began)
+                    self._learn(sent, clock.monotonic() - began)
                     self._backoff.reset()
                     self._stages.reached("relayed", (item.event for item in sent), clock.now())
                 await self._advance(at)
@@ -156,10 +162,17 @@ class Relay:
         """The next events; after a part of history only live ones, until its consumers are near."""
         self._held = self._held and not await self._room.free()
         most = 0 if self._held else self._room.part if self._room.limited else None
-        sent = await self._tail.read(MAX_EVENTS, MAX_BYTES, most)
+        sent = await self._tail.read(self._pace.events, MAX_BYTES, most)
         if self._room.limited and _history(sent):
             self._held = True
         return Read(sent, list(self._tail.at), bool(sent) and not self._held and self._tail.behind)
+
+    def _learn(self, sent: Sequence[Sent], seconds: float) -> None:
+        """From a batch that was sent in so many seconds; a small one says nothing of how quick a large one would be."""
+        if len(sent) >= self._pace.events or seconds > AIM_S:
+            self._pace.took(len(sent), seconds)
+        if self._held and (history := _history(sent)):
+            self._room.sent(history, seconds)
 
     async def _put_right(self, producer: Producer, topics: Topics) -> None:
         """Sends again, as it stands, whatever the topics have of events that a restore undid."""
@@ -233,8 +246,9 @@ def _open(settings: Settings) -> Producer:
             "transaction.timeout.ms": TRANSACTION_S * 1000,
             "acks": "all",
             "compression.type": "lz4",
-            "linger.ms": 2,
+            "linger.ms": LINGER_MS,
             "batch.size": 512 * 1024,
+            "delivery.report.only.error": True,
             "queue.buffering.max.messages": 3 * MAX_EVENTS + 1000,
         }
     )
@@ -244,21 +258,16 @@ def _open(settings: Settings) -> Producer:
 
 
 def _publish(producer: Producer, sent: Sequence[Sent], topics: Topics, url: str) -> None:
-    failed: list[str] = []
+    """Sends the records of one transaction; one that a broker refuses makes the whole of it fail.
 
-    def delivered(error: Any, _: Any) -> None:
-        if error is not None:
-            failed.append(error.name())
-
+    Raises: Unavailable (503) with the reason"""
     with _kafka():
         producer.begin_transaction()
         for number, (topic, partition, key, value, headers) in enumerate(records(sent, topics, url)):
-            producer.produce(topic, value, key, partition, on_delivery=delivered, headers=dict(headers))
+            producer.produce(topic, value, key, partition, headers=dict(headers))
             if number % POLL_EVERY == 0:
                 producer.poll(0)
         producer.commit_transaction(TRANSACTION_S)
-    if failed:
-        raise Unavailable(f"{len(failed)} records were not delivered: {failed[0]}")
 
 
 def _close(producer: Producer) -> None:

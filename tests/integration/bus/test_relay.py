@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,8 +14,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from ecluse.bus import epoch
+from ecluse.bus.broker import Broker as Brokers
+from ecluse.bus.broker import client, layout
 from ecluse.bus.kafka import KafkaLog
 from ecluse.bus.lease import SQL
 from ecluse.bus.relay import Relay
@@ -117,6 +121,34 @@ async def test_the_relay_sends_what_is_live_before_a_backlog_of_bulk(pool: async
     (live,) = [event for event in events if event.headers["ecluse-lane"] == "live"]
     assert next(event for event in events if event.partition == live.partition) == live
     assert len(events) == 12_001
+
+
+async def test_what_the_brokers_refuse_is_not_taken_for_sent(pool: asyncpg.Pool, on_kafka: Settings) -> None:
+    topics = await layout(on_kafka, pool)
+    await Brokers(on_kafka, pool, topics).ensure(["Observation"])
+    name = topics.events("Observation")
+    await asyncio.to_thread(_limited, on_kafka, name, 2_000)
+    async with pool.acquire() as conn:
+        await put(conn, [Put("Observation", "small", {}, "p")])
+        await put(conn, [Put("Observation", "large", {"text": random.Random(1).randbytes(4_000).hex()}, "p")])
+    running = asyncio.create_task(Relay(on_kafka, pool).run(stop := asyncio.Event()))
+    await asyncio.sleep(3)
+    assert await _relayed(pool) < 2
+    await asyncio.to_thread(_limited, on_kafka, name, 1_000_000)
+    await sent(pool, running)
+    stop.set()
+    await running
+    records = await asyncio.to_thread(read_all, on_kafka, "fhir.observation.v1")
+    assert [record.key.decode().rpartition("/")[2] for record in records] == ["small", "large"]
+
+
+def _limited(settings: Settings, topic: str, most: int) -> None:
+    """Sets the bytes of the largest batch that the brokers take for this topic."""
+    entry = ConfigEntry("max.message.bytes", str(most), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient(client(settings))  # the answer does not come when it is gone
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()
 
 
 async def test_a_relay_that_wakes_up_after_its_successor_is_fenced(
