@@ -11,15 +11,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Overtaken, Unavailable, Uncertain, Undone
 from fhir_server.http.request import Answer, Request
 from fhir_server.server import Server
 from fhir_server.store import intake
 from fhir_server.store.answers import first_answer, keep_answer
 
-Work = Callable[[Any], Awaitable[Answer]]
+Work = Callable[[Connection], Awaitable[Answer]]
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.01
 LOOK_S, LOOK_EVERY_S = 3.0, 0.1
@@ -71,14 +71,14 @@ async def _found(server: Server, request: Request) -> bool:
     return False
 
 
-async def _answered(conn: Any, server: Server, request: Request, work: Work) -> Answer:
+async def _answered(conn: Connection, server: Server, request: Request, work: Work) -> Answer:
     repeated = await first_answer(conn, request, kept_since(server, request))
     if repeated is not None:
         return await noted(conn, server, request, repeated)
     return await keep_answer(conn, request, await work(conn))
 
 
-async def noted(conn: Any, server: Server, request: Request, repeated: Answer) -> Answer:
+async def noted(conn: Connection, server: Server, request: Request, repeated: Answer) -> Answer:
     """The same answer; the intake says that it was given again."""
     await intake.note(conn, server.keys, [intake.note_of(request.context, repeated.status, intake.REPEATED)])
     return repeated

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ecluse.core import tracing
 from ecluse.core.db.databases import Databases
-from ecluse.core.db.pool import commit, translated, undone
+from ecluse.core.db.pool import Connection, commit, translated, undone
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir.validation.policy import Depth, Rule, read_policy, read_required, read_rule
 from ecluse.core.settings import Settings
@@ -55,10 +55,10 @@ class Server:
     registries: Registries = field(default_factory=Registries)
     kicked_off: asyncio.Event = field(default_factory=asyncio.Event)
     _sites: dict[str, Site] = field(default_factory=dict)
-    _conn: Any = None
+    _conn: Connection | None = None
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A connection to the store."""
         if self._conn is not None:
             yield self._conn
@@ -68,7 +68,7 @@ class Server:
                 yield conn
 
     @asynccontextmanager
-    async def searching(self) -> AsyncIterator[Any]:
+    async def searching(self) -> AsyncIterator[Connection]:
         """A connection to the store for statements that leave the planner no choice."""
         if self._conn is not None:
             yield self._conn
@@ -78,7 +78,7 @@ class Server:
                 yield conn
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction that is committed at the end, READ COMMITTED; `within` a transaction it is that
         one, and others commit it.
 
@@ -138,7 +138,7 @@ class Server:
         async with self.connection() as conn:
             return await self.registries.understood(conn, site.number, text, read)
 
-    def within(self, conn: Any) -> Server:
+    def within(self, conn: Connection) -> Server:
         """The same server, on this connection."""
         return replace(self, _conn=conn)
 

@@ -13,7 +13,7 @@ from typing import Any
 from ecluse.cli.terminal import terminal
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Connection, translated
 from ecluse.core.errors import BadRequest, Gathering, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
@@ -58,7 +58,7 @@ def wanted(given: Mapping[str, str | None], filters: Sequence[str] = FILTERS) ->
     return asked
 
 
-async def _known(conn: Any, given: Mapping[str, str | None], filters: Sequence[str] = FILTERS) -> Wanted:
+async def _known(conn: Connection, given: Mapping[str, str | None], filters: Sequence[str] = FILTERS) -> Wanted:
     """The same, of a site that there is.
 
     Raises: what `wanted` raises, NotFound (404) for another site"""
@@ -119,7 +119,7 @@ def _cursor(row: Arrival) -> str:
     return f"{(row.received_at - _EPOCH) // _MICROSECOND}.{WHOLE if row.part is None else row.part}.{row.write_id}"
 
 
-async def listed(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
+async def listed(conn: Connection, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """The rows as JSON tells them.
 
     Raises: BadRequest (400) when a filter cannot be read, NotFound (404) for a site that there is not
@@ -127,7 +127,7 @@ async def listed(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, A
     return [_told(row) for row in await intake.arrivals(conn, await _known(conn, given))]
 
 
-async def counted(conn: Any, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
+async def counted(conn: Connection, given: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """How many requests each sender sent, by answer and reason.
 
     Raises: BadRequest (400) when a filter cannot be read, NotFound (404) for a site that there is not

@@ -5,13 +5,12 @@ Enters: a request. Leaves: the document in the format that the address ends with
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ecluse.bus import asyncapi
 from ecluse.bus.topics import Topics
+from ecluse.core.db.pool import Pool
 from ecluse.core.settings import Settings
 from fhir_server.http.formats import accepts
 from portal.answers import HEADERS, data, page, wants_page
@@ -19,7 +18,7 @@ from portal.answers import HEADERS, data, page, wants_page
 YAML = "application/yaml"
 
 
-async def published(settings: Settings, store: Any, request: Request) -> Response:
+async def published(settings: Settings, store: Pool, request: Request) -> Response:
     """The document. store: its database, which knows how many partitions the topics have
 
     Raises: Unavailable (503) when the store is away"""
@@ -32,7 +31,7 @@ async def published(settings: Settings, store: Any, request: Request) -> Respons
     return data(asyncapi.document(topics))
 
 
-async def _topics(settings: Settings, store: Any) -> Topics:
+async def _topics(settings: Settings, store: Pool) -> Topics:
     if settings.bus != "kafka":
         return Topics(settings.kafka_prefix, settings.kafka_partitions, settings.kafka_retention_days)
     from ecluse.bus.broker import layout

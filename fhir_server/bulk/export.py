@@ -27,7 +27,7 @@ import msgspec
 from ecluse.core import clock
 from ecluse.core.db import queries
 from ecluse.core.db.databases import url_of
-from ecluse.core.db.pool import APPLICATION, translated
+from ecluse.core.db.pool import APPLICATION, Connection, translated
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.dates import EARLIEST, LATEST
@@ -35,7 +35,7 @@ from ecluse.core.fhir.definitions.search_parameters import compartment, paramete
 from ecluse.core.fhir.outcome import operation_outcome
 from ecluse.core.settings import Settings
 from fhir_server.bulk import members
-from fhir_server.bulk.folder import LINES, Files
+from fhir_server.bulk.folder import Files
 from fhir_server.bulk.holding import holds
 from fhir_server.bulk.jobs import Job
 from fhir_server.bulk.manifest import File, Manifest
@@ -69,7 +69,7 @@ _Made = tuple[list[File], list[File]]
 class Export:
     """One run. patients: whose data is wanted, None for everybody's; registry: the search parameters of the site"""
 
-    conn: Any
+    conn: Connection
     site: int
     registry: Registry
     wanted: Wanted
@@ -142,7 +142,7 @@ async def _snapshot(settings: Settings) -> AsyncIterator[tuple[Any, datetime]]:
 
 
 @asynccontextmanager
-async def _same_snapshot(settings: Settings, snapshot: str) -> AsyncIterator[Any]:
+async def _same_snapshot(settings: Settings, snapshot: str) -> AsyncIterator[Connection]:
     """Another connection that sees what the one of this snapshot sees, while that is in its transaction."""
     async with _connection(settings) as conn, conn.transaction(**READING):
         await conn.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
@@ -150,7 +150,7 @@ async def _same_snapshot(settings: Settings, snapshot: str) -> AsyncIterator[Any
 
 
 @asynccontextmanager
-async def _connection(settings: Settings) -> AsyncIterator[Any]:
+async def _connection(settings: Settings) -> AsyncIterator[Connection]:
     """A connection of the export's own; a COPY that was given up ends with it."""
     conn = await asyncpg.connect(await url_of(settings, "store"), server_settings=SESSION)
     try:
@@ -226,7 +226,7 @@ async def _deleted(export: Export, name: str) -> list[File]:
 
 async def _copy(export: Export, statement: Compiled, files: Files, name: str) -> list[File]:
     sql, arguments = statement
-    await export.conn.copy_from_query(sql, *arguments, output=files.write, **LINES)
+    await files.copy(export.conn, sql, *arguments)
     return [File(name, written.name, written.count) for written in await files.close()]
 
 

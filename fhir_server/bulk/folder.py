@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import NotFound, NotKept
 from ecluse.core.settings import Settings
 from fhir_server.bulk.progress import Progress
@@ -27,8 +28,8 @@ INPUT = "input"
 HELD_BYTES = 1 << 20
 LARGEST_BYTES = 1 << 30
 YOUNG_S = 3600.0
-LINES = {"format": "csv", "delimiter": "\x02", "quote": "\x01"}
-"""How COPY writes one column of JSON as lines: as CSV with signs that no JSON holds, so that nothing is quoted."""
+DELIMITER, QUOTE = "\x02", "\x01"
+"""COPY writes one column of JSON as lines when it is CSV with signs that no JSON holds: then nothing is quoted."""
 
 
 def root(settings: Settings) -> Path:
@@ -134,6 +135,10 @@ class Files:
         self._held_bytes = 0
         self._size = 0
         self._writing: asyncio.Task[None] | None = None
+
+    async def copy(self, conn: Connection, sql: str, *arguments: Any) -> None:
+        """Takes the rows of a query, which have one column of JSON."""
+        await conn.copy_from_query(sql, *arguments, output=self.write, format="csv", delimiter=DELIMITER, quote=QUOTE)
 
     async def write(self, chunk: bytes) -> None:
         """Takes lines; each chunk ends with a whole one, as COPY gives them."""

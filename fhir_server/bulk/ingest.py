@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,11 +25,12 @@ from ecluse.bus.outbox import Outbox
 from ecluse.bus.position import Position
 from ecluse.core import clock
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Pool
 from ecluse.core.errors import EcluseError, Fenced, NotFound, Unavailable
 from ecluse.core.hosts import allowed_hosts
 from ecluse.core.log import Log
 from fhir_server.bulk import folder, lines, spool
-from fhir_server.bulk.folder import LINES, Files
+from fhir_server.bulk.folder import Files
 from fhir_server.bulk.jobs import Job
 from fhir_server.bulk.lines import Line
 from fhir_server.bulk.manifest import File, Manifest
@@ -255,7 +256,7 @@ async def _manifest(server: Server, job: Job, wanted: Import, place: Path) -> Ma
     return manifest
 
 
-async def _present(store: Any) -> Position:
+async def _present(store: Pool) -> Position:
     """The last event that readers get now; waits for transactions that have begun to write."""
     seq = await Outbox(store).settle()
     return (await epoch.lives(store)).position(seq or 0)
@@ -265,5 +266,5 @@ async def _refusals(server: Server, job: Job, at: Input, place: Path) -> list[Fi
     """The file of what was refused; none when everything was taken."""
     files = Files(place, f"refused{at.position}", Progress())
     async with server.connection() as conn:
-        await conn.copy_from_query(SQL["refusals"], job.id, at.position, output=files.write, **LINES)
+        await files.copy(conn, SQL["refusals"], job.id, at.position)
     return [File("OperationOutcome", each.name, each.count, at.url) for each in await files.close()]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Gone, Issue, NotFound
 from ecluse.core.fhir import dates, json, types
 from fhir_server.bulk.wanted import Wanted
@@ -18,7 +19,7 @@ from fhir_server.store import merges, resources
 from fhir_server.store.resources import SQL as RESOURCES
 
 
-async def patients(conn: Any, site: int, wanted: Wanted, now: datetime) -> list[str] | None:
+async def patients(conn: Connection, site: int, wanted: Wanted, now: datetime) -> list[str] | None:
     """The ids of the patients whose data is wanted, with those who were merged into them; None when it is everybody's.
 
     Raises: NotFound (404), Gone (410) when the group is not there; BadRequest (400) with the patients that are not
@@ -34,7 +35,7 @@ async def patients(conn: Any, site: int, wanted: Wanted, now: datetime) -> list[
     return await merges.with_sources(conn, site, wanted.patients)
 
 
-async def of_group(conn: Any, site: int, group: str, now: datetime) -> set[str]:
+async def of_group(conn: Connection, site: int, group: str, now: datetime) -> set[str]:
     """The patients that are members now.
 
     Raises: NotFound (404), Gone (410)
@@ -52,7 +53,7 @@ async def of_group(conn: Any, site: int, group: str, now: datetime) -> set[str]:
     return found
 
 
-async def _group(conn: Any, site: int, group: str, *, first: bool) -> dict[str, Any]:
+async def _group(conn: Connection, site: int, group: str, *, first: bool) -> dict[str, Any]:
     try:
         stored = await resources.current(conn, site, "Group", group)
     except (NotFound, Gone):
@@ -77,7 +78,7 @@ def _holds(period: dict[str, str], now: datetime) -> bool:
     return not ((start and dates.bounds(start)[0] > now) or (end and dates.bounds(end)[1] <= now))
 
 
-async def _absent(conn: Any, site: int, patients: Sequence[str]) -> list[str]:
+async def _absent(conn: Connection, site: int, patients: Sequence[str]) -> list[str]:
     rows = [await conn.fetchrow(RESOURCES["current"], site, types.number_of["Patient"], each) for each in patients]
     return [each for each, row in zip(patients, rows, strict=True) if row is None or row["deleted"]]
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ecluse.core import clock
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Pool, translated
 from ecluse.core.errors import EcluseError, Fenced, Issue, Unavailable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
@@ -119,7 +119,7 @@ async def _result(server: Server, job: Job, progress: Progress) -> tuple[str, by
         return "failed", json.encode(operation_outcome([issue]))
 
 
-async def _beat(pool: Any, job: Job, progress: Progress) -> None:
+async def _beat(pool: Pool, job: Job, progress: Progress) -> None:
     """Renews the lease; returns when there is none to renew. A database that is away for a moment is no reason."""
     while True:
         await asyncio.sleep(BEAT_S)
@@ -135,7 +135,7 @@ async def _gone(server: Server, job: Job) -> None:
         await asyncio.to_thread(folder.remove, server.settings, job.id)
 
 
-async def _later(pool: Any, job: Job) -> None:
+async def _later(pool: Pool, job: Job) -> None:
     with contextlib.suppress(EcluseError):
         with translated():
             await jobs.release(pool, job, AGAIN_S)

@@ -9,8 +9,8 @@ Spec: http://hl7.org/fhir/R4/http.html#trules
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError, Issue, PreconditionFailed
 from fhir_server.bundles.entry import placed
 from fhir_server.bundles.plan import Step, overlaps
@@ -21,7 +21,7 @@ from fhir_server.server import Server
 from fhir_server.store.conditions import lock_conditions, only_match, several
 
 
-async def settle(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, str]:
+async def settle(conn: Connection, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, str]:
     """Index of entry → id of the conditional creates whose resource stands already, and is not deleted here; the other
     conditional steps get their targets.
 
@@ -45,7 +45,7 @@ async def settle(conn: Any, server: Server, request: Request, steps: Sequence[St
     return found
 
 
-async def _settle(conn: Any, server: Server, request: Request, step: Step) -> str | None:
+async def _settle(conn: Connection, server: Server, request: Request, step: Step) -> str | None:
     """The id that a conditional create found."""
     site = request.site
     if step.method == "POST":

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, EcluseError, Issue, PreconditionFailed
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.patch.registry import Change
@@ -37,7 +38,9 @@ _CONDITIONAL = re.compile(rb'"reference"\s*:\s*("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*
 Trial = Callable[[], Awaitable[None]]
 
 
-async def resolve(conn: Any, request: Request, steps: Sequence[Step], found: Mapping[int, str], trial: Trial) -> None:
+async def resolve(
+    conn: Connection, request: Request, steps: Sequence[Step], found: Mapping[int, str], trial: Trial
+) -> None:
     """Rewrites the references of the steps, in place.
 
     found: index of entry → id of the conditional creates whose resource stands already; trial: writes the steps as
@@ -140,7 +143,7 @@ def _is_late(target: str, steps: Sequence[Step]) -> bool:
     return any(step.type and (chained or step.type == resource_type) for step in steps)
 
 
-async def _matches(conn: Any, request: Request, steps: Sequence[Step], targets: Sequence[str]) -> dict[str, str]:
+async def _matches(conn: Connection, request: Request, steps: Sequence[Step], targets: Sequence[str]) -> dict[str, str]:
     """Conditional reference → literal one, of those that have a match.
 
     Raises: BadRequest (400) for a search that cannot be read, PreconditionFailed (412) for one with several matches
@@ -169,7 +172,11 @@ def _asked(target: str) -> tuple[str, str]:
 
 
 async def _match(
-    conn: Any, request: Request, resource_type: str, criteria: str, known: Mapping[tuple[str, str], Sequence[Match]]
+    conn: Connection,
+    request: Request,
+    resource_type: str,
+    criteria: str,
+    known: Mapping[tuple[str, str], Sequence[Match]],
 ) -> Match | None:
     """known: the matches of conditions that were searched already"""
     if (resource_type, criteria) in known:

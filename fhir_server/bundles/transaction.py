@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError, Unprocessable
 from ecluse.core.fhir.bundle import BundleEntry
 from fhir_server.bundles.conditions import settle
@@ -47,7 +48,7 @@ async def transaction(server: Server, request: Request, entries: Sequence[Bundle
     several match, and what an entry raises, with its place"""
     planned = [await plan(request, entries)]
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         # Resolving rewrites the steps: whoever comes again starts from what was sent.
         steps = planned.pop() if planned else await plan(request, entries)
         written = await _written(conn, server, request, steps)
@@ -57,7 +58,9 @@ async def transaction(server: Server, request: Request, entries: Sequence[Bundle
     return await once(server, request, work)
 
 
-async def _written(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, list[Written]]:
+async def _written(
+    conn: Connection, server: Server, request: Request, steps: Sequence[Step]
+) -> dict[int, list[Written]]:
     """Index of entry → what came of it."""
     found = await settle(conn, server, request, steps)
     wanted = sorted((s for s in steps if s.type and s.index not in found), key=lambda step: RANK[step.method])
@@ -73,7 +76,7 @@ async def _written(conn: Any, server: Server, request: Request, steps: Sequence[
     return written
 
 
-async def _write(conn: Any, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, list[Written]]:
+async def _write(conn: Connection, server: Server, request: Request, steps: Sequence[Step]) -> dict[int, list[Written]]:
     """Through the one door, all at once."""
     intents: list[Intent] = []
     indices: list[int] = []
@@ -111,7 +114,7 @@ def _intents(request: Request, step: Step) -> list[Intent]:
 
 
 async def _answers(
-    conn: Any, server: Server, request: Request, steps: Sequence[Step], written: Mapping[int, list[Written]]
+    conn: Connection, server: Server, request: Request, steps: Sequence[Step], written: Mapping[int, list[Written]]
 ) -> list[dict[str, Any]]:
     if any(not step.type for step in steps):
         await conn.execute(PLAN_FOR_VALUES)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecluse.bus.durations import EVERY_S, REQUEST, STAGE, Durations
 from ecluse.core import clock
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Pool, translated
 from ecluse.core.errors import Unavailable
 from fhir_server.http.interaction import asked_for
 
@@ -47,13 +46,13 @@ class Timed:
             if event:
                 self._stages.add("", STORED, seconds)
 
-    async def keep(self, pool: Any) -> None:
+    async def keep(self, pool: Pool) -> None:
         """Stores what was measured, until cancelled. pool: the store"""
         while True:
             await asyncio.sleep(EVERY_S)
             await self.flush(pool)
 
-    async def flush(self, pool: Any) -> None:
+    async def flush(self, pool: Pool) -> None:
         """Stores what was measured, unless the database is away: then it waits."""
         with suppress(Unavailable), translated():
             await self._requests.store(pool, now=True)

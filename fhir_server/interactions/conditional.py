@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Conflict, Gone, Issue, NotFound, Overtaken, PreconditionFailed
 from fhir_server.store import conditions, resources
 from fhir_server.store.resources import Site
@@ -41,7 +42,9 @@ async def until_settled(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
     return await attempt()
 
 
-async def update_target(conn: Any, site: Site, resource_type: str, criteria: str, given_id: str | None) -> Target:
+async def update_target(
+    conn: Connection, site: Site, resource_type: str, criteria: str, given_id: str | None
+) -> Target:
     """The resource that a conditional update means.
 
     given_id: the id in the body
@@ -69,7 +72,7 @@ def update_intent(resource: dict[str, Any], target: Target, if_match: int | None
     return intent(resource, target.id, new=target.new, if_match=unless)._replace(seen=target.seen)
 
 
-async def patch_target(conn: Any, site: Site, resource_type: str, criteria: str) -> Target:
+async def patch_target(conn: Connection, site: Site, resource_type: str, criteria: str) -> Target:
     """The resource that a conditional patch means.
 
     Raises: PreconditionFailed (412) when several match, NotFound (404) when none does"""
@@ -79,7 +82,9 @@ async def patch_target(conn: Any, site: Site, resource_type: str, criteria: str)
     return Target(match.id, seen=match.version)
 
 
-async def delete_intents(conn: Any, site: Site, resource_type: str, criteria: str, most: int | None) -> list[Intent]:
+async def delete_intents(
+    conn: Connection, site: Site, resource_type: str, criteria: str, most: int | None
+) -> list[Intent]:
     """Deletes of the resources that match, one more than `most` when more do.
 
     most: None when only one may match
@@ -90,7 +95,7 @@ async def delete_intents(conn: Any, site: Site, resource_type: str, criteria: st
     return [Intent(resource_type, match.id, None, seen=match.version) for match in found]
 
 
-async def _check_free(conn: Any, site: int, resource_type: str, resource_id: str) -> None:
+async def _check_free(conn: Connection, site: int, resource_type: str, resource_id: str) -> None:
     try:
         await resources.current(conn, site, resource_type, resource_id)
     except (NotFound, Gone):

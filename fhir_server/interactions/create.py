@@ -7,9 +7,8 @@ Spec: http://hl7.org/fhir/R4/http.html#create, http://hl7.org/fhir/R4/http.html#
 
 from __future__ import annotations
 
-from typing import Any
-
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
@@ -30,7 +29,7 @@ async def create(server: Server, request: Request) -> Answer:
     resource = accepted(request, resource_type, request.body)
     wish = intent(resource, clock.new_id(), new=True)
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         return written_answer(request, await _written(conn, server, request, wish))
 
     return await once(server, request, work)
@@ -46,7 +45,7 @@ def _criteria(request: Request) -> str:
     return asked or conditions.asked_in(request.query)
 
 
-async def _written(conn: Any, server: Server, request: Request, wish: Intent) -> Written:
+async def _written(conn: Connection, server: Server, request: Request, wish: Intent) -> Written:
     """What was written, or the one match that stands already. The lock comes first, so that the search sees other
     winners."""
     criteria = _criteria(request)

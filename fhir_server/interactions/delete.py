@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ecluse.bus.position import Position
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
@@ -46,7 +46,7 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
     (resource_type,) = request.segments
     most = await bound(server, request.site, resource_type, request.query)
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> tuple[list[Written], bool]:

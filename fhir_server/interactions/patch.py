@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.patch.registry import Change, read
@@ -40,7 +41,7 @@ async def conditional_patch(server: Server, request: Request) -> Answer:
     change = read_patch(request)
     condition = negotiation.version_condition(request.headers)
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> Written:

@@ -5,8 +5,7 @@ Spec: http://hl7.org/fhir/R4/http.html#update, http://hl7.org/fhir/R4/http.html#
 
 from __future__ import annotations
 
-from typing import Any
-
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Issue
 from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
@@ -42,7 +41,7 @@ async def conditional_update(server: Server, request: Request) -> Answer:
     resource = accepted(request, resource_type, request.body)
     condition = negotiation.version_condition(request.headers)
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         await lock_conditions(conn, request.site.number, [(resource_type, request.query)])
 
         async def attempt() -> Written:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue, Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import accept
@@ -26,14 +27,14 @@ async def write_once(
 ) -> Answer:
     """What came of one intent, committed, as `tell` says it."""
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         (written,) = await write(conn, server.keys, [wish], request.context)
         return tell(request, written)
 
     return await once(server, request, work)
 
 
-async def standing(conn: Any, request: Request, resource_type: str, resource_id: str) -> Written:
+async def standing(conn: Connection, request: Request, resource_type: str, resource_id: str) -> Written:
     """What stands already where a conditional create found its match."""
     stored = await resources.current(conn, request.site.number, resource_type, resource_id)
     kept = request.context.keep_live and bool(await live.keys(conn, [stored.pk]))

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.dates import EARLIEST, LATEST
@@ -30,7 +31,7 @@ DEFAULT_COUNT, MOST = 200, 1000
 CURSOR = "_cursor"
 _CURSOR = re.compile(r"([012])-([0-9]{1,4})-([0-9]{1,18})")
 
-Part = Callable[[Any, Reach, Place, int], Awaitable[list[Row]]]
+Part = Callable[[Connection, Reach, Place, int], Awaitable[list[Row]]]
 """A page of one part of the answer, after a place."""
 
 
@@ -99,7 +100,9 @@ def _is_within(reach: Reach, kind: int) -> bool:
     return reach.types is None or kind in reach.types
 
 
-async def _page(conn: Any, request: Request, parameters: Parameters, reach: Reach, parts: Sequence[Part]) -> Answer:
+async def _page(
+    conn: Connection, request: Request, parameters: Parameters, reach: Reach, parts: Sequence[Part]
+) -> Answer:
     """Rows of one part after the other until the page is full."""
     number, place = _begin(parameters)
     count = _count(parameters) or DEFAULT_COUNT

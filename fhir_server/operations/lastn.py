@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Issue, Unprocessable
 from ecluse.core.fhir.dates import EARLIEST, bounds
 from fhir_server.http.request import Answer, Request
@@ -142,7 +143,7 @@ def _query(request: Request, parameters: Parameters) -> SearchQuery:
     return query
 
 
-async def _read(conn: Any, site: int, found: Sequence[int]) -> AsyncIterator[Seen]:
+async def _read(conn: Connection, site: int, found: Sequence[int]) -> AsyncIterator[Seen]:
     for start in range(0, len(found), AT_ONCE):
         for row in await resources.current_of_keys(conn, site, "Observation", found[start : start + AT_ONCE]):
             observation = _decode(row["body"])

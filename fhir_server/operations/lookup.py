@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import NotFound
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
@@ -53,7 +54,7 @@ async def lookup(server: Server, request: Request, parameters: Parameters) -> An
     )
 
 
-async def _unknown(conn: Any, system: System, code: str) -> str:
+async def _unknown(conn: Connection, system: System, code: str) -> str:
     near = await concepts.resembling(conn, system, code)
     return f"{code!r} is no code of {system.canonical}" + (f"; did you mean {' or '.join(near)}?" if near else ".")
 
@@ -70,7 +71,7 @@ def _designations(designations: Sequence[Json], wanted: Sequence[str]) -> Iterat
             yield {"name": "designation", "part": parts}
 
 
-async def _properties(conn: Any, system: System, found: Found, wanted: Sequence[str]) -> Any:
+async def _properties(conn: Connection, system: System, found: Found, wanted: Sequence[str]) -> Any:
     asked = set(wanted or DEFAULT)
     if "definition" in asked and found.definition:
         yield _property("definition", "valueString", found.definition)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from ecluse.bus.position import Position, latest
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Gone, Issue, NotFound, Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
@@ -39,7 +40,7 @@ async def merge(server: Server, request: Request, parameters: Parameters) -> Ans
     cannot be merged
     """
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         await merges.lock(conn, request.site.number)
         pair = await pair_of(conn, request, parameters)
         result = result_of(parameters, pair)
@@ -64,7 +65,7 @@ async def unmerge(server: Server, request: Request, parameters: Parameters) -> A
     Raises: BadRequest (400) when the Patient is not named, Unprocessable (422) when it is not merged, NotFound (404)
     """
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         await merges.lock(conn, request.site.number)
         source = await patient_of(conn, request, parameters, "source-patient")
         known = await merges.merged(conn, request.site.number, source)
@@ -79,7 +80,7 @@ async def unmerge(server: Server, request: Request, parameters: Parameters) -> A
     return await _told(server, request, await once(server, request, work))
 
 
-async def _merge(conn: Any, server: Server, request: Request, pair: Pair, result: Resource | None) -> Written:
+async def _merge(conn: Connection, server: Server, request: Request, pair: Pair, result: Resource | None) -> Written:
     """The target, with the last event of both."""
     source, target = await _write(conn, server, request, pair, _replaced(pair), _replacing(pair, result))
     versions = (source.version, target.version)
@@ -88,7 +89,7 @@ async def _merge(conn: Any, server: Server, request: Request, pair: Pair, result
     return target._replace(event=last_event((source, target)))
 
 
-async def _unmerge(conn: Any, server: Server, request: Request, pair: Pair, known: Merged) -> Written:
+async def _unmerge(conn: Connection, server: Server, request: Request, pair: Pair, known: Merged) -> Written:
     """The source, with the last event of both."""
     before = [
         await _version(conn, request, own, version - 1)
@@ -102,7 +103,7 @@ async def _unmerge(conn: Any, server: Server, request: Request, pair: Pair, know
 
 
 async def _write(
-    conn: Any, server: Server, request: Request, pair: Pair, source: Change, target: Change
+    conn: Connection, server: Server, request: Request, pair: Pair, source: Change, target: Change
 ) -> tuple[Written, Written]:
     """Both Patients changed, each under its lock."""
     wishes = [_wish(pair.source, source), _wish(pair.target, target)]
@@ -164,7 +165,7 @@ async def _told(server: Server, request: Request, answer: Answer) -> Answer:
     return answer._replace(event=latest((answer.event, told)))
 
 
-async def _check(conn: Any, request: Request, pair: Pair, known: Merged | None) -> None:
+async def _check(conn: Connection, request: Request, pair: Pair, known: Merged | None) -> None:
     if known and known.target not in (None, pair.target):
         raise Unprocessable(f"Patient/{pair.source} is merged into Patient/{known.target} already; $unmerge it first.")
     other = await merges.merged(conn, request.site.number, pair.target)
@@ -174,16 +175,16 @@ async def _check(conn: Any, request: Request, pair: Pair, known: Merged | None) 
         await resources.current(conn, request.site.number, "Patient", own)
 
 
-async def _preview(conn: Any, request: Request, pair: Pair, result: Resource | None) -> bytes:
+async def _preview(conn: Connection, request: Request, pair: Pair, result: Resource | None) -> bytes:
     return json.encode(_replacing(pair, result)(json.decode_exactly(await _body(conn, request, pair.target))))
 
 
-async def _body(conn: Any, request: Request, own: str) -> bytes:
+async def _body(conn: Connection, request: Request, own: str) -> bytes:
     stored = await resources.current(conn, request.site.number, "Patient", own)
     return stored.body or b""
 
 
-async def _version(conn: Any, request: Request, own: str, version: int) -> Resource | None:
+async def _version(conn: Connection, request: Request, own: str, version: int) -> Resource | None:
     """A Patient as it was, None when that is erased."""
     try:
         stored = await resources.version(conn, request.site.number, "Patient", own, version)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Issue, Unprocessable
 from ecluse.core.fhir.acceptance import accept
 from fhir_server.http.request import Request
@@ -28,7 +29,7 @@ class Pair:
     target: str
 
 
-async def pair_of(conn: Any, request: Request, parameters: Parameters) -> Pair:
+async def pair_of(conn: Connection, request: Request, parameters: Parameters) -> Pair:
     """Source and target.
 
     Raises: BadRequest (400) when one is not named, Unprocessable (422) when both are the same"""
@@ -39,7 +40,7 @@ async def pair_of(conn: Any, request: Request, parameters: Parameters) -> Pair:
     return Pair(source, target)
 
 
-async def patient_of(conn: Any, request: Request, parameters: Parameters, name: str) -> str:
+async def patient_of(conn: Connection, request: Request, parameters: Parameters, name: str) -> str:
     """The id of a Patient that must be named.
 
     Raises: BadRequest (400) when it is not, Unprocessable (422) as `named`"""
@@ -50,7 +51,7 @@ async def patient_of(conn: Any, request: Request, parameters: Parameters, name: 
     return found
 
 
-async def named(conn: Any, request: Request, parameters: Parameters, name: str) -> str | None:
+async def named(conn: Connection, request: Request, parameters: Parameters, name: str) -> str | None:
     """The id that a reference names and identifiers find; None when there are neither.
 
     Raises: BadRequest (400) for another reference, Unprocessable (422) when nobody has an identifier or several do"""

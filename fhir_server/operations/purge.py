@@ -8,8 +8,8 @@ Spec: https://build.fhir.org/patient-operation-purge.html
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue, NotFound
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.outcome import operation_outcome
@@ -32,7 +32,7 @@ async def purge(server: Server, request: Request, parameters: Parameters) -> Ans
     """
     kind, own, _ = request.segments
 
-    async def work(conn: Any) -> Answer:
+    async def work(conn: Connection) -> Answer:
         erasure = Erasure(conn, server.keys, request.context)
         if not await _take(conn, erasure, request, (types.number_of[kind], own)):
             raise NotFound(f"There is no {kind}/{own} here.")
@@ -43,13 +43,13 @@ async def purge(server: Server, request: Request, parameters: Parameters) -> Ans
     return await once(server, request, work)
 
 
-async def _take(conn: Any, erasure: Erasure, request: Request, address: Address) -> int:
+async def _take(conn: Connection, erasure: Erasure, request: Request, address: Address) -> int:
     if request.segments[0] == "Patient":
         return await _take_patient(conn, erasure, request.site.number, address)
     return await erasure.take([address])
 
 
-async def _take_patient(conn: Any, erasure: Erasure, site: int, address: Address) -> int:
+async def _take_patient(conn: Connection, erasure: Erasure, site: int, address: Address) -> int:
     """The Patient and all that is of this patient alone, those who were merged into it included; again, until nobody
     has added anything meanwhile."""
     patients = (address[1], *await merges.sources(conn, site, address[1]))
@@ -67,7 +67,7 @@ async def _take_patient(conn: Any, erasure: Erasure, site: int, address: Address
     return known
 
 
-async def _members(conn: Any, reach: Reach) -> set[Address]:
+async def _members(conn: Connection, reach: Reach) -> set[Address]:
     return {(row.type, row.id) async for rows in compartment.all_members(conn, reach) for row in rows}
 
 

@@ -7,6 +7,7 @@ far it is. Writing and searching go on meanwhile.
 from __future__ import annotations
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Conflict, Issue, NotFound
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.outcome import operation_outcome
@@ -73,7 +74,7 @@ async def _one(server: Server, request: Request, kind: str, own: str) -> Answer:
     return _told(200, f"The search rows of {kind}/{own} were put right." if changed else "The search rows were right.")
 
 
-async def _job(conn: object, request: Request, parameters: Parameters) -> Job:
+async def _job(conn: Connection, request: Request, parameters: Parameters) -> Job:
     name = parameters.text("job")
     if name is None:
         raise BadRequest("job: give the one of the Content-Location that $reindex answered.")

@@ -14,6 +14,7 @@ import secrets
 from typing import Any
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Conflict, Gone
 from ecluse.core.fhir import json
 from ecluse.related import told
@@ -114,7 +115,7 @@ def _own(request: Request) -> str | None:
     return rest[0] if len(rest) == 2 else None
 
 
-async def _rows(conn: Any, request: Request, own: str | None) -> list[Any]:
+async def _rows(conn: Connection, request: Request, own: str | None) -> list[Any]:
     if own is not None:
         await resources.current(conn, request.site.number, "Subscription", own)
     rows = await conn.fetch(SQL["told"], request.site.number, own)
@@ -126,7 +127,7 @@ def _standing(request: Request, row: Any) -> Standing:
     return Standing(request.base, row["id"], *about, errors=failures(row), delivered=row["delivered"])
 
 
-async def _check_kept(conn: Any, row: Any, first: int) -> None:
+async def _check_kept(conn: Connection, row: Any, first: int) -> None:
     oldest = await conn.fetchval(SQL["oldest"], row["pk"])
     if first <= row["delivered"] and (oldest is None or first < oldest):
         shown = f"the oldest is {oldest}" if oldest else "none is kept"

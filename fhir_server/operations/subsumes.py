@@ -5,8 +5,7 @@ Spec: http://hl7.org/fhir/R4/codesystem-operation-subsumes.html
 
 from __future__ import annotations
 
-from typing import Any
-
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import NotFound
 from ecluse.core.fhir.code_systems import canonical
 from fhir_server.http.request import Answer, Request
@@ -60,7 +59,7 @@ def _coding(parameters: Parameters, which: str) -> Coding:
     return of_structure(coding) if coding is not None else Coding(code or "", parameters.text("system") or "")
 
 
-async def _found(conn: Any, system: System, coding: Coding) -> Found:
+async def _found(conn: Connection, system: System, coding: Coding) -> Found:
     found = await concepts.lookup(conn, system, coding.code)
     if found is None:
         raise NotFound(f"{coding.code!r} is no code of {system.canonical}.", diagnostics=coding.code)

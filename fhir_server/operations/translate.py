@@ -6,8 +6,8 @@ Spec: http://hl7.org/fhir/R4/conceptmap-operation-translate.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import accept
 from fhir_server.http.request import Answer, Request
@@ -52,7 +52,7 @@ async def translate(server: Server, request: Request, parameters: Parameters) ->
     return _answer(found, codings, given)
 
 
-async def _maps(conn: Any, request: Request, parameters: Parameters, wish: Wish) -> list[Definition]:
+async def _maps(conn: Connection, request: Request, parameters: Parameters, wish: Wish) -> list[Definition]:
     """The map that the request names, or all that fit when it names none."""
     brought, url = parameters.one("conceptMap"), parameters.text("url")
     instance = asking.instance_of(request)

@@ -6,8 +6,7 @@ http://hl7.org/fhir/R4/valueset-operation-validate-code.html
 
 from __future__ import annotations
 
-from typing import Any
-
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir.code_systems import canonical
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
@@ -48,7 +47,7 @@ async def in_code_system(server: Server, request: Request, parameters: Parameter
     return verdict_answer(together(verdicts))
 
 
-async def _in_system(conn: Any, system: System, coding: Coding, manner: Manner) -> Verdict:
+async def _in_system(conn: Connection, system: System, coding: Coding, manner: Manner) -> Verdict:
     if coding.system and system.url and canonical(coding.system) != canonical(system.url):
         return Verdict(False, f"{told(coding)} is of another code system than {system.url}.")
     return await in_system(conn, system, coding, manner)

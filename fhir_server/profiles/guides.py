@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json
 from ecluse.core.fhir.validation.profiles.library import Library
 from ecluse.core.fhir.validation.profiles.profiles import Profiles
@@ -26,7 +26,7 @@ class Guides:
         self._generation = -1
         self._profiles = Profiles(Library({}))
 
-    async def current(self, conn: Any) -> Profiles:
+    async def current(self, conn: Connection) -> Profiles:
         """The profiles of what is installed now."""
         generation = await guides.generation(conn)
         if generation != self._generation:
@@ -40,7 +40,7 @@ def named(library: Library, body: bytes) -> set[int]:
     return library.lacking(address.decode("utf-8", "replace") for address in set(_ADDRESS.findall(body)))
 
 
-async def fetch(conn: Any, library: Library, keys: Iterable[int]) -> None:
+async def fetch(conn: Connection, library: Library, keys: Iterable[int]) -> None:
     """Fetches definitions, those that they mention, and so on."""
     wanted = set(keys)
     while wanted:

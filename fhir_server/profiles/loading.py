@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.validation.profiles.library import NotLoaded
@@ -74,7 +75,7 @@ async def provide(server: Server, site: int, validation: Validation, missing: Mi
             await look(conn, site, validation.answers, missing.questionnaires | validation.answers.wanted)
 
 
-async def ask(conn: Any, site: int, answers: Answers, questions: Iterable[Question]) -> None:
+async def ask(conn: Connection, site: int, answers: Answers, questions: Iterable[Question]) -> None:
     """Puts questions to the terminology of a site, those about one value set together."""
     by_set: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
@@ -86,7 +87,7 @@ async def ask(conn: Any, site: int, answers: Answers, questions: Iterable[Questi
     answers.open.clear()
 
 
-async def look(conn: Any, site: int, answers: Answers, canonicals: Iterable[str]) -> None:
+async def look(conn: Connection, site: int, answers: Answers, canonicals: Iterable[str]) -> None:
     """Looks for Questionnaires among the resources of a site."""
     for canonical in canonicals:
         answers.questionnaires[canonical] = await of_canonical(conn, site, "Questionnaire", canonical)

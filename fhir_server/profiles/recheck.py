@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.validation.policy import Depth, Rule
@@ -56,7 +57,9 @@ async def _issues(server: Server, site: Site, validation: Validation, one: Stand
             await provide(server, site.number, validation, missing, one.body)
 
 
-async def _replace(conn: Any, site: Site, resource_type: str, rows: Sequence[tuple[Standing, Sequence[Issue]]]) -> None:
+async def _replace(
+    conn: Connection, site: Site, resource_type: str, rows: Sequence[tuple[Standing, Sequence[Issue]]]
+) -> None:
     by_sender: dict[str, list[Flagged]] = defaultdict(list)
     for one, told in rows:
         by_sender[one.sender].append(Flagged(one.pk, resource_type, one.version, told))

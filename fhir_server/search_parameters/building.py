@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Connection, Pool, translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
@@ -63,7 +63,7 @@ class Task(NamedTuple):
         return sorted(types.number_of[name] for name in self.readings)
 
 
-async def keep(pool: Any) -> None:
+async def keep(pool: Pool) -> None:
     """Works until cancelled; a database that is away is asked again later."""
     while True:
         await asyncio.sleep(EVERY_S)
@@ -75,7 +75,7 @@ async def keep(pool: Any) -> None:
             continue
 
 
-async def _work(pool: Any) -> None:
+async def _work(pool: Pool) -> None:
     async with pool.acquire() as conn:
         if not await conn.fetchval(SQL["only_one"], LOCK):
             return
@@ -89,7 +89,7 @@ async def _work(pool: Any) -> None:
             await conn.fetchval(SQL["release"], LOCK)
 
 
-async def _step(conn: Any, task: Task) -> None:
+async def _step(conn: Connection, task: Task) -> None:
     """Brings a parameter one state further, or its walk one batch."""
     if task.dirty:
         await _remove(conn, task)
@@ -106,7 +106,7 @@ async def _step(conn: Any, task: Task) -> None:
             await _settle(conn, task, "failed", str(error))
 
 
-async def _wait_for_earlier(conn: Any) -> None:
+async def _wait_for_earlier(conn: Connection) -> None:
     """Returns when the transactions have ended that may have read an earlier generation than the one that stands."""
     waited = {row[0] for row in await conn.fetch(SQL["readers"])}
     while waited:
@@ -114,7 +114,7 @@ async def _wait_for_earlier(conn: Any) -> None:
         waited &= {row[0] for row in await conn.fetch(SQL["readers"])}
 
 
-async def _batch(conn: Any, task: Task) -> bool:
+async def _batch(conn: Connection, task: Task) -> bool:
     """Whether there were resources left to walk over."""
     made = await _made(conn, task)
     if made is None:
@@ -133,7 +133,7 @@ async def _batch(conn: Any, task: Task) -> bool:
     return False
 
 
-async def _take(conn: Any, this: Walk) -> int:
+async def _take(conn: Connection, this: Walk) -> int:
     """How many resources were taken, in one transaction."""
     async with conn.transaction():
         keys = await walk(conn, this)
@@ -143,11 +143,11 @@ async def _take(conn: Any, this: Walk) -> int:
     return len(keys)
 
 
-async def _made(conn: Any, task: Task) -> Made | None:
+async def _made(conn: Connection, task: Task) -> Made | None:
     return next((one for one in (await load(conn))[1] if one.pk == task.pk), None)
 
 
-async def _verify(conn: Any, task: Task) -> None:
+async def _verify(conn: Connection, task: Task) -> None:
     """Goes over to the comparison; a unique one is enforced first, unless it is broken already."""
     if task.unique and (told := await _shared(conn, task)):
         raise Failed(told)
@@ -156,7 +156,7 @@ async def _verify(conn: Any, task: Task) -> None:
         await conn.execute(SQL["begin"], task.pk, "backfilling", "verifying", task.site, task.types)
 
 
-async def _shared(conn: Any, task: Task) -> str:
+async def _shared(conn: Connection, task: Task) -> str:
     """The values that several resources have, as a sentence; empty when there are none."""
     told: list[str] = []
     for row in await conn.fetch(SQL["sites"], task.site):
@@ -167,7 +167,7 @@ async def _shared(conn: Any, task: Task) -> str:
     return f"these values are not unique: {'; '.join(told[:MOST_NAMED])}" if told else ""
 
 
-async def _activate(conn: Any, task: Task) -> None:
+async def _activate(conn: Connection, task: Task) -> None:
     """Serves what was found right."""
     made = await _made(conn, task)
     for row in await conn.fetch(SQL["sites"], task.site):
@@ -179,14 +179,14 @@ async def _activate(conn: Any, task: Task) -> None:
     await _settle(conn, task, "active", "")
 
 
-async def _settle(conn: Any, task: Task, state: str, reason: str) -> None:
+async def _settle(conn: Connection, task: Task, state: str, reason: str) -> None:
     async with conn.transaction():
         await conn.execute(PARAMETERS["next_generation"])
         await conn.execute(SQL["settle"], task.pk, task.state, state, reason)
     log.info("search parameter settled", status=state, count=len(task.readings))
 
 
-async def _remove(conn: Any, task: Task) -> None:
+async def _remove(conn: Connection, task: Task) -> None:
     """Removes all rows of a parameter that nobody keeps any more, then its path numbers."""
     await _wait_for_earlier(conn)
     paths = [row["number"] for row in await conn.fetch(SQL["own_paths"], task.pk)]
@@ -200,7 +200,7 @@ async def _remove(conn: Any, task: Task) -> None:
         await conn.execute(SQL["forget"], task.pk)
 
 
-async def _sweep(conn: Any, sql: str, places: Sequence[tuple[int, int]]) -> None:
+async def _sweep(conn: Connection, sql: str, places: Sequence[tuple[int, int]]) -> None:
     for place in places:
         while await conn.execute(sql, *place, MOST_ROWS) != "DELETE 0":
             await asyncio.sleep(0)

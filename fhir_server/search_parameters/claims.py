@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Conflict, Issue
 from ecluse.core.fhir import types
 from mappers.search.claims import Claim
@@ -40,7 +41,7 @@ def columns(claimed: Iterable[Claimed]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], [], []]
 
 
-async def claim(conn: Any, site: int, claimed: Sequence[Claimed]) -> list[Shared]:
+async def claim(conn: Connection, site: int, claimed: Sequence[Claimed]) -> list[Shared]:
     """Claims values; those that another resource has are returned."""
     if not claimed:
         return []
@@ -50,7 +51,7 @@ async def claim(conn: Any, site: int, claimed: Sequence[Claimed]) -> list[Shared
     ]
 
 
-async def release(conn: Any, site: int, claimed: Sequence[Claimed]) -> None:
+async def release(conn: Connection, site: int, claimed: Sequence[Claimed]) -> None:
     """Gives values up."""
     if claimed:
         await conn.execute(SQL["release"], site, *columns(claimed))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
@@ -61,14 +62,14 @@ class Made(NamedTuple):
         return f"SearchParameter/{self.id}" if not self.source else f"{self.url} of {self.source}"
 
 
-async def load(conn: Any) -> tuple[int, list[Made]]:
+async def load(conn: Connection) -> tuple[int, list[Made]]:
     """The generation, and the parameters made at run time."""
     rows = await conn.fetch(SQL["load"])
     made = [Made(*row) for row in rows if row["pk"] is not None]
     return rows[0]["generation"], [one._replace(readings=json.decode(one.readings)) for one in made]
 
 
-async def standing(conn: Any) -> list[dict[str, Any]]:
+async def standing(conn: Connection) -> list[dict[str, Any]]:
     """The parameters made at run time, of all sites, as operators see them."""
     rows = [dict(row) for row in await conn.fetch(SQL["told_everywhere"])]
     return [{**row, "base": list(json.decode(row["base"]))} for row in rows]
@@ -91,13 +92,13 @@ class Registries:
             self._by_site[site] = registry_of(self._generation, own)
         return self._by_site[site]
 
-    async def current(self, conn: Any, site: int) -> Registry:
+    async def current(self, conn: Connection, site: int) -> Registry:
         """The registry of a site that holds now; in a transaction also a claim to be waited for (parameters.sql)."""
         if await conn.fetchval(SQL["generation"]) != self._generation:
             await self.read(conn)
         return self.known(site)
 
-    async def understood(self, conn: Any, site: int, text: str, read: Callable[[Registry], Read]) -> Read:
+    async def understood(self, conn: Connection, site: int, text: str, read: Callable[[Registry], Read]) -> Read:
         """What a search means by the parameters that a site has now; the generation is asked for when the search names
         one that was made at run time, or something that is not known.
 
@@ -118,7 +119,7 @@ class Registries:
                 raise
         return read(latest)
 
-    async def read(self, conn: Any) -> None:
+    async def read(self, conn: Connection) -> None:
         """Forgets all, and begins anew."""
         generation, made = await load(conn)
         if generation >= self._generation:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError, Issue, Unprocessable
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.acceptance import accept
@@ -42,7 +43,7 @@ class Origin(NamedTuple):
     resource_pk: int | None = None
 
 
-async def follow(conn: Any, site: int, stored: Sequence[Stored]) -> None:
+async def follow(conn: Connection, site: int, stored: Sequence[Stored]) -> None:
     """Makes the parameters of a site what its SearchParameters say now.
 
     Raises: Unprocessable (422) when an active one cannot be served, with its entry
@@ -60,7 +61,7 @@ async def follow(conn: Any, site: int, stored: Sequence[Stored]) -> None:
             raise
 
 
-async def _concerned(conn: Any, stored: Sequence[Stored]) -> bool:
+async def _concerned(conn: Connection, stored: Sequence[Stored]) -> bool:
     return any(_is_active(one) for one in stored) or bool(await _held(conn, stored))
 
 
@@ -68,14 +69,14 @@ def _is_active(one: Stored) -> bool:
     return one.resource is not None and one.resource["status"] == "active"
 
 
-async def _held(conn: Any, stored: Sequence[Stored]) -> dict[int, set[int]]:
+async def _held(conn: Connection, stored: Sequence[Stored]) -> dict[int, set[int]]:
     held: dict[int, set[int]] = {}
     for row in await conn.fetch(SQL["of_resources"], [one.pk for one in stored]):
         held.setdefault(row["resource_pk"], set()).add(row["pk"])
     return held
 
 
-async def _follow(conn: Any, site: int, one: Stored, made: list[Made], held: set[int]) -> list[Made]:
+async def _follow(conn: Connection, site: int, one: Stored, made: list[Made], held: set[int]) -> list[Made]:
     """All parameters, after this one was taken in."""
     own = [each for each in made if each.pk in held]
     wanted = definition(one.resource) if one.resource and _is_active(one) else None
@@ -134,12 +135,12 @@ def _taken(code: str, name: str, who: str) -> Issue:
     return Issue(text, "SearchParameter.code", code, "duplicate")
 
 
-async def take_package(conn: Any, package: Package) -> None:
+async def take_package(conn: Connection, package: Package) -> None:
     """Makes the parameters of a package what its SearchParameters say; what cannot be served stands with its reason."""
     await _take_all(conn, package.id, [one.body for one in package.definitions if one.type == SEARCH_PARAMETER])
 
 
-async def drop_package(conn: Any, source: str) -> None:
+async def drop_package(conn: Connection, source: str) -> None:
     """Takes the parameters of a package away; those that other packages have under the same codes get another chance.
 
     source: `name@version`
@@ -152,12 +153,12 @@ async def drop_package(conn: Any, source: str) -> None:
         await _take_all(conn, row["source"], [each["body"] for each in bodies])
 
 
-async def of_source(conn: Any, source: str) -> list[Made]:
+async def of_source(conn: Connection, source: str) -> list[Made]:
     """The parameters of a package, as they stand."""
     return [one for one in (await load(conn))[1] if one.source == source]
 
 
-async def _take_all(conn: Any, source: str, bodies: Iterable[bytes]) -> None:
+async def _take_all(conn: Connection, source: str, bodies: Iterable[bytes]) -> None:
     await conn.execute(SQL["next_generation"])
     _, made = await load(conn)
     left = {one.pk: one for one in made if one.source == source}
@@ -166,7 +167,7 @@ async def _take_all(conn: Any, source: str, bodies: Iterable[bytes]) -> None:
     await conn.execute(SQL["set_aside"], list(left))
 
 
-async def _take(conn: Any, source: str, body: bytes, made: list[Made], left: dict[int, Made]) -> list[Made]:
+async def _take(conn: Connection, source: str, body: bytes, made: list[Made], left: dict[int, Made]) -> list[Made]:
     """All parameters, after this one was taken in. left: those of the package that are not spoken for yet"""
     head = json.decode(body)
     origin = Origin(EVERY_SITE, source, str(head.get("id", "")))
@@ -188,7 +189,7 @@ async def _take(conn: Any, source: str, body: bytes, made: list[Made], left: dic
     return (await load(conn))[1]
 
 
-async def _add(conn: Any, origin: Origin, wanted: Definition) -> None:
+async def _add(conn: Connection, origin: Origin, wanted: Definition) -> None:
     """Asks for a parameter. One that only combines what is indexed already is active at once."""
     new = [
         (types.number_of[name], bool(reading.evaluated), text)
@@ -212,7 +213,7 @@ def _told(name: str, kind: str, reading: Reading, own: dict[tuple[int, str], int
     return {"paths": paths, "targets": reading.targets, "expression": _expression(reading)}
 
 
-async def _numbers(conn: Any, count: int) -> list[int]:
+async def _numbers(conn: Connection, count: int) -> list[int]:
     """So many numbers of paths. Raises: Unprocessable (422) when all are given"""
     rows = await conn.fetch(SQL["free_numbers"], FIRST_AT_RUN_TIME, LAST_AT_RUN_TIME, count)
     if len(rows) < count:
@@ -221,13 +222,13 @@ async def _numbers(conn: Any, count: int) -> list[int]:
     return [row["number"] for row in rows]
 
 
-async def _add_failed(conn: Any, origin: Origin, head: dict[str, Any], reason: str) -> None:
+async def _add_failed(conn: Connection, origin: Origin, head: dict[str, Any], reason: str) -> None:
     code, kind, url = (str(head.get(name, "")) for name in ("code", "type", "url"))
     await _insert(conn, origin, Definition(code, kind, url, False, {}), "failed", reason, {})
 
 
 async def _insert(
-    conn: Any, origin: Origin, wanted: Definition, state: str, reason: str, readings: dict[str, Any]
+    conn: Connection, origin: Origin, wanted: Definition, state: str, reason: str, readings: dict[str, Any]
 ) -> int:
     what = (wanted.code, wanted.kind, wanted.url, json.encode(readings).decode())
     came = (origin.resource_pk, clock.now(), origin.site, wanted.unique, state, reason, origin.source, origin.id)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
 from fhir_server.search_parameters import claims
@@ -39,7 +40,7 @@ class Walk(NamedTuple):
     verify: bool
 
 
-async def walk(conn: Any, this: Walk) -> list[int]:
+async def walk(conn: Connection, this: Walk) -> list[int]:
     """The keys of the resources that were taken, in their order; none when there are no more.
 
     Raises: Failed when the parameter cannot be served
@@ -55,7 +56,7 @@ async def walk(conn: Any, this: Walk) -> list[int]:
     return pks
 
 
-async def _fill(conn: Any, this: Walk, standing: Sequence[Any]) -> None:
+async def _fill(conn: Connection, this: Walk, standing: Sequence[Any]) -> None:
     """Puts the rows of the parameter's own paths right."""
     wanted = [(row["pk"], rows) async for row, _, rows in _read(this, standing)]
     held = await _held(conn, this, [pk for pk, _ in wanted])
@@ -63,7 +64,7 @@ async def _fill(conn: Any, this: Walk, standing: Sequence[Any]) -> None:
     await search_rows.add(conn, this.site, [(pk, search_rows.without(rows, held[pk])) for pk, rows in wanted])
 
 
-async def _verify(conn: Any, this: Walk, standing: Sequence[Any]) -> None:
+async def _verify(conn: Connection, this: Walk, standing: Sequence[Any]) -> None:
     """Raises: Failed when a row is missing or one too many, or a value that must be unique is not"""
     held = await _held(conn, this, [row["pk"] for row in standing])
     claimed: list[Claimed] = []
@@ -90,7 +91,7 @@ async def _read(this: Walk, standing: Sequence[Any]) -> AsyncIterator[tuple[Any,
         yield row, resource, once(rows)
 
 
-async def _held(conn: Any, this: Walk, pks: Sequence[int]) -> dict[int, IndexRows]:
+async def _held(conn: Connection, this: Walk, pks: Sequence[int]) -> dict[int, IndexRows]:
     """The rows of its own paths that stand."""
     own = frozenset(path.number for path in this.made.paths)
     held = await search_rows.held(conn, pks)

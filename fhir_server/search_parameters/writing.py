@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import types
 from fhir_server.search_parameters import claims, taking
 from fhir_server.search_parameters.claims import Claimed
@@ -29,7 +30,7 @@ class Altered(NamedTuple):
     after: dict[str, Any] | None
 
 
-async def settle(conn: Any, site: int, registry: Registry, altered: Sequence[Altered]) -> None:
+async def settle(conn: Connection, site: int, registry: Registry, altered: Sequence[Altered]) -> None:
     """Claims and gives up what only one resource may have, and takes SearchParameters in.
 
     Raises: Conflict (409) when another resource has a value, Unprocessable (422) when a SearchParameter cannot be
@@ -43,7 +44,7 @@ async def settle(conn: Any, site: int, registry: Registry, altered: Sequence[Alt
         await taking.follow(conn, site, stored)
 
 
-async def _claim(conn: Any, site: int, registry: Registry, altered: Sequence[Altered]) -> None:
+async def _claim(conn: Connection, site: int, registry: Registry, altered: Sequence[Altered]) -> None:
     gone: list[Claimed] = []
     wanted: list[Claimed] = []
     for one in altered:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Conflict
 from fhir_server.http.request import Answer, Request
 
@@ -23,7 +23,7 @@ LONGEST_KEY = 200
 REPEATED = ("X-Ecluse-Repeated", "true")
 
 
-async def known_answer(conn: Any, request: Request, since: datetime) -> Answer | None:
+async def known_answer(conn: Connection, request: Request, since: datetime) -> Answer | None:
     """What this request got the first time, if that is known already; spares the work of reading it again.
 
     Raises: Conflict (409) when the key came with another request
@@ -32,7 +32,7 @@ async def known_answer(conn: Any, request: Request, since: datetime) -> Answer |
     return await _kept(conn, request, key, since) if key else None
 
 
-async def first_answer(conn: Any, request: Request, since: datetime) -> Answer | None:
+async def first_answer(conn: Connection, request: Request, since: datetime) -> Answer | None:
     """What this request got the first time; None when this is the first time, which then holds the key, or no key says
     so.
 
@@ -44,7 +44,7 @@ async def first_answer(conn: Any, request: Request, since: datetime) -> Answer |
     return await _kept(conn, request, key, since)
 
 
-async def keep_answer(conn: Any, request: Request, answer: Answer) -> Answer:
+async def keep_answer(conn: Connection, request: Request, answer: Answer) -> Answer:
     """The same answer, kept for whoever sends the request again."""
     key = _key(request)
     if key is not None:
@@ -52,12 +52,12 @@ async def keep_answer(conn: Any, request: Request, answer: Answer) -> Answer:
     return answer
 
 
-async def replace(conn: Any, key: tuple[int, str, str], answer: Answer) -> None:
+async def replace(conn: Connection, key: tuple[int, str, str], answer: Answer) -> None:
     """Puts an answer under a key that is taken. key: site, sender, key"""
     await conn.execute(SQL["keep_answer"], *key, msgspec.msgpack.encode(answer))
 
 
-async def _kept(conn: Any, request: Request, key: tuple[int, str, str], since: datetime) -> Answer | None:
+async def _kept(conn: Connection, request: Request, key: tuple[int, str, str], since: datetime) -> Answer | None:
     row = await conn.fetchrow(SQL["first_answer"], *key, since)
     if row is None:
         return None

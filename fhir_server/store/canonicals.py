@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.definitions.search_parameters import paths_of
 from mappers.search import uri
@@ -17,7 +18,7 @@ from mappers.search import uri
 SQL = queries.load(__package__, "canonicals.sql")
 
 
-async def of_canonical(conn: Any, site: int, kind: str, canonical: str) -> dict[str, Any] | None:
+async def of_canonical(conn: Connection, site: int, kind: str, canonical: str) -> dict[str, Any] | None:
     """The resource under this address, in the version that it names; else the one of the latest version. None when
     there is none."""
     url, _, version = canonical.partition("|")

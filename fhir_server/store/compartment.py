@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import types
 from ecluse.core.fhir.definitions.search_parameters import Parameter, compartment, parameters, paths
 from ecluse.related.follower import Place
@@ -88,7 +89,7 @@ class Referred(NamedTuple):
 
 
 async def members(
-    conn: Any, reach: Reach, after: Place, limit: int, most_bytes: int = PAGE_BYTES, *, narrowed: bool = True
+    conn: Connection, reach: Reach, after: Place, limit: int, most_bytes: int = PAGE_BYTES, *, narrowed: bool = True
 ) -> list[Row]:
     """A page of the resources in the compartment. narrowed: by types and since; by dates of care they always are."""
     wanted, since = (reach.types, reach.since) if narrowed else (None, None)
@@ -107,7 +108,7 @@ async def members(
     return [Row(*row) for row in rows]
 
 
-async def members_of_all(conn: Any, reach: Reach, after: Place, limit: int) -> list[Row]:
+async def members_of_all(conn: Connection, reach: Reach, after: Place, limit: int) -> list[Row]:
     """A page of the resources that have any patient, but for the Patients."""
     kinds = set(reach.types if reach.types is not None else types.number_of.values()) - {types.number_of["Patient"]}
     rows = await conn.fetch(
@@ -116,7 +117,7 @@ async def members_of_all(conn: Any, reach: Reach, after: Place, limit: int) -> l
     return [Row(*row) for row in rows]
 
 
-async def patients(conn: Any, reach: Reach, after: Place, limit: int) -> list[Row]:
+async def patients(conn: Connection, reach: Reach, after: Place, limit: int) -> list[Row]:
     """A page of the Patients of a site."""
     kind = types.number_of["Patient"]
     if reach.types is not None and kind not in reach.types:
@@ -127,7 +128,7 @@ async def patients(conn: Any, reach: Reach, after: Place, limit: int) -> list[Ro
     return [Row(*row) for row in rows]
 
 
-async def referred_by_all(conn: Any, reach: Reach, after: Place, limit: int) -> list[Row]:
+async def referred_by_all(conn: Connection, reach: Reach, after: Place, limit: int) -> list[Row]:
     """A page of the resources of no patient that others refer to."""
     kinds = sorted(reach.types if reach.types is not None else types.number_of.values())
     rows = await conn.fetch(
@@ -136,7 +137,7 @@ async def referred_by_all(conn: Any, reach: Reach, after: Place, limit: int) -> 
     return [Row(*row) for row in rows]
 
 
-async def referred(conn: Any, reach: Reach, after: Place, limit: int) -> list[Row]:
+async def referred(conn: Connection, reach: Reach, after: Place, limit: int) -> list[Row]:
     """A page of what the compartment refers to, directly or through resources of no patient, and does not hold."""
     found = await _closure(conn, reach)
     wanted = [
@@ -151,13 +152,13 @@ async def referred(conn: Any, reach: Reach, after: Place, limit: int) -> list[Ro
     return await bodies(conn, columns) if page else []
 
 
-async def bodies(conn: Any, columns: Sequence[Sequence[Any]]) -> list[Row]:
+async def bodies(conn: Connection, columns: Sequence[Sequence[Any]]) -> list[Row]:
     """Some resources with their bodies, in the order of type and key, until a page is full. columns: types, keys, ids,
     versions"""
     return [Row(*row) for row in await conn.fetch(SIZED["bodies"], *columns, PAGE_BYTES)]
 
 
-async def _closure(conn: Any, reach: Reach) -> list[Referred]:
+async def _closure(conn: Connection, reach: Reach) -> list[Referred]:
     seen: set[tuple[int, str]] = {(types.number_of[reach.name], own) for own in reach.ids}
     asked: set[tuple[int, str]] = set()
     async for rows in all_members(conn, reach):
@@ -176,7 +177,7 @@ async def _closure(conn: Any, reach: Reach) -> list[Referred]:
     return found
 
 
-async def all_members(conn: Any, reach: Reach) -> AsyncIterator[list[Row]]:
+async def all_members(conn: Connection, reach: Reach) -> AsyncIterator[list[Row]]:
     """Every resource in the compartment, some at a time."""
     place = Place()
     while rows := await members(conn, reach, place, SCAN_ROWS, SCAN_BYTES, narrowed=False):

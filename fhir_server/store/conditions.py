@@ -11,9 +11,10 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, PreconditionFailed
 from ecluse.core.fhir.types import number_of
 from fhir_server.search.compile import matches
@@ -37,14 +38,14 @@ class Match(NamedTuple):
     version: int
 
 
-async def lock_conditions(conn: Any, site: int, conditions: Iterable[tuple[str, str]]) -> None:
+async def lock_conditions(conn: Connection, site: int, conditions: Iterable[tuple[str, str]]) -> None:
     """Holds conditions, (type, criteria), until the transaction ends, so that the search that follows sees what the
     other holders committed."""
     buckets = sorted({zlib.crc32(_name(site, *condition).encode()) % BUCKETS for condition in conditions})
     await conn.execute(SQL["conditions"], buckets, LOCKS)
 
 
-async def matching(conn: Any, site: Site, resource_type: str, criteria: str, most: int = SEVERAL) -> list[Match]:
+async def matching(conn: Connection, site: Site, resource_type: str, criteria: str, most: int = SEVERAL) -> list[Match]:
     """The resources that match, so many at most.
 
     Raises: BadRequest (400) when the criteria cannot be read
@@ -54,7 +55,7 @@ async def matching(conn: Any, site: Site, resource_type: str, criteria: str, mos
     return [Match(row["id"], row["version"]) for row in await conn.fetch(sql, *arguments)]
 
 
-async def one_match(conn: Any, site: Site, resource_type: str, criteria: str) -> Match | None:
+async def one_match(conn: Connection, site: Site, resource_type: str, criteria: str) -> Match | None:
     """The one resource that matches, None when none does.
 
     Raises: PreconditionFailed (412) when several match, BadRequest (400) when the criteria cannot be read
@@ -62,13 +63,15 @@ async def one_match(conn: Any, site: Site, resource_type: str, criteria: str) ->
     return sole(resource_type, criteria, await matching(conn, site, resource_type, criteria))
 
 
-async def only_match(conn: Any, site: Site, resource_type: str, criteria: str) -> str | None:
+async def only_match(conn: Connection, site: Site, resource_type: str, criteria: str) -> str | None:
     """The id of the one resource that matches, as `one_match`."""
     match = await one_match(conn, site, resource_type, criteria)
     return match and match.id
 
 
-async def matching_codes(conn: Any, site: Site, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Match]]:
+async def matching_codes(
+    conn: Connection, site: Site, asked: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[Match]]:
     """The resources that match conditions, (type, criteria), two of each at most, found by one statement. Conditions
     that are not just one code of one system, such as an identifier, or cannot be read, are left out."""
     found: dict[tuple[str, str], list[Match]] = {}
@@ -87,7 +90,9 @@ async def matching_codes(conn: Any, site: Site, asked: Iterable[tuple[str, str]]
     return {condition: list(dict.fromkeys(matches)) for condition, matches in found.items()}
 
 
-async def _code(conn: Any, site: Site, resource_type: str, criteria: str) -> tuple[tuple[int, ...], Token] | None:
+async def _code(
+    conn: Connection, site: Site, resource_type: str, criteria: str
+) -> tuple[tuple[int, ...], Token] | None:
     """Paths and code of a condition that is nothing else."""
     if resource_type not in number_of:
         return None
@@ -101,7 +106,7 @@ async def _code(conn: Any, site: Site, resource_type: str, criteria: str) -> tup
     return None
 
 
-async def _understood(conn: Any, site: Site, resource_type: str, criteria: str) -> SearchQuery:
+async def _understood(conn: Connection, site: Site, resource_type: str, criteria: str) -> SearchQuery:
     text = criteria_of(criteria)
     return await site.registries.understood(conn, site.number, text, partial(parse_criteria, resource_type, text))
 

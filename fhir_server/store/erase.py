@@ -16,12 +16,13 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from ecluse.bus.position import Position
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Gone
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.dates import LATEST
@@ -66,7 +67,7 @@ class Erasure:
     """One erasure, in one transaction. erased, kept: what went, and what stayed because it is others' too; event: the
     last one so far."""
 
-    def __init__(self, conn: Any, keys: Keys, context: Context) -> None:
+    def __init__(self, conn: Connection, keys: Keys, context: Context) -> None:
         self._conn = conn
         self._keys = keys
         self._context = context
@@ -140,7 +141,7 @@ class Erasure:
     async def _erase_versions(self, doomed: Sequence[Standing]) -> None:
         context = self._context.now()
         (write_id,) = await self._keys.take(self._conn, 1)
-        told = await self._conn.fetchrow(
+        (told,) = await self._conn.fetch(
             SQL["erase"],
             *(write_id, context.received_at, len(doomed), context.site, context.lane, context.sender),
             *(context.request_id, context.source_format, context.traceparent),
@@ -158,7 +159,7 @@ class Erasure:
             await follow(self._conn, context.site, gone)
 
 
-async def deleted_of(conn: Any, site: int, patients: Collection[str]) -> set[Address]:
+async def deleted_of(conn: Connection, site: int, patients: Collection[str]) -> set[Address]:
     """The resources that were deleted while they were of these patients."""
     return {(row["type"], row["id"]) for row in await conn.fetch(SQL["deleted"], site, list(patients))}
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue
 from ecluse.core.fhir import types
 
@@ -107,7 +108,7 @@ class Filter(NamedTuple):
         return (self.site, self.profile, number, self.severity, self.code, self.path, self.id)
 
 
-async def replace(conn: Any, site: int, sender: str, now: datetime, flagged: Sequence[Flagged]) -> None:
+async def replace(conn: Connection, site: int, sender: str, now: datetime, flagged: Sequence[Flagged]) -> None:
     """Puts these issues in the place of those that were found of the same resources before."""
     await conn.execute(SQL["drop"], [one.pk for one in flagged])
     rows = [_row(one, position, issue) for one in flagged for position, issue in enumerate(one.issues)]
@@ -116,7 +117,7 @@ async def replace(conn: Any, site: int, sender: str, now: datetime, flagged: Seq
 
 
 async def standing(
-    conn: Any, site: int, resource_type: str, after: int, limit: int, resource_id: str | None = None
+    conn: Connection, site: int, resource_type: str, after: int, limit: int, resource_id: str | None = None
 ) -> list[Standing]:
     """Current versions in the order of their keys, held until the transaction ends. resource_id: of this one alone"""
     rows = await conn.fetch(SQL["standing"], site, types.number_of[resource_type], after, limit, resource_id)
@@ -129,13 +130,13 @@ def _row(one: Flagged, position: int, issue: Issue) -> tuple[Any, ...]:
     return (one.pk, types.number_of[one.type], one.version, position, *(text.replace("\x00", "") for text in told))
 
 
-async def found(conn: Any, wanted: Filter, *, after: tuple[int, int] = (0, -1), limit: int) -> list[Flag]:
+async def found(conn: Connection, wanted: Filter, *, after: tuple[int, int] = (0, -1), limit: int) -> list[Flag]:
     """Issues in the order of their resources."""
     rows = await conn.fetch(SQL["list"], *wanted.arguments, *after, limit)
     return [Flag(*row)._replace(type=types.name_of[row["type"]]) for row in rows]
 
 
-async def counts(conn: Any, wanted: Filter, *, skipped: int = 0, limit: int) -> list[Count]:
+async def counts(conn: Connection, wanted: Filter, *, skipped: int = 0, limit: int) -> list[Count]:
     """Issues by site, profile and kind, errors before warnings, the most frequent first. skipped: those before"""
     rows = await conn.fetch(SQL["counts"], *wanted.arguments, skipped, limit)
     return [Count(*row)._replace(type=types.name_of[row["type"]]) for row in rows]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecluse.core import clock
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import types
 from ecluse.core.fhir.packages import Package
 from ecluse.core.fhir.validation.profiles.library import Entry
@@ -40,19 +41,19 @@ class Installed(NamedTuple):
         return f"{self.name}@{self.version}"
 
 
-async def generation(conn: Any) -> int:
+async def generation(conn: Connection) -> int:
     """How often packages were installed or removed."""
     number: int = await conn.fetchval(SQL["generation"])
     return number
 
 
-async def packages(conn: Any) -> list[Installed]:
+async def packages(conn: Connection) -> list[Installed]:
     """The installed packages, by name."""
     rows = [Installed(*row) for row in await conn.fetch(SQL["packages"])]
     return [row._replace(dependencies=json.loads(row.dependencies)) for row in rows]  # type: ignore[arg-type]
 
 
-async def install(conn: Any, coming: Iterable[Package]) -> None:
+async def install(conn: Connection, coming: Iterable[Package]) -> None:
     """Stores packages, each in the place of the same version of the same name."""
     await conn.execute(SQL["next_generation"])
     for package in coming:
@@ -63,18 +64,18 @@ async def install(conn: Any, coming: Iterable[Package]) -> None:
         await conn.copy_records_to_table("definition", schema_name="guide", columns=COLUMNS, records=definitions)
 
 
-async def remove(conn: Any, name: str, version: str) -> None:
+async def remove(conn: Connection, name: str, version: str) -> None:
     """Removes a package and its definitions."""
     await conn.execute(SQL["next_generation"])
     await _remove(conn, name, version)
 
 
-async def _remove(conn: Any, name: str, version: str) -> None:
+async def _remove(conn: Connection, name: str, version: str) -> None:
     await conn.execute(SQL["remove_definitions"], name, version)
     await conn.execute(SQL["remove_package"], name, version)
 
 
-async def index(conn: Any) -> dict[str, Entry]:
+async def index(conn: Connection) -> dict[str, Entry]:
     """Where each definition is, by url and by url|version."""
     found: dict[str, Entry] = {}
     for pk, url, version, describes in await conn.fetch(SQL["index"], INDEXED):
@@ -82,7 +83,7 @@ async def index(conn: Any) -> dict[str, Entry]:
     return found
 
 
-async def profiles(conn: Any) -> dict[str, list[str]]:
+async def profiles(conn: Connection) -> dict[str, list[str]]:
     """The profiles of installed packages, by the type that they are for."""
     found: dict[str, list[str]] = {}
     for kind, url in await conn.fetch(SQL["profiles"]):
@@ -90,6 +91,6 @@ async def profiles(conn: Any) -> dict[str, list[str]]:
     return found
 
 
-async def bodies(conn: Any, keys: Iterable[int]) -> dict[int, bytes]:
+async def bodies(conn: Connection, keys: Iterable[int]) -> dict[int, bytes]:
     """Definitions by their keys."""
     return dict(map(tuple, await conn.fetch(SQL["bodies"], list(keys))))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import types
 from ecluse.core.fhir.dates import EARLIEST, LATEST
 
@@ -50,28 +51,30 @@ class Place(NamedTuple):
 
 
 async def of_resource(
-    conn: Any, site: int, address: tuple[str, str], window: Window, place: Place, limit: int
+    conn: Connection, site: int, address: tuple[str, str], window: Window, place: Place, limit: int
 ) -> list[Past]:
     """Versions of one resource. address: (type, id)"""
     key = (site, types.number_of[address[0]], address[1])
     return [Past(*row) for row in await conn.fetch(SQL["of_resource"], *key, *window, place.version, limit)]
 
 
-async def of_resource_total(conn: Any, site: int, address: tuple[str, str], window: Window) -> tuple[int, int]:
+async def of_resource_total(conn: Connection, site: int, address: tuple[str, str], window: Window) -> tuple[int, int]:
     """How many versions of one resource are stored, and how many of them are asked for."""
-    stored, asked = await conn.fetchrow(
+    ((stored, asked),) = await conn.fetch(
         SQL["of_resource_total"], site, types.number_of[address[0]], address[1], *window
     )
     return stored, asked
 
 
-async def of_types(conn: Any, site: int, kinds: Sequence[int], window: Window, place: Place, limit: int) -> list[Past]:
+async def of_types(
+    conn: Connection, site: int, kinds: Sequence[int], window: Window, place: Place, limit: int
+) -> list[Past]:
     """Versions of all resources of these types."""
     arguments = (site, kinds, *window, place.updated, place.pk, limit)
     return [Past(*row) for row in await conn.fetch(SQL["of_types"], *arguments)]
 
 
-async def of_types_total(conn: Any, site: int, kinds: Sequence[int], window: Window) -> int:
+async def of_types_total(conn: Connection, site: int, kinds: Sequence[int], window: Window) -> int:
     """How many versions of resources of these types are asked for."""
     total: int = await conn.fetchval(SQL["of_types_total"], site, kinds, *window)
     return total

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ecluse.core import clock
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json
 from fhir_server.store.keys import Keys
 from fhir_server.store.written import Context, Written
@@ -169,20 +170,20 @@ def note_of(context: Context, status: int, reason: str) -> Note:
     )
 
 
-async def note(conn: Any, keys: Keys, notes: Sequence[Note]) -> None:
+async def note(conn: Connection, keys: Keys, notes: Sequence[Note]) -> None:
     """Stores notes, all at once."""
     numbers = await keys.take(conn, len(notes))
     rows = [{"write_id": number, **asdict(one)} for number, one in zip(numbers, notes, strict=True)]
     await conn.execute(SQL["note"], json.encode(rows).decode())
 
 
-async def arrivals(conn: Any, wanted: Wanted) -> list[Arrival]:
+async def arrivals(conn: Connection, wanted: Wanted) -> list[Arrival]:
     """Rows, the newest first."""
     rows = await conn.fetch(SQL["list"], *_filters(wanted), *wanted.after, wanted.parts, wanted.most)
     return [Arrival(*row) for row in rows]
 
 
-async def tallies(conn: Any, wanted: Wanted) -> list[Tally]:
+async def tallies(conn: Connection, wanted: Wanted) -> list[Tally]:
     """Requests by site, sender and answer, the most frequent first; those of entries of batches are not counted."""
     return [Tally(*row) for row in await conn.fetch(SQL["tallies"], *_filters(wanted), wanted.most)]
 
@@ -191,7 +192,7 @@ def _filters(wanted: Wanted) -> tuple[Any, ...]:
     return (wanted.since, wanted.site, wanted.sender, wanted.reason, wanted.request_id, *wanted.status)
 
 
-async def stands(conn: Any, context: Context) -> bool:
+async def stands(conn: Connection, context: Context) -> bool:
     """Whether the write of this request was committed."""
     found: bool = await conn.fetchval(SQL["stands"], context.received_at, context.request_id, context.part)
     return found

@@ -6,7 +6,8 @@ process; gaps are harmless."""
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+
+from ecluse.core.db.pool import Connection
 
 BLOCK = 4096
 
@@ -19,7 +20,7 @@ class Keys:
         self._end = 0
         self._lock = asyncio.Lock()
 
-    async def take(self, conn: Any, count: int) -> list[int]:
+    async def take(self, conn: Connection, count: int) -> list[int]:
         """count new keys, ascending."""
         keys: list[int] = []
         while len(keys) < count:
@@ -30,7 +31,7 @@ class Keys:
             self._next += taken
         return keys
 
-    async def _refill(self, conn: Any) -> None:
+    async def _refill(self, conn: Connection) -> None:
         async with self._lock:
             if self._next == self._end:
                 block = await conn.fetchval("SELECT nextval('fhir.key_block')")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecluse.bus.position import Position, latest
 from ecluse.core.db import queries
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Connection, Pool, translated
 from ecluse.core.errors import Unavailable
 from fhir_server.store import compartment
 from fhir_server.store.compartment import Reach
@@ -37,49 +37,49 @@ class Merged(NamedTuple):
     told: bool
 
 
-async def lock(conn: Any, site: int) -> None:
+async def lock(conn: Connection, site: int) -> None:
     """Waits for other merges of the site, until the transaction ends."""
     await conn.execute(SQL["lock"], LOCK, site)
 
 
-async def merged(conn: Any, site: int, source: str) -> Merged | None:
+async def merged(conn: Connection, site: int, source: str) -> Merged | None:
     """The merge of a Patient, None when there never was one."""
     row = await conn.fetchrow(SQL["merged"], site, source)
     return Merged(*row) if row else None
 
 
-async def sources(conn: Any, site: int, survivor: str) -> tuple[str, ...]:
+async def sources(conn: Connection, site: int, survivor: str) -> tuple[str, ...]:
     """The Patients that are this one now."""
     return tuple(row["source"] for row in await conn.fetch(SQL["sources"], site, survivor))
 
 
-async def with_sources(conn: Any, site: int, patients: Sequence[str]) -> list[str]:
+async def with_sources(conn: Connection, site: int, patients: Sequence[str]) -> list[str]:
     """These Patients, and those that are one of them now."""
     rows = await conn.fetch(SQL["sources_of_all"], site, patients)
     return list(dict.fromkeys([*patients, *(row["source"] for row in rows)]))
 
 
-async def tell(conn: Any, site: int, lane: int) -> Position | None:
+async def tell(conn: Connection, site: int, lane: int) -> Position | None:
     """Sends again what moved with the merges of a site and has not been sent yet; the last event, None without any."""
     await lock(conn, site)
     rows = await conn.fetch(SQL["untold"], site)
     return latest([await _tell(conn, site, row["source"], row["survivor"], lane) for row in rows])
 
 
-async def _tell(conn: Any, site: int, source: str, survivor: str, lane: int) -> Position | None:
+async def _tell(conn: Connection, site: int, source: str, survivor: str, lane: int) -> Position | None:
     reason = "unmerged" if source == survivor else "merged"
     reach = Reach(site, "Patient", (source,), (source,))
     last: Position | None = None
     async for rows in compartment.all_members(conn, reach):
         columns = [row.type for row in rows], [row.pk for row in rows]
-        event = await conn.fetchrow(SQL["tell"], site, *columns, source, lane, reason)
+        (event,) = await conn.fetch(SQL["tell"], site, *columns, source, lane, reason)
         if event["seq"] is not None:
             last = Position(event["epoch"] or 1, event["seq"])
     await conn.execute(SQL["told"], site, source)
     return last
 
 
-async def keep(pool: Any) -> None:
+async def keep(pool: Pool) -> None:
     """Looks until cancelled for merges whose process ended before it had told what moved."""
     while True:
         await asyncio.sleep(EVERY_S)

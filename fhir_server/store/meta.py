@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import json
 from ecluse.core.fhir.definitions.search_parameters import paths_of
@@ -21,7 +22,7 @@ MOST = 10_000
 CODINGS = ("security", "tag")
 
 
-async def distinct(conn: Any, site: int, kinds: Iterable[str]) -> dict[str, Any]:
+async def distinct(conn: Connection, site: int, kinds: Iterable[str]) -> dict[str, Any]:
     """Every profile, security label and tag of resources of these types.
 
     Raises: Unprocessable (422) when there are more than anyone reads"""
@@ -36,7 +37,7 @@ async def distinct(conn: Any, site: int, kinds: Iterable[str]) -> dict[str, Any]
     return {member: values for member, values in found.items() if values}
 
 
-async def _values(conn: Any, site: int, kinds: Iterable[str], member: str) -> list[Any]:
+async def _values(conn: Connection, site: int, kinds: Iterable[str], member: str) -> list[Any]:
     wanted = [path.number for kind in kinds for path in paths_of(kind) if path.text == f"{kind}.meta.{member}"]
     rows: list[Any] = await conn.fetch(SQL["values"], site, wanted, MOST + 1)
     if len(rows) > MOST:

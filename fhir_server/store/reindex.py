@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from ecluse.core import clock
 from ecluse.core.db import queries
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Connection, Pool, translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
@@ -78,29 +78,30 @@ class Key(NamedTuple):
     id: str
 
 
-async def begin(conn: Any, job: str, now: datetime, site: int, kinds: Sequence[int]) -> None:
+async def begin(conn: Connection, job: str, now: datetime, site: int, kinds: Sequence[int]) -> None:
     """Files a request; a server process takes it within seconds."""
     await conn.execute(SQL["begin"], job, now, site, list(kinds))
 
 
-async def job(conn: Any, site: int, name: str) -> Job | None:
+async def job(conn: Connection, site: int, name: str) -> Job | None:
     """How far a request is, None when there is none of this name."""
     row = await conn.fetchrow(SQL["job"], site, name)
     return Job(*row) if row else None
 
 
-async def present(conn: Any) -> Present:
+async def present(conn: Connection) -> Present:
     """Of which release the rows are."""
-    return Present(*await conn.fetchrow(SQL["present"], _OF_THIS))
+    (row,) = await conn.fetch(SQL["present"], _OF_THIS)
+    return Present(*row)
 
 
-async def compare_one(conn: Any, registries: Registries, site: int, kind: int, own: str) -> int | None:
+async def compare_one(conn: Connection, registries: Registries, site: int, kind: int, own: str) -> int | None:
     """1 when the rows of a resource had to be put right, 0 when they were; None when it does not stand."""
     row = await conn.fetchrow(SQL["one"], site, kind, own)
     return None if row is None else await _compare(conn, await registries.current(conn, site), site, [Key(*row)])
 
 
-async def keep(pool: Any, registries: Registries) -> None:
+async def keep(pool: Pool, registries: Registries) -> None:
     """Works on requests until cancelled; a database that is away is asked again later."""
     while True:
         with suppress(Unavailable), translated():
@@ -109,7 +110,7 @@ async def keep(pool: Any, registries: Registries) -> None:
         await asyncio.sleep(EVERY_S)
 
 
-async def _work(pool: Any, registries: Registries) -> None:
+async def _work(pool: Pool, registries: Registries) -> None:
     async with pool.acquire() as conn:
         if not await conn.fetchval(SQL["only_one"], LOCK):
             return
@@ -128,14 +129,14 @@ async def _work(pool: Any, registries: Registries) -> None:
             await conn.fetchval(SQL["release"], LOCK)
 
 
-async def _request_all(conn: Any) -> None:
+async def _request_all(conn: Connection) -> None:
     """Requests every type at every site; what an earlier process requested already goes on where it is."""
     count = await conn.fetchval(SQL["begin_all"], _OF_THIS, clock.now())
     if count:
         log.warning("search rows are of an earlier release: they are compared now", version=GENERATION, count=count)
 
 
-async def _batch(conn: Any, registries: Registries) -> bool:
+async def _batch(conn: Connection, registries: Registries) -> bool:
     """Whether there was something to do."""
     async with conn.transaction():
         row = await conn.fetchrow(SQL["next"])
@@ -154,7 +155,7 @@ async def _batch(conn: Any, registries: Registries) -> bool:
         return True
 
 
-async def _compare(conn: Any, registry: Registry, site: int, keys: Sequence[Key]) -> int:
+async def _compare(conn: Connection, registry: Registry, site: int, keys: Sequence[Key]) -> int:
     """How many of these resources had other rows than their bodies say; they are put right."""
     await conn.fetch(erase.SQL["lock"], site, [key.type for key in keys], [key.id for key in keys])
     rows = await conn.fetch(erase.SQL["standing"], site, [key.type for key in keys], [key.pk for key in keys])

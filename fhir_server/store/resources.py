@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Gone, NotFound
 from ecluse.core.fhir import types
 from fhir_server.search_parameters.registries import Registries
@@ -39,7 +40,7 @@ class Site(NamedTuple):
     registries: Registries
 
 
-async def current(conn: Any, site: int, resource_type: str, resource_id: str) -> Stored:
+async def current(conn: Connection, site: int, resource_type: str, resource_id: str) -> Stored:
     """The current version.
 
     Raises: NotFound (404) when nothing was ever stored, Gone (410) when it was deleted, or erased
@@ -48,13 +49,13 @@ async def current(conn: Any, site: int, resource_type: str, resource_id: str) ->
     return _standing(row, resource_type, resource_id)
 
 
-async def current_of_keys(conn: Any, site: int, resource_type: str, keys: Sequence[int]) -> Sequence[Any]:
+async def current_of_keys(conn: Connection, site: int, resource_type: str, keys: Sequence[int]) -> Sequence[Any]:
     """Rows (pk, id, body) of the current versions, in no order."""
     rows: Sequence[Any] = await conn.fetch(SQL["current_of_keys"], site, types.number_of[resource_type], keys)
     return rows
 
 
-async def version(conn: Any, site: int, resource_type: str, resource_id: str, version_id: int) -> Stored:
+async def version(conn: Connection, site: int, resource_type: str, resource_id: str, version_id: int) -> Stored:
     """One version.
 
     Raises: NotFound (404) when there is no such version, Gone (410) when it is a deletion
@@ -76,13 +77,13 @@ def _standing(row: Any, resource_type: str, address: str) -> Stored:
     return stored
 
 
-async def sites(conn: Any, registries: Registries | None = None) -> list[Site]:
+async def sites(conn: Connection, registries: Registries | None = None) -> list[Site]:
     """All sites, the default one first."""
     known = registries or Registries()
     return [Site(number, name, zone, known) for number, name, zone in await conn.fetch(SQL["sites"])]
 
 
-async def check_site(conn: Any, name: str | None) -> None:
+async def check_site(conn: Connection, name: str | None) -> None:
     """Nothing, when the site is registered, or none is named.
 
     Raises: NotFound (404) with the sites there are"""
@@ -99,12 +100,14 @@ def no_site(name: str, known: Iterable[str], expression: str = "") -> NotFound:
     return NotFound(text, expression=expression)
 
 
-async def add_site(conn: Any, name: str, title: str, finess: str, time_zone: str, identifier_systems: str) -> None:
+async def add_site(
+    conn: Connection, name: str, title: str, finess: str, time_zone: str, identifier_systems: str
+) -> None:
     """Registers a site. identifier_systems: JSON array of URLs"""
     await conn.execute(SQL["add_site"], name, title, finess, time_zone, identifier_systems)
 
 
-async def stored_counts(conn: Any) -> Sequence[Any]:
+async def stored_counts(conn: Connection) -> Sequence[Any]:
     """Rows (site, type, present, deleted)."""
     rows: Sequence[Any] = await conn.fetch(SQL["stored"])
     return rows

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from ecluse.core import clock
-from ecluse.core.db.pool import translated
+from ecluse.core.db.pool import Connection, Pool, translated
 from ecluse.core.errors import Unavailable
 from ecluse.core.settings import Settings
 from fhir_server.store import answers, intake
@@ -22,7 +22,7 @@ MOST_AT_ONCE = 2000
 MOST_ROUNDS = 50
 
 
-async def keep(pool: Any, settings: Settings) -> None:
+async def keep(pool: Pool, settings: Settings) -> None:
     """Looks every minute until cancelled; a database that is away is looked at again later."""
     while True:
         await asyncio.sleep(EVERY_S)
@@ -33,7 +33,7 @@ async def keep(pool: Any, settings: Settings) -> None:
             continue
 
 
-async def remove(pool: Any, settings: Settings) -> int:
+async def remove(pool: Pool, settings: Settings) -> int:
     """How many rows were removed; none when another process is at it."""
     now = clock.now()
     kept = {
@@ -49,7 +49,7 @@ async def remove(pool: Any, settings: Settings) -> int:
             await conn.fetchval(intake.SQL["release"], LOCK)
 
 
-async def _all(conn: Any, statement: str, before: Any) -> int:
+async def _all(conn: Connection, statement: str, before: Any) -> int:
     removed = 0
     for _ in range(MOST_ROUNDS):
         told: str = await conn.execute(statement, before, MOST_AT_ONCE)

@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from mappers.search.rows import IndexRows, no_rows
 
 SQL = queries.load(__package__, "search_rows.sql")
@@ -88,12 +89,12 @@ _DROPPED = [f"{table.name} AS ({table.statement('drop_all')})" for table in TABL
 DROP_ALL = f"WITH {', '.join(_DROPPED)} SELECT"
 
 
-async def add(conn: Any, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
+async def add(conn: Connection, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
     """Adds rows of resources, by key; most updates touch one kind or none."""
     await _each_kind(conn, ADD, site, rows)
 
 
-async def copy(conn: Any, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
+async def copy(conn: Connection, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
     """Adds rows of many resources: cheaper than arrays on both sides, at the price of a round trip for each kind."""
     for kind, table in enumerate(TABLES.values()):
         records = [(site, pk, *row) for pk, own in rows for row in own[kind]]
@@ -102,17 +103,17 @@ async def copy(conn: Any, site: int, rows: Sequence[tuple[int, IndexRows]]) -> N
             await conn.copy_records_to_table(table.name, schema_name="fhir", columns=names, records=records)
 
 
-async def drop(conn: Any, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
+async def drop(conn: Connection, site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
     """Drops these rows of resources, by key."""
     await _each_kind(conn, DROP, site, rows)
 
 
-async def drop_all(conn: Any, pks: Sequence[int]) -> None:
+async def drop_all(conn: Connection, pks: Sequence[int]) -> None:
     """Drops whatever rows stand for these resources, also those that another release made."""
     await conn.execute(DROP_ALL, pks)
 
 
-async def held(conn: Any, pks: Sequence[int]) -> dict[int, IndexRows]:
+async def held(conn: Connection, pks: Sequence[int]) -> dict[int, IndexRows]:
     """The rows that stand for each of these resources."""
     found = {pk: no_rows() for pk in pks}
     for place, sql in enumerate(HELD):
@@ -121,7 +122,9 @@ async def held(conn: Any, pks: Sequence[int]) -> dict[int, IndexRows]:
     return found
 
 
-async def _each_kind(conn: Any, statements: Sequence[str], site: int, rows: Sequence[tuple[int, IndexRows]]) -> None:
+async def _each_kind(
+    conn: Connection, statements: Sequence[str], site: int, rows: Sequence[tuple[int, IndexRows]]
+) -> None:
     for sql, arrays in zip(statements, columns(rows), strict=True):
         if arrays[0]:
             await conn.execute(sql, site, *arrays)

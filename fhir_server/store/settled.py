@@ -7,15 +7,14 @@ was late with its commit.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from ecluse.core.db import queries
-from ecluse.core.db.pool import APPLICATION
+from ecluse.core.db.pool import APPLICATION, Connection
 
 SQL = queries.load(__package__, "settled.sql")
 
 
-async def settled(conn: Any) -> datetime:
+async def settled(conn: Connection) -> datetime:
     """The instant up to which every version is in a snapshot that is taken after this call."""
     moment: datetime = await conn.fetchval(SQL["settled"], APPLICATION)
     return moment

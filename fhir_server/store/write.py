@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from ecluse.bus.position import Position
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
 from fhir_server.search_parameters.registries import Registries
@@ -122,7 +123,7 @@ def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_
     return Intent(kind, resource_id, resource, rows, patient, new, if_match, wanted=wanted)
 
 
-async def write(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> list[Written]:
+async def write(conn: Connection, keys: Keys, intents: Sequence[Intent], context: Context) -> list[Written]:
     """What was written, in the order of the intents.
 
     Raises: PreconditionFailed (412) when a version condition does not hold, Overtaken (409) when what a search found
@@ -183,14 +184,18 @@ def _check_served(change: Change, context: Context) -> None:
             raise
 
 
-async def _flag(conn: Any, context: Context, findings: Findings, rows: Sequence[tuple[int, Intent, int]]) -> None:
+async def _flag(
+    conn: Connection, context: Context, findings: Findings, rows: Sequence[tuple[int, Intent, int]]
+) -> None:
     """Stores what was found of the resources, also of those that stand unchanged."""
     found = [(pk, item, version, findings.of(item.resource)) for pk, item, version in rows]
     flagged = [Flagged(pk, item.type, version, issues) for pk, item, version, issues in found if issues is not None]
     await flags.replace(conn, context.site, context.sender, context.instant, flagged)
 
 
-async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Context) -> dict[tuple[int, str], Held]:
+async def _lock(
+    conn: Connection, keys: Keys, intents: Sequence[Intent], context: Context
+) -> dict[tuple[int, str], Held]:
     known = sorted((types.number_of[item.type], item.id) for item in intents if not item.new)
     if not known:
         return {}
@@ -205,7 +210,7 @@ async def _lock(conn: Any, keys: Keys, intents: Sequence[Intent], context: Conte
     return held
 
 
-async def _held(conn: Any, known: Sequence[tuple[int, str]], context: Context) -> dict[tuple[int, str], Held]:
+async def _held(conn: Connection, known: Sequence[tuple[int, str]], context: Context) -> dict[tuple[int, str], Held]:
     columns = [list(column) for column in zip(*known, strict=True)]
     held = [Held(*row) for row in await conn.fetch(SQL["lock"], context.site, *columns)]
     late = [row.pk for row in held if row.body is None and not row.deleted]
@@ -286,7 +291,7 @@ def _after(held: Held, context: Context) -> datetime:
 
 
 async def _store(
-    conn: Any, write_id: int, new: Sequence[Change], changed: Sequence[Change], entries: int, context: Context
+    conn: Connection, write_id: int, new: Sequence[Change], changed: Sequence[Change], entries: int, context: Context
 ) -> Position:
     """The last event."""
     source = (
@@ -355,7 +360,7 @@ def _own(change: Change, registry: Registry) -> Difference:
     return Difference(without(before, after), without(after, before))
 
 
-async def _remake(conn: Any, site: int, changes: Sequence[Change], known: Registry, latest: Registry) -> None:
+async def _remake(conn: Connection, site: int, changes: Sequence[Change], known: Registry, latest: Registry) -> None:
     """Puts right what was stored by a registry that had changed meanwhile."""
     gone: list[tuple[int, IndexRows]] = []
     added: list[tuple[int, IndexRows]] = []

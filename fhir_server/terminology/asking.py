@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import NotSupported, Unprocessable
 from ecluse.core.fhir.acceptance import accept
 from fhir_server.http.request import Request
@@ -55,7 +56,7 @@ def check_date(parameters: Parameters) -> None:
 
 
 @asynccontextmanager
-async def connected(server: Server, parameters: Parameters, *given: str) -> AsyncIterator[Any]:
+async def connected(server: Server, parameters: Parameters, *given: str) -> AsyncIterator[Connection]:
     """A connection. When the request brings its own code system, in a transaction that is taken back at the end.
 
     given: the parameters that may hold one"""
@@ -68,7 +69,9 @@ async def connected(server: Server, parameters: Parameters, *given: str) -> Asyn
             yield conn
 
 
-async def code_system(conn: Any, request: Request, parameters: Parameters, url_name: str = "url") -> System | None:
+async def code_system(
+    conn: Connection, request: Request, parameters: Parameters, url_name: str = "url"
+) -> System | None:
     """The code system that is meant, None when the request names none.
 
     Raises: NotFound (404) when it is not here, BadRequest (400) when it is named twice"""
@@ -85,7 +88,7 @@ async def code_system(conn: Any, request: Request, parameters: Parameters, url_n
     return await system_at(conn, request.site.number, url, version) if url else None
 
 
-async def system_at(conn: Any, site: int, url: str, version: str = "") -> System:
+async def system_at(conn: Connection, site: int, url: str, version: str = "") -> System:
     """The code system of this address.
 
     Raises: NotFound (404), with the way to mend it"""
@@ -95,7 +98,7 @@ async def system_at(conn: Any, site: int, url: str, version: str = "") -> System
     return found
 
 
-async def _given_system(conn: Any, site: int, resource: dict[str, Any]) -> System:
+async def _given_system(conn: Connection, site: int, resource: dict[str, Any]) -> System:
     """Under an address of its own for as long as the transaction lasts, so that it hides and replaces nothing."""
     address, url = f"urn:uuid:{clock.new_id()}", resource.get("url", "")
     await loading.load(conn, GIVEN, {**resource, "url": address})
@@ -104,7 +107,7 @@ async def _given_system(conn: Any, site: int, resource: dict[str, Any]) -> Syste
     return replace(await _with_concepts(conn, site, found._replace(url=url)), url=url)
 
 
-async def _with_concepts(conn: Any, site: int, definition: Definition) -> System:
+async def _with_concepts(conn: Connection, site: int, definition: Definition) -> System:
     if not definition.is_usable:
         raise Unprocessable(
             f"{definition.canonical} is stored without concepts; PUT it with them.", expression="CodeSystem.concept"

@@ -11,9 +11,9 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import definitions as data
 from ecluse.core.fhir import json
 from fhir_server.terminology import loading
@@ -27,9 +27,9 @@ EDITION = 1
 """Raised when terminology.json.gz, or what is kept of it, changes."""
 
 
-async def settle(conn: Any) -> int:
+async def settle(conn: Connection) -> int:
     """Takes R4's own definitions in when they are not there. Returns: the generation of the tables"""
-    generation, edition = await conn.fetchrow(SQL["state"])
+    ((generation, edition),) = await conn.fetch(SQL["state"])
     if edition >= EDITION:
         return int(generation)
     async with atomic(conn):
@@ -37,7 +37,8 @@ async def settle(conn: Any) -> int:
             await conn.execute(SQL["set_aside"], SOURCE)
             await loading.load_many(conn, Origin(SOURCE), _definitions())
             await conn.execute(SQL["next_state"], EDITION)
-    return int((await conn.fetchrow(SQL["state"]))["generation"])
+    ((generation, _),) = await conn.fetch(SQL["state"])
+    return int(generation)
 
 
 def _definitions() -> Iterator[Json]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json
 from fhir_server.terminology.composition import Json, System
 from mappers.terminology.hierarchy import Interval
@@ -42,12 +43,12 @@ def lower(code: str) -> str:
     return code.translate(_LOWER)
 
 
-async def lookup(conn: Any, system: System, code: str) -> Found | None:
+async def lookup(conn: Connection, system: System, code: str) -> Found | None:
     """The concept of this code; in another case only where the code system does not tell cases apart."""
     return (await lookup_all(conn, system, [code])).get(code)
 
 
-async def lookup_all(conn: Any, system: System, codes: Iterable[str]) -> dict[str, Found]:
+async def lookup_all(conn: Connection, system: System, codes: Iterable[str]) -> dict[str, Found]:
     """The concepts of these codes, by the code that was asked for."""
     asked = list(dict.fromkeys(codes))
     rows = await conn.fetch(SQL["concepts"], system.pk, list({lower(code) for code in asked}))
@@ -66,7 +67,7 @@ class Added(NamedTuple):
     properties: list[Json]
 
 
-async def supplemented(conn: Any, system: System | None, codes: Sequence[str]) -> dict[str, Added]:
+async def supplemented(conn: Connection, system: System | None, codes: Sequence[str]) -> dict[str, Added]:
     """What the supplements of a code system add, by code."""
     added: dict[str, Added] = {}
     if system is not None and system.supplements:
@@ -91,13 +92,13 @@ def together(own: Iterable[Json], more: Iterable[Json]) -> list[Json]:
     return found
 
 
-async def named(conn: Any, system: System, positions: Sequence[int]) -> list[tuple[str, str]]:
+async def named(conn: Connection, system: System, positions: Sequence[int]) -> list[tuple[str, str]]:
     """Code and display at these positions."""
     rows = await conn.fetch(SQL["at"], system.pk, list(positions)) if positions else []
     return [(row["code"], row["display"] or "") for row in rows]
 
 
-async def children(conn: Any, system: System, found: Found) -> list[tuple[str, str]]:
+async def children(conn: Connection, system: System, found: Found) -> list[tuple[str, str]]:
     """Code and display of what stands directly below."""
     extent = found.under[0][0], found.under[-1][1]
     if extent[0] == extent[1]:
@@ -106,7 +107,7 @@ async def children(conn: Any, system: System, found: Found) -> list[tuple[str, s
     return [(row["code"], row["display"] or "") for row in rows]
 
 
-async def resembling(conn: Any, system: System, code: str) -> list[str]:
+async def resembling(conn: Connection, system: System, code: str) -> list[str]:
     """Codes that differ from this one in case and punctuation only: E1140 for E11.40."""
     letters = re.sub(r"[^a-z0-9]", "", code.lower())
     if len(letters) < 2:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import NotFound, Unprocessable
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.code_systems import spellings
@@ -57,7 +58,7 @@ class Definition(NamedTuple):
         return f"{self.url}|{self.version}" if self.version else self.url
 
 
-async def find(conn: Any, site: int, kind: str, url: str, version: str = "") -> Definition | None:
+async def find(conn: Connection, site: int, kind: str, url: str, version: str = "") -> Definition | None:
     """The definition under this address, None when there is none.
 
     kind: CodeSystem, ValueSet or ConceptMap; url: may carry its version, `url|version`"""
@@ -65,7 +66,7 @@ async def find(conn: Any, site: int, kind: str, url: str, version: str = "") -> 
     return chosen(await candidates(conn, site, kind, address), version or named)
 
 
-async def candidates(conn: Any, site: int, kind: str, url: str) -> list[Definition]:
+async def candidates(conn: Connection, site: int, kind: str, url: str) -> list[Definition]:
     """Every version under this address, each spelling of a code system's included."""
     await base.settle(conn)
     addresses = spellings(url) if kind == "CodeSystem" else (url,)
@@ -80,7 +81,7 @@ def chosen(found: Iterable[Definition], version: str = "") -> Definition | None:
     return max(matching, key=_rank, default=None)
 
 
-async def of_id(conn: Any, site: int, kind: str, resource_id: str) -> Definition:
+async def of_id(conn: Connection, site: int, kind: str, resource_id: str) -> Definition:
     """The definition that the resource of this id holds.
 
     Raises: NotFound (404), Gone (410)"""
@@ -88,7 +89,7 @@ async def of_id(conn: Any, site: int, kind: str, resource_id: str) -> Definition
     return await read_resource(conn, site, kind, stored.pk, stored.version)
 
 
-async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
+async def of_value_set(conn: Connection, site: int, url: str) -> Definition | None:
     """The code system whose value set of all codes has this address.
 
     Spec: http://hl7.org/fhir/R4/codesystem-definitions.html#CodeSystem.valueSet"""
@@ -97,7 +98,7 @@ async def of_value_set(conn: Any, site: int, url: str) -> Definition | None:
     return chosen(Definition(*row) for row in rows)
 
 
-async def supplements(conn: Any, site: int, one: Definition) -> tuple[int, ...]:
+async def supplements(conn: Connection, site: int, one: Definition) -> tuple[int, ...]:
     """The code systems whose designations and properties add to those of this one.
 
     Spec: http://hl7.org/fhir/R4/codesystem.html#supplements"""
@@ -112,7 +113,7 @@ async def supplements(conn: Any, site: int, one: Definition) -> tuple[int, ...]:
     return tuple(row["pk"] for row in await conn.fetch(SQL["supplements"], site, named))
 
 
-async def read_all(conn: Any, site: int, kind: str) -> None:
+async def read_all(conn: Connection, site: int, kind: str) -> None:
     """Reads every resource of a type that was not read yet, for questions that name none. One that cannot be read
     hinders no other; who names it is told why."""
     for row in await conn.fetch(SQL["unread"], site, types.number_of[kind]):
@@ -130,13 +131,13 @@ def unknown(kind: str, url: str, version: str, found: Sequence[Definition]) -> N
     return NotFound(text, diagnostics=url)
 
 
-async def _read(conn: Any, site: int, kind: str, row: Any) -> Definition:
+async def _read(conn: Connection, site: int, kind: str, row: Any) -> Definition:
     if row["pk"] is None:
         return await read_resource(conn, site, kind, row["resource_pk"], row["resource_version"])
     return Definition(*row[:7])
 
 
-async def read_resource(conn: Any, site: int, kind: str, pk: int, version: int) -> Definition:
+async def read_resource(conn: Connection, site: int, kind: str, pk: int, version: int) -> Definition:
     """The definition that one version of a resource holds, read when it was not yet."""
     row = await conn.fetchrow(SQL["of_resource"], pk, version)
     if row is None:
@@ -146,7 +147,7 @@ async def read_resource(conn: Any, site: int, kind: str, pk: int, version: int) 
             if row is None:
                 body = json.decode(await conn.fetchval(SQL["body"], pk, version))
                 await loading.load(conn, Origin(f"{kind}/{body['id']}", site, pk, version), body)
-                row = await conn.fetchrow(SQL["of_resource"], pk, version)
+                (row,) = await conn.fetch(SQL["of_resource"], pk, version)
     return Definition(*row)
 
 

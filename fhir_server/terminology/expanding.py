@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ecluse.core import clock
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue, Unprocessable
 from fhir_server.terminology import compile as sql
 from fhir_server.terminology import concepts
@@ -41,7 +42,7 @@ class Asked:
     without_systems: tuple[tuple[str, str], ...] = ()
 
 
-async def expansion(conn: Any, composed: Composed, asked: Asked, parameters: Sequence[Json]) -> Json:
+async def expansion(conn: Connection, composed: Composed, asked: Asked, parameters: Sequence[Json]) -> Json:
     """The expansion.
 
     Raises: Unprocessable (422, too-costly) when it is large and no page is asked for"""

@@ -6,10 +6,9 @@ Spec: http://hl7.org/fhir/R4/valueset-filter-operator.html, http://hl7.org/fhir/
 
 from __future__ import annotations
 
-from typing import Any
-
 import asyncpg
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Issue, Unprocessable
 from ecluse.core.fhir import json
 from fhir_server.terminology import concepts
@@ -45,7 +44,7 @@ INACTIVE, ABSTRACT = frozenset({"inactive"}), frozenset({"notSelectable", "abstr
 LONGEST_REGEX = 1000
 
 
-async def condition(conn: Any, system: System, asked: Json, place: str) -> Condition:
+async def condition(conn: Connection, system: System, asked: Json, place: str) -> Condition:
     """What one filter says.
 
     place: its FHIRPath, for the error
@@ -89,7 +88,7 @@ def without(intervals: tuple[tuple[int, int], ...], position: int) -> tuple[tupl
     return tuple(kept)
 
 
-async def _neighbours(conn: Any, system: System, name: str, values: tuple[str, ...], place: str) -> Condition:
+async def _neighbours(conn: Connection, system: System, name: str, values: tuple[str, ...], place: str) -> Condition:
     found = [await _concept(conn, system, value, place) for value in values]
     if name == "parent":
         return Beside(tuple(one.position for one in found))
@@ -117,14 +116,14 @@ def _check_numbers(values: tuple[str, ...], place: str) -> None:
             raise _refused("This property is a number.", place, value)
 
 
-async def _concept(conn: Any, system: System, code: str, place: str) -> Found:
+async def _concept(conn: Connection, system: System, code: str, place: str) -> Found:
     found = await concepts.lookup(conn, system, code)
     if found is None:
         raise _refused(f"The filter names {code!r}, which is no code of {system.canonical}.", place, code)
     return found
 
 
-async def _check_regex(conn: Any, pattern: str, place: str) -> None:
+async def _check_regex(conn: Connection, pattern: str, place: str) -> None:
     if len(pattern) > LONGEST_REGEX:
         raise _refused(f"A regular expression has at most {LONGEST_REGEX} characters.", place, pattern)
     try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import NotFound
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.packages import Package
@@ -35,7 +36,7 @@ class Held(NamedTuple):
     loaded_at: datetime
 
 
-async def take(conn: Any, source: str, resources: Iterable[Json]) -> list[Loaded]:
+async def take(conn: Connection, source: str, resources: Iterable[Json]) -> list[Loaded]:
     """Takes in the CodeSystems, ValueSets and ConceptMaps of a source, in the place of what it had. Returns: those that
     were not there yet
 
@@ -53,13 +54,13 @@ async def take(conn: Any, source: str, resources: Iterable[Json]) -> list[Loaded
     return taken
 
 
-async def take_package(conn: Any, package: Package) -> list[Loaded]:
+async def take_package(conn: Connection, package: Package) -> list[Loaded]:
     """Takes in what a FHIR package defines. Returns: those that were not there yet"""
     resources = (json.decode(one.body) for one in package.definitions if one.type in KINDS)
     return await take(conn, _source(package.name, package.version), resources)
 
 
-async def drop_package(conn: Any, name: str, version: str) -> None:
+async def drop_package(conn: Connection, name: str, version: str) -> None:
     """Takes away what a FHIR package defines, if anything."""
     async with _alone(conn):
         await conn.execute(SQL["set_aside"], _source(name, version))
@@ -69,7 +70,7 @@ def _source(name: str, version: str) -> str:
     return f"{name}#{version}"
 
 
-async def take_system(conn: Any, source: str, system: Source, digest: bytes) -> Loaded | None:
+async def take_system(conn: Connection, source: str, system: Source, digest: bytes) -> Loaded | None:
     """Takes in a code system, concept by concept. Returns: None when it is there already
 
     digest: tells whether it is the one that is loaded"""
@@ -78,7 +79,7 @@ async def take_system(conn: Any, source: str, system: Source, digest: bytes) -> 
         return None if digest in there else await loading.load_system(conn, Origin(source), system, digest)
 
 
-async def drop(conn: Any, name: str) -> int:
+async def drop(conn: Connection, name: str) -> int:
     """Takes away what was loaded from a source, or under an address, `url` or `url|version`. Returns: how many
 
     Raises: NotFound when nothing was"""
@@ -90,14 +91,14 @@ async def drop(conn: Any, name: str) -> int:
     return len(gone)
 
 
-async def held(conn: Any) -> Sequence[Held]:
+async def held(conn: Connection) -> Sequence[Held]:
     """Everything that was loaded, without R4's own."""
     rows = await conn.fetch(SQL["listed"], base.SOURCE)
     return [Held(types.name_of[row["type"]], *tuple(row)[1:]) for row in rows]
 
 
 @asynccontextmanager
-async def _alone(conn: Any) -> AsyncIterator[None]:
+async def _alone(conn: Connection) -> AsyncIterator[None]:
     """A transaction in which nobody else loads; it may take as long as it takes."""
     async with atomic(conn):
         await conn.execute("SET LOCAL statement_timeout = 0")

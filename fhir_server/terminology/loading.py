@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json, types
 from mappers.terminology import code_system
 from mappers.terminology.concept import Json, Source
@@ -46,7 +47,7 @@ class Loaded(NamedTuple):
     unknown: tuple[str, ...] = ()
 
 
-async def load(conn: Any, origin: Origin, resource: Json) -> Loaded:
+async def load(conn: Connection, origin: Origin, resource: Json) -> Loaded:
     """Takes in a CodeSystem, ValueSet or ConceptMap."""
     if resource["resourceType"] == "CodeSystem":
         return await load_system(conn, origin, code_system.source(resource), digest(resource))
@@ -56,7 +57,7 @@ async def load(conn: Any, origin: Origin, resource: Json) -> Loaded:
     return Loaded(resource.get("url", ""), resource.get("version", ""), 0)
 
 
-async def load_system(conn: Any, origin: Origin, source: Source, own_digest: bytes) -> Loaded:
+async def load_system(conn: Connection, origin: Origin, source: Source, own_digest: bytes) -> Loaded:
     """Takes in a code system, concept by concept."""
     places = hierarchy(source.concepts())
     await _replace(conn, origin, source.header)
@@ -69,7 +70,7 @@ async def load_system(conn: Any, origin: Origin, source: Source, own_digest: byt
     return Loaded(*told, len(places.number), tuple(places.cyclic), tuple(places.unknown))
 
 
-async def load_many(conn: Any, origin: Origin, resources: Iterator[Json]) -> int:
+async def load_many(conn: Connection, origin: Origin, resources: Iterator[Json]) -> int:
     """Takes in definitions for a database that has none of this origin; quicker than one by one."""
     rows: list[tuple[Any, ...]] = []
     listed = list(resources)
@@ -91,7 +92,7 @@ async def load_many(conn: Any, origin: Origin, resources: Iterator[Json]) -> int
     return len(listed)
 
 
-async def copy_concepts(conn: Any, rows: Iterator[bytes]) -> None:
+async def copy_concepts(conn: Connection, rows: Iterator[bytes]) -> None:
     """Lines of concepts through one COPY, some at a time."""
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -112,7 +113,7 @@ def digest(resource: Json) -> bytes:
     return hashlib.sha256(json.encode(resource)).digest()
 
 
-async def sweep(conn: Any) -> None:
+async def sweep(conn: Connection) -> None:
     """Takes away what was set aside a while ago. A request that found a definition reads it in several statements, so
     that its concepts may not go at once."""
     keys = [row["pk"] for row in await conn.fetch(SQL["swept"])]
@@ -120,14 +121,14 @@ async def sweep(conn: Any) -> None:
         await conn.execute(SQL["drop_concepts"], keys)
 
 
-async def _replace(conn: Any, origin: Origin, resource: Json) -> None:
+async def _replace(conn: Connection, origin: Origin, resource: Json) -> None:
     told = types.number_of[resource["resourceType"]], resource.get("url", ""), resource.get("version", "")
     await conn.execute(SQL["replaced"], *told, origin.resource_pk)
     await conn.execute(SQL["forgotten"])
     await sweep(conn)
 
 
-async def _keys(conn: Any, count: int) -> list[int]:
+async def _keys(conn: Connection, count: int) -> list[int]:
     return [row[0] for row in await conn.fetch(SQL["keys"], count)]
 
 
@@ -145,5 +146,5 @@ def _row(pk: int, origin: Origin, resource: Json, concepts: int, own_digest: byt
     return (pk, *place, told[0], told[1], value_set, origin.source, own_digest, json.encode(resource), supplemented)
 
 
-async def _copy_definitions(conn: Any, rows: list[tuple[Any, ...]]) -> None:
+async def _copy_definitions(conn: Connection, rows: list[tuple[Any, ...]]) -> None:
     await conn.copy_records_to_table("definition", schema_name="terminology", columns=DEFINITION, records=rows)

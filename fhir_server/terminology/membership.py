@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError
 from ecluse.core.fhir.code_systems import canonical
 from ecluse.core.fhir.definitions.value_sets import GRAMMARS, is_member
@@ -41,7 +42,7 @@ class Member(NamedTuple):
     abstract: bool = False
 
 
-async def membership(conn: Any, site: int, value_set: str, codings: Sequence[Coding]) -> list[Member]:
+async def membership(conn: Connection, site: int, value_set: str, codings: Sequence[Coding]) -> list[Member]:
     """Whether each coding is in the value set of this address, `url` or `url|version`."""
     if value_set.partition("|")[0] in GRAMMARS:
         return [_by_grammar(value_set, coding) for coding in codings]
@@ -52,7 +53,7 @@ async def membership(conn: Any, site: int, value_set: str, codings: Sequence[Cod
     return await members(conn, composed, codings)
 
 
-async def members(conn: Any, composed: Composed, codings: Sequence[Coding]) -> list[Member]:
+async def members(conn: Connection, composed: Composed, codings: Sequence[Coding]) -> list[Member]:
     """Whether each coding is in this value set."""
     found: dict[tuple[str, str], Member] = {}
     sources = rows_of(composed)
@@ -63,7 +64,7 @@ async def members(conn: Any, composed: Composed, codings: Sequence[Coding]) -> l
     return [_judged(composed, sources, coding, found) for coding in codings]
 
 
-async def _found(conn: Any, composed: Composed, rows: Rows, codes: Sequence[str]) -> dict[str, Member]:
+async def _found(conn: Connection, composed: Composed, rows: Rows, codes: Sequence[str]) -> dict[str, Member]:
     """The codes of one source that are in the value set, as they were asked for."""
     loose = rows.known is not None and not rows.known.case_sensitive
     if rows.is_list:

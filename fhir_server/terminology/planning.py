@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError, Issue, NotFound, Unprocessable
 from ecluse.core.fhir.code_systems import canonical
 from fhir_server.terminology import definitions, filters
@@ -45,7 +46,7 @@ class Versions:
 class Planner:
     """What one request needs to follow addresses. lenient: what cannot be followed is told, not raised"""
 
-    def __init__(self, conn: Any, site: int, versions: Versions | None = None, *, lenient: bool = False) -> None:
+    def __init__(self, conn: Connection, site: int, versions: Versions | None = None, *, lenient: bool = False) -> None:
         self.conn = conn
         self.site = site
         self.versions = versions or Versions()
@@ -159,7 +160,7 @@ class Planner:
         return await self.composed(resource)
 
 
-async def system_of(conn: Any, site: int, one: Definition) -> System:
+async def system_of(conn: Connection, site: int, one: Definition) -> System:
     """A definition as a code system to ask."""
     supplements = await definitions.supplements(conn, site, one)
     return System(one.pk, one.url, one.version, one.concepts, one.resource, supplements)

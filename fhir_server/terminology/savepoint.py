@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+
+from ecluse.core.db.pool import Connection
 
 
 @asynccontextmanager
-async def atomic(conn: Any, *, undone: bool = False) -> AsyncIterator[None]:
+async def atomic(conn: Connection, *, undone: bool = False) -> AsyncIterator[None]:
     """All or nothing. undone: nothing in any case"""
     inner = conn.is_in_transaction()
     await conn.execute("SAVEPOINT terminology" if inner else "BEGIN")
@@ -27,6 +28,6 @@ async def atomic(conn: Any, *, undone: bool = False) -> AsyncIterator[None]:
         await conn.execute("RELEASE terminology" if inner else "COMMIT")
 
 
-async def _undo(conn: Any, inner: bool) -> None:
+async def _undo(conn: Connection, inner: bool) -> None:
     if not conn.is_closed():
         await conn.execute("ROLLBACK TO terminology; RELEASE terminology" if inner else "ROLLBACK")

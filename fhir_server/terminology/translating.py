@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecluse.core.db import queries
+from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.code_systems import canonical
 from fhir_server.terminology import base, definitions
@@ -51,7 +52,7 @@ class Asked:
     dependencies: Dependencies
 
 
-async def maps(conn: Any, site: int, wish: Wish) -> list[Definition]:
+async def maps(conn: Connection, site: int, wish: Wish) -> list[Definition]:
     """Every map that may be used when the request names none: those between the value sets that it names."""
     await base.settle(conn)
     await definitions.read_all(conn, site, "ConceptMap")
@@ -64,7 +65,7 @@ async def maps(conn: Any, site: int, wish: Wish) -> list[Definition]:
     return [one for one in latest if one is not None and _fits(one, wish)]
 
 
-async def matches(conn: Any, site: int, given: Iterable[Definition], asked: Asked) -> list[Match]:
+async def matches(conn: Connection, site: int, given: Iterable[Definition], asked: Asked) -> list[Match]:
     """What the maps say of one coding."""
     found: list[Match] = []
     for definition in given:
@@ -75,7 +76,7 @@ async def matches(conn: Any, site: int, given: Iterable[Definition], asked: Aske
     return found
 
 
-async def _of_map(conn: Any, site: int, definition: Definition, asked: Asked, hops: int) -> Sequence[Match]:
+async def _of_map(conn: Connection, site: int, definition: Definition, asked: Asked, hops: int) -> Sequence[Match]:
     own, address = _table(definition.body), definition.canonical
     coding = asked.coding
     if asked.wish.reverse:

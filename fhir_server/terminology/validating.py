@@ -8,8 +8,9 @@ http://hl7.org/fhir/R4/valueset-operation-validate-code.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError
 from ecluse.core.fhir.code_systems import canonical
 from ecluse.core.fhir.definitions.value_sets import GRAMMARS
@@ -40,7 +41,7 @@ class Manner(NamedTuple):
     language: str = ""
 
 
-async def in_system(conn: Any, system: System, coding: Coding, manner: Manner) -> Verdict:
+async def in_system(conn: Connection, system: System, coding: Coding, manner: Manner) -> Verdict:
     """Whether the code system has the code, under that display."""
     found = await concepts.lookup(conn, system, coding.code)
     if found is None:
@@ -112,7 +113,7 @@ def _wrong(coding: Coding, right: Sequence[str]) -> str:
     return f"{coding.display!r} is not a display of {told(coding)[0].lower()}{told(coding)[1:]}; right: {shown}."
 
 
-async def _unknown(conn: Any, system: System, coding: Coding) -> str:
+async def _unknown(conn: Connection, system: System, coding: Coding) -> str:
     near = await concepts.resembling(conn, system, coding.code)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
     part = "" if system.complete else " (only some of its concepts are here)"

@@ -9,13 +9,13 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ecluse.cli.ig import npm
 from ecluse.cli.terminal import terminal
 from ecluse.cli.terminology import files
 from ecluse.cli.terminology.recognise import Wish, recognised
 from ecluse.core.db.databases import open_databases
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, EcluseError
 from ecluse.core.fhir import json
 from ecluse.core.fhir.acceptance import accept
@@ -45,7 +45,7 @@ async def run(settings: Settings, sources: Sequence[str], wish: Wish) -> None:
                 console.print(f"{source}: nothing new; it is loaded already.", markup=False)
 
 
-async def _take(conn: Any, source: str, wish: Wish) -> list[Loaded]:
+async def _take(conn: Connection, source: str, wish: Wish) -> list[Loaded]:
     path = Path(source)
     if source.startswith(NPM) or path.suffix == ".tgz":
         return await intake.take_package(conn, read_package(await _package(source)))

@@ -9,11 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import asyncpg
-
 from ecluse.core.db.embedded import attach, running
 from ecluse.core.db.migrate import migrate as run_migrations
-from ecluse.core.db.pool import open_pool
+from ecluse.core.db.pool import Pool, open_pool
 from ecluse.core.settings import SecretStr, Settings
 
 AREAS = {
@@ -32,11 +30,11 @@ class Databases:
     """Pools by what they hold. search: the store again, by connections that plan each statement once, whatever its
     arguments; searches say themselves where they begin, and planning cost them more than running."""
 
-    store: asyncpg.Pool
-    identity: asyncpg.Pool
-    warehouse: asyncpg.Pool
-    hub: asyncpg.Pool
-    search: asyncpg.Pool
+    store: Pool
+    identity: Pool
+    warehouse: Pool
+    hub: Pool
+    search: Pool
 
 
 async def url_of(settings: Settings, name: str) -> str:
@@ -64,7 +62,7 @@ async def open_databases(settings: Settings, *, migrate: bool = False) -> AsyncI
         if not all(urls.values()):
             embedded = await stack.enter_async_context(running(settings.data))
             urls = {name: url or embedded for name, url in urls.items()}
-        pools: dict[str, asyncpg.Pool] = {}
+        pools: dict[str, Pool] = {}
         for url in dict.fromkeys(urls.values()):
             pools[url] = await open_pool(
                 url, size=settings.pool_size, statement_timeout_ms=settings.statement_timeout_ms

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError
 
 LOCK = 0x6563_6C75
@@ -44,7 +45,7 @@ def migrations(area: str) -> list[Migration]:
     ]
 
 
-async def migrate(conn: Any, areas: Sequence[str]) -> None:
+async def migrate(conn: Connection, areas: Sequence[str]) -> None:
     """Runs what has not been run.
 
     Raises: MigrationError when the database is newer than this release, or a migration that was run has changed since
@@ -64,7 +65,7 @@ async def migrate(conn: Any, areas: Sequence[str]) -> None:
         await conn.execute("RESET statement_timeout")
 
 
-async def _migrate_area(conn: Any, area: str) -> None:
+async def _migrate_area(conn: Connection, area: str) -> None:
     known = migrations(area)
     done = {
         row["number"]: row["checksum"]

@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from ecluse.core.errors import TooSlow, Unavailable, Uncertain, Undone
 
+Connection = asyncpg.Connection | PoolConnectionProxy
+"""A connection, of a pool or by itself."""
 CONNECT_TIMEOUT_S = 10.0
 WAIT_TIMEOUT_S = 15.0
 IDLE_S = 300.0
@@ -89,7 +92,7 @@ def undone() -> Iterator[None]:
         raise Undone("The database undid the transaction; nothing was written.", diagnostics=_name(error)) from error
 
 
-async def commit(conn: Any) -> None:
+async def commit(conn: Connection) -> None:
     """Ends the transaction of a connection with its changes kept.
 
     Raises: Undone (503) when the database refused, Uncertain (503) when its answer was lost on the way
@@ -118,7 +121,7 @@ class Pool(asyncpg.Pool):
             return await super()._acquire(wait_s)  # type: ignore[misc]
 
 
-async def _leave_no_transaction(conn: Any) -> None:
+async def _leave_no_transaction(conn: Connection) -> None:
     """Ends what a cancelled user left open. Nobody sets session state or holds session locks on a pooled connection, so
     the statement that asyncpg would send at every release is spared."""
     if conn.is_in_transaction():
@@ -127,7 +130,7 @@ async def _leave_no_transaction(conn: Any) -> None:
 
 async def open_pool(
     url: str, *, size: int, statement_timeout_ms: int, least: int = 1, more: Mapping[str, str] | None = None
-) -> asyncpg.Pool:
+) -> Pool:
     """An open pool; its first connections are tried at once.
 
     least: connections that it always has; more: further settings of PostgreSQL for each connection

@@ -9,7 +9,8 @@ every id, half a second a batch."""
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+
+import asyncpg
 
 from ecluse.core.db import queries
 from ecluse.core.db.pool import translated
@@ -20,7 +21,7 @@ EVERY_S = 2.0
 LOCK = 0x5354_4154
 
 
-async def keep(pool: Any) -> None:
+async def keep(pool: asyncpg.Pool) -> None:
     """Looks every two seconds until cancelled; a database that is away is looked at again later."""
     while True:
         await asyncio.sleep(EVERY_S)
@@ -31,7 +32,7 @@ async def keep(pool: Any) -> None:
             continue
 
 
-async def refresh(pool: Any) -> list[str]:
+async def refresh(pool: asyncpg.Pool) -> list[str]:
     """The tables that were analysed; none when another process is at it."""
     async with pool.acquire() as conn, conn.transaction():
         if not await conn.fetchval(SQL["only_one"], LOCK):
