@@ -5,10 +5,8 @@ readable line and exit status 1."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from ecluse.cli.hub import hub
 from ecluse.cli.ig.command import ig
 from ecluse.cli.issues import issues
 from ecluse.cli.readable import one_line, readable, settings_of
+from ecluse.cli.signals import stopping
 from ecluse.cli.subscriptions import subscriptions
 from ecluse.cli.synth.command import synth
 from ecluse.cli.terminology.command import terminology
@@ -82,7 +81,7 @@ async def relay() -> None:
     settings = settings_of()
     settings.brokers()
     tracing.begin(settings, "relay")
-    await run_relay(settings, _until_signal(), registry.names(settings))
+    await run_relay(settings, stopping(), registry.names(settings))
 
 
 @main.command()
@@ -95,15 +94,7 @@ async def consume(name: str) -> None:
     settle_collector()
     settings = settings_of().carried()
     tracing.begin(settings, name)
-    await run_consumer(settings, name, _until_signal())
-
-
-def _until_signal() -> asyncio.Event:
-    """Set when SIGTERM or SIGINT arrives."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+    await run_consumer(settings, name, stopping())
 
 
 @main.command()

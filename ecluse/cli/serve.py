@@ -7,7 +7,6 @@ several are processes of their own (workers.py), and this one holds the embedded
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import time
 from collections.abc import Generator
@@ -16,6 +15,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 import uvicorn
 import uvloop
 
+from ecluse.cli.signals import STOPS, stopping
 from ecluse.cli.workers import Workers
 from ecluse.core import clock, tracing
 from ecluse.core.collector import calm_collector
@@ -26,7 +26,6 @@ from ecluse.core.settings import Settings
 
 BACKLOG = 2048
 AGAIN_S = 0.1
-STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(settings: Settings) -> None:
@@ -58,9 +57,7 @@ async def _alone(settings: Settings, listening: socket.socket) -> None:
 
 async def _parent(settings: Settings, listening: socket.socket) -> None:
     """Holds the database and keeps so many workers running."""
-    stop = asyncio.Event()
-    for number in STOPS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stopping()
     async with _database(settings):
         await Workers(listening, settings.workers, _config, settings).run(stop)
 

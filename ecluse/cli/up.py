@@ -7,15 +7,16 @@ is killed."""
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from consumers import registry
+from ecluse.bus.backoff import pause
 from ecluse.cli.parent import end_with_parent
 from ecluse.cli.serve import listen
+from ecluse.cli.signals import stopping
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.db.embedded import running
@@ -44,9 +45,7 @@ async def run(settings: Settings) -> None:
     Raises: Unavailable (503) when another program has the port, ProjectError when a consumer cannot be built"""
     registry.check(settings)
     listen(settings, PORT_FREE_WITHIN_S).close()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stopping()
     async with AsyncExitStack() as stack:
         if not settings.database_url:
             await stack.enter_async_context(running(settings.data))
@@ -78,7 +77,7 @@ async def _keep(part: Part, environment: dict[str, str], stop: asyncio.Event) ->
             return
         delay = 0.5 if clock.monotonic() - started > CALM_S else min(delay * 2, LONGEST_DELAY_S)
         log.warning("part died, starts again", worker=part.name, status=child.returncode, delay_s=delay)
-        await _sleep(delay, stop)
+        await pause(stop, delay)
 
 
 async def _start(part: Part, environment: dict[str, str]) -> asyncio.subprocess.Process:
@@ -101,10 +100,3 @@ async def _end(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> N
     except TimeoutError:
         child.kill()
         await child.wait()
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

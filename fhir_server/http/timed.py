@@ -6,14 +6,15 @@ it is how long that took until it was stored.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
+from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecluse.bus.durations import EVERY_S, REQUEST, STAGE, Durations
 from ecluse.core import clock
 from ecluse.core.db.pool import Pool, translated
+from ecluse.core.db.upkeep import repeated
 from ecluse.core.errors import Unavailable
 from fhir_server.http.interaction import asked_for
 
@@ -48,9 +49,7 @@ class Timed:
 
     async def keep(self, pool: Pool) -> None:
         """Stores what was measured, until cancelled. pool: the store"""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await self.flush(pool)
+        await repeated(partial(self.flush, pool), EVERY_S)
 
     async def flush(self, pool: Pool) -> None:
         """Stores what was measured, unless the database is away: then it waits."""

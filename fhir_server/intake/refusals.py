@@ -7,13 +7,14 @@ noted as well.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ecluse.core import clock
+from ecluse.core.db.upkeep import repeated
 from ecluse.core.errors import EcluseError, Unavailable
 from ecluse.core.fhir import types
 from ecluse.core.log import Log
@@ -50,9 +51,7 @@ class Refusals:
 
     async def keep(self, server: Server) -> None:
         """Stores what waits, until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await self.flush(server)
+        await repeated(partial(self.flush, server), EVERY_S)
 
     async def flush(self, server: Server) -> None:
         """Stores what waits, unless the database is away."""

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ecluse.core.db import queries
-from ecluse.core.db.pool import Connection, Pool, translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.pool import Connection, Pool
+from ecluse.core.db.upkeep import only_one, repeated, unhurried
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
 from fhir_server.search_parameters import claims
@@ -64,29 +65,23 @@ class Task(NamedTuple):
 
 
 async def keep(pool: Pool) -> None:
-    """Works until cancelled; a database that is away is asked again later."""
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            with translated():
-                if await pool.fetchval(SQL["due"]):
-                    await _work(pool)
-        except Unavailable:
-            continue
+    """Works until cancelled."""
+    await repeated(partial(_look, pool), EVERY_S)
 
 
-async def _work(pool: Pool) -> None:
-    async with pool.acquire() as conn:
-        if not await conn.fetchval(SQL["only_one"], LOCK):
-            return
-        try:
-            await conn.execute("SET statement_timeout = 0")
-            while (row := await conn.fetchrow(SQL["next"])) is not None:
-                task = Task(*row)
-                await _step(conn, task._replace(readings=json.decode(task.readings)))
-        finally:
-            await conn.execute("RESET statement_timeout")
-            await conn.fetchval(SQL["release"], LOCK)
+async def _look(pool: Pool) -> None:
+    if await pool.fetchval(SQL["due"]):
+        async with pool.acquire() as conn, only_one(conn, LOCK) as alone:
+            if alone:
+                await _work(conn)
+
+
+async def _work(conn: Connection) -> None:
+    """Every parameter there is to work on, to its end."""
+    async with unhurried(conn):
+        while (row := await conn.fetchrow(SQL["next"])) is not None:
+            task = Task(*row)
+            await _step(conn, task._replace(readings=json.decode(task.readings)))
 
 
 async def _step(conn: Connection, task: Task) -> None:

@@ -2,15 +2,6 @@
 -- Whether there is work.
 SELECT EXISTS (SELECT FROM fhir.parameter WHERE state IN ('requested', 'backfilling', 'verifying') OR dirty);
 
--- name: only_one
--- True for the one process that works; the right ends with `release`, or with the connection.
--- $1 lock
-SELECT pg_try_advisory_lock($1);
-
--- name: release
--- $1 lock
-SELECT pg_advisory_unlock($1);
-
 -- name: next
 -- The parameter that is worked on, those that have to go first.
 SELECT pk, site, state, is_unique, dirty, kind, readings, place_site, place_type, place_pk

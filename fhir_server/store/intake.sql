@@ -49,12 +49,3 @@ SELECT EXISTS (
 -- $1 older than this, $2 so many at most
 DELETE FROM fhir.write
 WHERE ctid = ANY (ARRAY(SELECT ctid FROM fhir.write WHERE nothing AND received_at < $1 LIMIT $2));
-
--- name: only_one
--- True for the one process that removes now; the right ends with `release`, or with the connection.
--- $1 lock
-SELECT pg_try_advisory_lock($1);
-
--- name: release
--- $1 lock
-SELECT pg_advisory_unlock($1);

@@ -8,14 +8,14 @@ the merge was committed; what is committed later is read with the merge beside i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ecluse.bus.position import Position, latest
 from ecluse.core.db import queries
-from ecluse.core.db.pool import Connection, Pool, translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.pool import Connection, Pool
+from ecluse.core.db.upkeep import repeated
 from fhir_server.store import compartment
 from fhir_server.store.compartment import Reach
 
@@ -81,13 +81,11 @@ async def _tell(conn: Connection, site: int, source: str, survivor: str, lane: i
 
 async def keep(pool: Pool) -> None:
     """Looks until cancelled for merges whose process ended before it had told what moved."""
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            with translated():
-                async with pool.acquire() as conn:
-                    for row in await conn.fetch(SQL["untold_sites"]):
-                        async with conn.transaction():
-                            await tell(conn, row["site"], lane=0)
-        except Unavailable:
-            continue
+    await repeated(partial(_tell_all, pool), EVERY_S)
+
+
+async def _tell_all(pool: Pool) -> None:
+    async with pool.acquire() as conn:
+        for row in await conn.fetch(SQL["untold_sites"]):
+            async with conn.transaction():
+                await tell(conn, row["site"], lane=0)

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from ecluse.core import clock
 from ecluse.core.db import queries
-from ecluse.core.db.pool import Connection, Pool, translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.pool import Connection, Pool
+from ecluse.core.db.upkeep import only_one, repeated, unhurried
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
 from fhir_server.search_parameters.registries import Registries
@@ -102,31 +102,28 @@ async def compare_one(conn: Connection, registries: Registries, site: int, kind:
 
 
 async def keep(pool: Pool, registries: Registries) -> None:
-    """Works on requests until cancelled; a database that is away is asked again later."""
-    while True:
-        with suppress(Unavailable), translated():
-            if await pool.fetchval(SQL["due"], GENERATION):
-                await _work(pool, registries)
-        await asyncio.sleep(EVERY_S)
+    """Works on requests until cancelled."""
+    await repeated(partial(_look, pool, registries), EVERY_S)
 
 
-async def _work(pool: Pool, registries: Registries) -> None:
-    async with pool.acquire() as conn:
-        if not await conn.fetchval(SQL["only_one"], LOCK):
-            return
-        try:
-            await conn.execute("SET statement_timeout = 0")
-            stored = await conn.fetchval(SQL["generation"])
-            if stored < GENERATION:
-                await _request_all(conn)
-            while await _batch(conn, registries):
-                await asyncio.sleep(0)
-            if stored < GENERATION:
-                await conn.execute(SQL["reached"], GENERATION)
-                log.info("search rows are of this release", version=GENERATION)
-        finally:
-            await conn.execute("RESET statement_timeout")
-            await conn.fetchval(SQL["release"], LOCK)
+async def _look(pool: Pool, registries: Registries) -> None:
+    if await pool.fetchval(SQL["due"], GENERATION):
+        async with pool.acquire() as conn, only_one(conn, LOCK) as alone:
+            if alone:
+                await _work(conn, registries)
+
+
+async def _work(conn: Connection, registries: Registries) -> None:
+    """Every request there is, to its end."""
+    async with unhurried(conn):
+        stored = await conn.fetchval(SQL["generation"])
+        if stored < GENERATION:
+            await _request_all(conn)
+        while await _batch(conn, registries):
+            await asyncio.sleep(0)
+        if stored < GENERATION:
+            await conn.execute(SQL["reached"], GENERATION)
+            log.info("search rows are of this release", version=GENERATION)
 
 
 async def _request_all(conn: Connection) -> None:

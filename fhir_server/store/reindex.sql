@@ -74,12 +74,3 @@ LIMIT $5;
 -- The key of one resource that stands.
 -- $1 site, $2 type, $3 id
 SELECT type, pk, id FROM fhir.resource WHERE site = $1 AND type = $2 AND id = $3 AND NOT deleted;
-
--- name: only_one
--- True for the one process that works; the right ends with `release`, or with the connection.
--- $1 lock
-SELECT pg_try_advisory_lock($1);
-
--- name: release
--- $1 lock
-SELECT pg_advisory_unlock($1);

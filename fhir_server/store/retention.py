@@ -6,13 +6,13 @@ of their own; one process at a time does it.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ecluse.core import clock
-from ecluse.core.db.pool import Connection, Pool, translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.pool import Connection, Pool
+from ecluse.core.db.upkeep import only_one, repeated
 from ecluse.core.settings import Settings
 from fhir_server.store import answers, intake
 
@@ -23,14 +23,8 @@ MOST_ROUNDS = 50
 
 
 async def keep(pool: Pool, settings: Settings) -> None:
-    """Looks every minute until cancelled; a database that is away is looked at again later."""
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            with translated():
-                await remove(pool, settings)
-        except Unavailable:
-            continue
+    """Looks every minute until cancelled."""
+    await repeated(partial(remove, pool, settings), EVERY_S)
 
 
 async def remove(pool: Pool, settings: Settings) -> int:
@@ -40,13 +34,8 @@ async def remove(pool: Pool, settings: Settings) -> int:
         answers.SQL["forget_answers"]: now - timedelta(days=settings.idempotency_days),
         intake.SQL["forget"]: now - timedelta(days=settings.intake_days),
     }
-    async with pool.acquire() as conn:
-        if not await conn.fetchval(intake.SQL["only_one"], LOCK):
-            return 0
-        try:
-            return sum([await _all(conn, statement, before) for statement, before in kept.items()])
-        finally:
-            await conn.fetchval(intake.SQL["release"], LOCK)
+    async with pool.acquire() as conn, only_one(conn, LOCK) as alone:
+        return sum([await _all(conn, statement, before) for statement, before in kept.items()]) if alone else 0
 
 
 async def _all(conn: Connection, statement: str, before: Any) -> int:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from ecluse.core.db.pool import Connection
+from ecluse.core.db.upkeep import unhurried
 from ecluse.core.errors import EcluseError
 
 LOCK = 0x6563_6C75
@@ -50,19 +51,18 @@ async def migrate(conn: Connection, areas: Sequence[str]) -> None:
 
     Raises: MigrationError when the database is newer than this release, or a migration that was run has changed since
     """
-    await conn.execute("SET statement_timeout = 0")
-    await conn.execute("SELECT pg_advisory_lock($1)", LOCK)
-    try:
-        await conn.execute(
-            "CREATE SCHEMA IF NOT EXISTS ecluse;"
-            "CREATE TABLE IF NOT EXISTS ecluse.migration (area text, number int, slug text NOT NULL,"
-            " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (area, number))"
-        )
-        for area in areas:
-            await _migrate_area(conn, area)
-    finally:
-        await conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
-        await conn.execute("RESET statement_timeout")
+    async with unhurried(conn):
+        await conn.execute("SELECT pg_advisory_lock($1)", LOCK)
+        try:
+            await conn.execute(
+                "CREATE SCHEMA IF NOT EXISTS ecluse;"
+                "CREATE TABLE IF NOT EXISTS ecluse.migration (area text, number int, slug text NOT NULL,"
+                " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (area, number))"
+            )
+            for area in areas:
+                await _migrate_area(conn, area)
+        finally:
+            await conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
 
 async def _migrate_area(conn: Connection, area: str) -> None:

@@ -122,8 +122,8 @@ class Pool(asyncpg.Pool):
 
 
 async def _leave_no_transaction(conn: Connection) -> None:
-    """Ends what a cancelled user left open. Nobody sets session state or holds session locks on a pooled connection, so
-    the statement that asyncpg would send at every release is spared."""
+    """Ends what a cancelled user left open. Whoever sets session state or takes a session lock on a pooled connection
+    takes it back (upkeep.py), so the statement that asyncpg would send at every release is spared."""
     if conn.is_in_transaction():
         await conn.execute("ROLLBACK")
 

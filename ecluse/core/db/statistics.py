@@ -8,13 +8,12 @@ every id, half a second a batch."""
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 import asyncpg
 
 from ecluse.core.db import queries
-from ecluse.core.db.pool import translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.upkeep import only_one, repeated
 
 SQL = queries.load(__package__, "statistics.sql")
 EVERY_S = 2.0
@@ -22,22 +21,14 @@ LOCK = 0x5354_4154
 
 
 async def keep(pool: asyncpg.Pool) -> None:
-    """Looks every two seconds until cancelled; a database that is away is looked at again later."""
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            with translated():
-                await refresh(pool)
-        except Unavailable:
-            continue
+    """Looks every two seconds until cancelled."""
+    await repeated(partial(refresh, pool), EVERY_S)
 
 
 async def refresh(pool: asyncpg.Pool) -> list[str]:
     """The tables that were analysed; none when another process is at it."""
-    async with pool.acquire() as conn, conn.transaction():
-        if not await conn.fetchval(SQL["only_one"], LOCK):
-            return []
-        stale = [row["name"] for row in await conn.fetch(SQL["stale"])]
+    async with pool.acquire() as conn, only_one(conn, LOCK) as alone, conn.transaction():
+        stale = [row["name"] for row in await conn.fetch(SQL["stale"])] if alone else []
         for name in stale:
             await conn.execute(f"ANALYZE {name}")
         return stale

@@ -6,8 +6,3 @@ FROM pg_stat_user_tables t
 JOIN pg_class c ON c.oid = t.relid
 WHERE t.n_mod_since_analyze > 500 + 0.5 * t.n_live_tup AND pg_has_role(c.relowner, 'USAGE')
 ORDER BY name;
-
--- name: only_one
--- True for the one process that looks now; the right ends with the transaction.
--- $1 lock
-SELECT pg_try_advisory_xact_lock($1);
