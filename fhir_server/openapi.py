@@ -7,7 +7,7 @@ Spec: https://spec.openapis.org/oas/v3.1.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from inspect import getdoc
 from typing import Any
@@ -17,25 +17,14 @@ from ecluse.core.fhir.patch.registry import FORMATS as PATCHES
 from fhir_server.http import routes
 from fhir_server.http.formats import FHIR_XML
 from fhir_server.http.request import FHIR_JSON
+from fhir_server.http.routes import Route
 from fhir_server.operations.operation import Operation
-from fhir_server.operations.registry import Interaction, operations
+from fhir_server.operations.registry import operations
 from fhir_server.search.membership import COMPARTMENTS
 
-ADDRESSES = {
-    "": routes.SYSTEM,
-    "/_search": routes.SYSTEM_SEARCH,
-    "/metadata": routes.METADATA,
-    "/_history": routes.SYSTEM_HISTORY,
-    "/{type}": routes.TYPE,
-    "/{type}/_search": routes.SEARCH,
-    "/{type}/_history": routes.TYPE_HISTORY,
-    "/{type}/{id}": routes.INSTANCE,
-    "/{type}/{id}/_history": routes.HISTORY,
-    "/{compartment}/{id}/{member}": routes.COMPARTMENT,
-    "/{compartment}/{id}/{member}/_search": routes.COMPARTMENT_SEARCH,
-    "/{compartment}/{id}/_search": routes.COMPARTMENT_SEARCH,
-    "/{type}/{id}/_history/{version}": routes.VERSION,
-}
+ADDRESSES = {address: methods for address, methods in routes.ADDRESSES.items() if "$job" not in address}
+"""All but those of bulk jobs, which whoever starts one is told."""
+
 LEVELS = {"system": "", "type": "/{type}", "instance": "/{type}/{id}", "version": "/{type}/{id}/_history/{version}"}
 FORMS = ("application/x-www-form-urlencoded",)
 FORMATS = (FHIR_JSON, FHIR_XML)
@@ -81,10 +70,10 @@ def _standing(level: str) -> Iterable[Operation]:
     return {operation.name: operation for operation in operations() if level in operation.levels}.values()
 
 
-def _item(address: str, methods: dict[str, Interaction]) -> dict[str, Any]:
+def _item(address: str, methods: Mapping[str, Route]) -> dict[str, Any]:
     item: dict[str, Any] = {"parameters": _parameters(address)}
-    for method, interaction in methods.items():
-        item[method.lower()] = _call(method, _first_line(interaction), _bodies(address, method))
+    for method, route in methods.items():
+        item[method.lower()] = _call(method, _first_line(route.serve), _bodies(address, method))
     return item
 
 

@@ -1,4 +1,4 @@
-"""From method and path to the interaction.
+"""From method and path to the interaction: one table, from which dispatch, figures and the OpenAPI document read.
 
 Enters: a `Request`. Leaves: the `Answer` of the one interaction that serves it.
 Spec: http://hl7.org/fhir/R4/http.html#summary
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import partial, wraps
+from typing import NamedTuple
 
 from ecluse.core.errors import BadRequest, MethodNotAllowed, NotFound
 from ecluse.core.fhir import types
+from fhir_server.http import negotiation
 from fhir_server.http.freshness import fresh
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.subset import shortened
@@ -30,13 +33,24 @@ from fhir_server.interactions import (
     vread,
 )
 from fhir_server.operations import registry
+from fhir_server.operations.operation import Level
 from fhir_server.operations.registry import Interaction
 from fhir_server.profiles.loading import loading
 from fhir_server.search.membership import COMPARTMENTS
 from fhir_server.server import Server
 
 READS = ("GET", "HEAD")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+LEVELS: dict[int, Level] = {0: "system", 1: "type", 2: "instance", 4: "version"}
+"""How many segments stand before the `$name` of an operation."""
+
+
+class Route(NamedTuple):
+    """What an address and a method lead to. code: R4's for the interaction, `$name` of an operation; serve: answers"""
+
+    code: str
+    serve: Interaction
 
 
 async def _nested(server: Server, request: Request) -> Answer:
@@ -44,31 +58,49 @@ async def _nested(server: Server, request: Request) -> Answer:
     raise BadRequest("A bundle's entries are no bundles to be processed; post each bundle by itself.")
 
 
-SYSTEM: dict[str, Interaction] = {"GET": search_system.search, "POST": _nested}
-SYSTEM_SEARCH: dict[str, Interaction] = {"POST": search_system.search_by_form}
-METADATA: dict[str, Interaction] = {"GET": capabilities.capabilities}
-TYPE: dict[str, Interaction] = {
-    "GET": search_type.search,
-    "POST": create.create,
-    "PUT": update.conditional_update,
-    "PATCH": patch.conditional_patch,
-    "DELETE": delete.conditional_delete,
+def _by_form(search: Interaction) -> Interaction:
+    """The search with its parameters in a form, which became those of the query when the request came in."""
+
+    @wraps(search)
+    async def searched(server: Server, request: Request) -> Answer:
+        negotiation.check_content_type(request.headers, negotiation.FORM)
+        return await search(server, request)
+
+    return searched
+
+
+_COMPARTMENT_FORM = {"POST": Route("search-compartment", _by_form(search_compartment.search))}
+ADDRESSES: dict[str, dict[str, Route]] = {
+    "": {"GET": Route("search-system", search_system.search), "POST": Route("batch/transaction", _nested)},
+    "/_search": {"POST": Route("search-system", _by_form(search_system.search))},
+    "/metadata": {"GET": Route("capabilities", capabilities.capabilities)},
+    "/_history": {"GET": Route("history-system", history.system_history)},
+    "/$job/{job}": {"GET": Route("$job", job.status), "DELETE": Route("$job", job.cancel)},
+    "/$job/{job}/{file}": {"GET": Route("$job", job.file)},
+    "/{type}": {
+        "GET": Route("search-type", search_type.search),
+        "POST": Route("create", create.create),
+        "PUT": Route("update", update.conditional_update),
+        "PATCH": Route("patch", patch.conditional_patch),
+        "DELETE": Route("delete", delete.conditional_delete),
+    },
+    "/{type}/_search": {"POST": Route("search-type", _by_form(search_type.search))},
+    "/{type}/_history": {"GET": Route("history-type", history.type_history)},
+    "/{type}/{id}": {
+        "GET": Route("read", read.read),
+        "PUT": Route("update", update.update),
+        "PATCH": Route("patch", patch.patch),
+        "DELETE": Route("delete", delete.delete),
+    },
+    "/{type}/{id}/_history": {"GET": Route("history-instance", history.instance_history)},
+    "/{type}/{id}/_history/{version}": {"GET": Route("vread", vread.vread)},
+    "/{compartment}/{id}/{member}": {"GET": Route("search-compartment", search_compartment.search)},
+    "/{compartment}/{id}/{member}/_search": _COMPARTMENT_FORM,
+    "/{compartment}/{id}/_search": _COMPARTMENT_FORM,
 }
-SEARCH: dict[str, Interaction] = {"POST": search_type.search_by_form}
-COMPARTMENT: dict[str, Interaction] = {"GET": search_compartment.search}
-COMPARTMENT_SEARCH: dict[str, Interaction] = {"POST": search_compartment.search_by_form}
-INSTANCE: dict[str, Interaction] = {
-    "GET": read.read,
-    "PUT": update.update,
-    "PATCH": patch.patch,
-    "DELETE": delete.delete,
-}
-SYSTEM_HISTORY: dict[str, Interaction] = {"GET": history.system_history}
-TYPE_HISTORY: dict[str, Interaction] = {"GET": history.type_history}
-HISTORY: dict[str, Interaction] = {"GET": history.instance_history}
-JOB: dict[str, Interaction] = {"GET": job.status, "DELETE": job.cancel}
-JOB_FILE: dict[str, Interaction] = {"GET": job.file}
-VERSION: dict[str, Interaction] = {"GET": vread.vread}
+"""Every address below the base but those of operations, and what it takes by method.
+
+Spec: http://hl7.org/fhir/R4/http.html#summary, http://hl7.org/fhir/R4/valueset-type-restful-interaction.html"""
 
 
 async def dispatch(server: Server, request: Request) -> Answer:
@@ -76,20 +108,20 @@ async def dispatch(server: Server, request: Request) -> Answer:
 
     Raises: NotFound (404) for an address that means nothing, MethodNotAllowed (405), and what the interaction raises
     """
-    methods = _across(request.segments) if request.across else _methods(request.segments)
+    methods = _across(request.segments) if request.across else methods_at(request.segments)
     if request.method == "OPTIONS":
         return await _options(server, request, methods)
-    interaction = methods.get("GET" if request.method == "HEAD" else request.method)
-    if interaction is None:
+    route = methods.get("GET" if request.method == "HEAD" else request.method)
+    if route is None:
         allowed = _allowed(methods)
         raise MethodNotAllowed(f"{request.method} does not work here; use {', '.join(allowed)}.", allowed)
-    answer = await loading(server, request, partial(interaction, server, request))
+    answer = await loading(server, request, partial(route.serve, server, request))
     if request.method in READS or request.segments[-1:] == ("_search",):
         return shortened(request, fresh(request, answer))
     return answer
 
 
-async def _options(server: Server, request: Request, methods: dict[str, Interaction]) -> Answer:
+async def _options(server: Server, request: Request, methods: Mapping[str, Route]) -> Answer:
     """What the address takes, in Allow; at the base and at metadata with the CapabilityStatement."""
     allow = ("Allow", ", ".join(_allowed(methods)))
     if request.segments in ((), ("metadata",)):
@@ -97,80 +129,86 @@ async def _options(server: Server, request: Request, methods: dict[str, Interact
     return Answer(204, headers=(allow,))
 
 
-def _allowed(methods: dict[str, Interaction]) -> list[str]:
+def _allowed(methods: Mapping[str, Route]) -> list[str]:
     """HEAD goes wherever GET does, OPTIONS everywhere."""
     found = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
-    return [method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") if method in found]
+    return [method for method in METHODS if method in found]
 
 
-def _across(segments: tuple[str, ...]) -> dict[str, Interaction]:
+def _across(segments: tuple[str, ...]) -> dict[str, Route]:
     """What is served over several sites: searches, but not of a compartment, since ids are each site's own."""
-    match segments:
-        case ():
-            return {"GET": search_system.search}
-        case ("_search",):
-            return SYSTEM_SEARCH
-        case (name,) if name in types.number_of:
-            return {"GET": search_type.search}
-        case (name, "_search") if name in types.number_of:
-            return SEARCH
+    if not segments or segments[0] in (*types.number_of, "_search"):
+        found = ADDRESSES[address_of(segments)].items()
+        if searches := {method: route for method, route in found if route.code in ("search-system", "search-type")}:
+            return searches
     raise NotFound("Only searches of types, like /Patient?name=x, go over several sites; name one site in the address.")
 
 
-def _methods(segments: tuple[str, ...]) -> dict[str, Interaction]:
+def methods_at(segments: tuple[str, ...]) -> dict[str, Route]:
+    """What an address takes, by method.
+
+    Raises: NotFound (404) for an address that means nothing, BadRequest (400) for an id that can be none"""
+    if segments and segments[-1].startswith("$"):
+        return _operation(segments[:-1], segments[-1])
+    address = address_of(segments)
+    if "{id}" in address:
+        check_id(segments[1])
+    return ADDRESSES[address]
+
+
+def _operation(before: tuple[str, ...], name: str) -> dict[str, Route]:
+    """before: what stands before the `$name`"""
+    if before:
+        check_type(before[0])
+    if before[1:]:
+        check_id(before[1])
+    if len(before) not in LEVELS or before[2:3] not in ((), ("_history",)):
+        raise _nothing((*before, name))
+    found = registry.methods(LEVELS[len(before)], before[0] if before else None, name)
+    return {method: Route(name, serve) for method, serve in found.items()}
+
+
+def address_of(segments: Sequence[str]) -> str:
+    """Which address of the table these segments are, whatever the ids in them.
+
+    Raises: NotFound (404)"""
     match segments:
         case ():
-            return SYSTEM
-        case ("_search",):
-            return SYSTEM_SEARCH
-        case ("metadata",):
-            return METADATA
-        case ("_history",):
-            return SYSTEM_HISTORY
-        case (name,) if name.startswith("$"):
-            return registry.methods("system", None, name)
+            return ""
+        case ("_search" | "metadata" | "_history" as name,):
+            return f"/{name}"
         case ("$job", _):
-            return JOB
+            return "/$job/{job}"
         case ("$job", _, _):
-            return JOB_FILE
+            return "/$job/{job}/{file}"
     check_type(segments[0])
     match segments[1:]:
         case ():
-            return TYPE
-        case ("_search",):
-            return SEARCH
-        case ("_history",):
-            return TYPE_HISTORY
-        case (name,) if name.startswith("$"):
-            return registry.methods("type", segments[0], name)
-        case (resource_id,):
-            check_id(resource_id)
-            return INSTANCE
-        case (resource_id, "_history"):
-            check_id(resource_id)
-            return HISTORY
-        case (resource_id, "_history", _):
-            check_id(resource_id)
-            return VERSION
-        case (resource_id, name) if name.startswith("$"):
-            check_id(resource_id)
-            return registry.methods("instance", segments[0], name)
-        case (resource_id, kind, *rest) if rest in ([], ["_search"]) and segments[0] in COMPARTMENTS:
-            return _in_compartment(resource_id, kind, rest)
-        case (resource_id, "_history", _, name) if name.startswith("$"):
-            check_id(resource_id)
-            return registry.methods("version", segments[0], name)
-    raise NotFound(f"Nothing is served at {'/'.join(segments)}.")
+            return "/{type}"
+        case ("_search" | "_history" as name,):
+            return f"/{{type}}/{name}"
+        case (_,):
+            return "/{type}/{id}"
+        case (_, "_history"):
+            return "/{type}/{id}/_history"
+        case (_, "_history", _):
+            return "/{type}/{id}/_history/{version}"
+        case (_, kind, *rest) if rest in ([], ["_search"]) and segments[0] in COMPARTMENTS:
+            return _in_compartment(kind, *rest)
+    raise _nothing(segments)
 
 
-def _in_compartment(resource_id: str, kind: str, rest: list[str]) -> dict[str, Interaction]:
-    """Searches within a compartment: of a type, of all (`*`), of all by a form."""
-    check_id(resource_id)
+def _in_compartment(kind: str, *rest: str) -> str:
+    """A search within a compartment: of a type, of all (`*`), of all by a form."""
     if kind == "_search" and not rest:
-        return COMPARTMENT_SEARCH
+        return "/{compartment}/{id}/_search"
     if kind != "*":
         check_type(kind)
-    return COMPARTMENT_SEARCH if rest else COMPARTMENT
+    return "/".join(("/{compartment}/{id}/{member}", *rest))
+
+
+def _nothing(segments: Sequence[str]) -> NotFound:
+    return NotFound(f"Nothing is served at {'/'.join(segments)}.")
 
 
 def check_type(name: str) -> None:

@@ -5,7 +5,6 @@ Spec: http://hl7.org/fhir/R4/http.html#vsearch
 
 from __future__ import annotations
 
-from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.answer import answer
 from fhir_server.search.membership import Compartment
@@ -28,9 +27,3 @@ async def search(server: Server, request: Request) -> Answer:
     every = kind in EVERY
     extent = Extent(types_in(request.query) if every else (kind,), every, Compartment(name, own))
     return await answer(server, await over(server, request, extent))
-
-
-async def search_by_form(server: Server, request: Request) -> Answer:
-    """The same, its parameters in a form, which have become those of the query when the request came in."""
-    negotiation.check_content_type(request.headers, negotiation.FORM)
-    return await search(server, request)

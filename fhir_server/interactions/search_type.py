@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from fhir_server.http import negotiation
 from fhir_server.http.request import Answer, Request
 from fhir_server.search.answer import answer
 from fhir_server.search.parse import filled, parse
@@ -31,9 +30,3 @@ async def search(server: Server, request: Request) -> Answer:
     )
     leg = Leg(request.site, request.base, query, server.registries.known(request.site.number))
     return await answer(server, Search(f"{request.base}/{resource_type}", query, (leg,)))
-
-
-async def search_by_form(server: Server, request: Request) -> Answer:
-    """The same, its parameters in a form, which have become those of the query when the request came in."""
-    negotiation.check_content_type(request.headers, negotiation.FORM)
-    return await search(server, request)

@@ -34,7 +34,7 @@ def test_every_address_that_is_not_fhir_is_described_and_the_reverse() -> None:
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_fhir_address_leads_to_what_is_described(address: str) -> None:
     described = set(document()["paths"][FHIR_BASE + address]) - {"parameters"}
-    assert described == {method.lower() for method in routes._methods(example(address))}
+    assert described == {method.lower() for method in routes.methods_at(example(address))}
 
 
 def test_every_operation_is_described_where_it_stands() -> None:
@@ -48,7 +48,7 @@ def test_every_operation_is_described_where_it_stands() -> None:
 
 def test_what_is_not_described_is_not_served() -> None:
     with pytest.raises(NotFound):
-        routes._methods(("Observation", "x", "y"))
+        routes.methods_at(("Observation", "x", "y"))
 
 
 def test_every_call_says_what_it_does() -> None:

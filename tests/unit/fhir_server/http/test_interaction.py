@@ -48,7 +48,7 @@ def test_an_address_has_its_word(address: str, word: str) -> None:
 def test_what_has_a_word_is_served(address: str) -> None:
     method, _, path = address.partition(" ")
     if (method, path) != ("POST", ""):
-        served = routes._methods(tuple(path.split("/")) if path else ())
+        served = routes.methods_at(tuple(path.split("/")) if path else ())
         assert ("GET" if method == "HEAD" else method) in served
 
 
@@ -58,7 +58,7 @@ def test_every_operation_that_is_served_has_its_name() -> None:
         for segments in ((), ("Patient",), ("Patient", "1")):
             address = (*segments, f"${operation.name}")
             try:
-                routes._methods(address)
+                routes.methods_at(address)
             except EcluseError:
                 continue
             found += 1
