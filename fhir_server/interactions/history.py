@@ -23,9 +23,9 @@ from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import entity_tag
 from fhir_server.server import Server
 from fhir_server.store import history as store
+from fhir_server.store.change import CREATED
 from fhir_server.store.history import Past, Place, Window
 from fhir_server.store.settled import settled
-from fhir_server.store.write import CREATED
 
 DEFAULT_COUNT, MOST = 100, 1000
 ALL_TYPES = tuple(types.number_of.values())

@@ -7,48 +7,35 @@ can stand without the others.
 
     1 lock     the rows of known ids, in (type, id) order, so that writers of the same resources never wait in a circle
     2 compare  a version condition, what a search had found, an update that changes nothing; a patch is made here
-    3 write    one statement for all that is new, one for all that changes
+    3 write    one statement for all that is new, one for all that changes (versions.py)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, NamedTuple
 
-from ecluse.bus.position import Position
 from ecluse.core.db import queries
 from ecluse.core.db.pool import Connection
 from ecluse.core.errors import EcluseError, Gone, NotFound, Overtaken, PreconditionFailed
 from ecluse.core.fhir import json, types
-from fhir_server.search_parameters.registries import Registries
-from fhir_server.search_parameters.taking import SEARCH_PARAMETER
-from fhir_server.search_parameters.writing import Altered, settle
 from fhir_server.slices import in_slices
-from fhir_server.store import flags, intake, live, search_rows
+from fhir_server.store import flags, intake, live
 from fhir_server.store.body import same_content, stored_body
+from fhir_server.store.change import CREATED, DELETED, UPDATED, Change
 from fhir_server.store.flags import Findings, Flagged
 from fhir_server.store.keys import Keys
-from fhir_server.store.search_rows import NO_ROWS, alongside, together, without
+from fhir_server.store.search_rows import NO_ROWS, without
+from fhir_server.store.versions import ASKING, store
 from fhir_server.store.written import Context as Context
 from fhir_server.store.written import Written as Written
-from fhir_server.subscriptions.taking import SUBSCRIPTION, Taken, Wanted, asked, check_endpoint, follow
-from fhir_server.subscriptions.topic import BASIC
-from mappers.search.index import IndexRows, index_rows, own_rows, patient_of
-from mappers.search.registry import Registry
+from fhir_server.subscriptions.taking import Taken, Wanted, asked, check_endpoint
+from mappers.search.index import IndexRows, index_rows, patient_of
 
 SQL = queries.load(__package__, "write.sql")
-STORE_NEW, STORE_NEXT = SQL["store_new"], SQL["store_next"]
-STORE_MANY = STORE_NEW.format(search_rows="")
-CREATED, UPDATED, DELETED = 1, 2, 3
-ASKING = (SUBSCRIPTION, BASIC)
 NO_VERSION, ANY_VERSION = 0, -1
 """What if_match may say beside a version: nothing may stand, anything must."""
-MANY = 50
-"""New resources of which the search rows are copied rather than sent as arrays."""
-MOST_AT_ONCE = 1000
-"""New resources in one statement: encoding the arguments of more would hold up other requests for too long."""
 
 
 class Intent(NamedTuple):
@@ -69,6 +56,11 @@ class Intent(NamedTuple):
     seen: int | None = None
     wanted: Taken = None
 
+    @property
+    def address(self) -> tuple[int, str]:
+        """(number of the type, id)"""
+        return types.number_of[self.type], self.id
+
 
 class Held(NamedTuple):
     """A locked row, with its current body. live: the live lane wrote it and the write has to leave that"""
@@ -82,37 +74,6 @@ class Held(NamedTuple):
     patient: str | None
     body: bytes | None
     live: bool = False
-
-
-class Difference(NamedTuple):
-    """Search rows that a change drops, and those that it adds."""
-
-    gone: IndexRows
-    added: IndexRows
-
-
-NO_DIFFERENCE = Difference(NO_ROWS, NO_ROWS)
-
-
-class Change(NamedTuple):
-    """A next version, ready to be stored. gone, rows: of R4's parameters, those made at run time are added as they are
-    stored; former: the instant of the version before; before: the resource that stood"""
-
-    pk: int
-    entry: int
-    op: int
-    intent: Intent
-    written: Written
-    patient: str | None
-    gone: IndexRows
-    rows: IndexRows
-    former: datetime
-    before: dict[str, Any] | None = None
-
-    @property
-    def altered(self) -> Altered:
-        """What changes, for parameters made at run time."""
-        return Altered(self.entry, self.pk, self.intent.type, self.intent.id, self.before, self.intent.resource)
 
 
 def intent(resource: dict[str, Any], resource_id: str, *, new: bool = False, if_match: int | None = None) -> Intent:
@@ -131,76 +92,31 @@ async def write(conn: Connection, keys: Keys, intents: Sequence[Intent], context
     """
     context = context.now()
     held = await _lock(conn, keys, intents, context)
-    numbers = await keys.take(conn, 1 + sum(item.new for item in intents))
-    fresh = iter(numbers[1:])
-    outcome: list[Written] = []
-    new: list[Change] = []
-    changed: list[Change] = []
-    standing: list[tuple[int, Intent, int]] = []
-    async for entry, item in in_slices(enumerate(intents)):
-        if item.new:
-            change = _first(item, next(fresh), entry, context)
-            _check_served(change, context)
-            new.append(change)
-        else:
-            row = held.get((types.number_of[item.type], item.id))
-            try:
-                compared = _compare(item, row, entry, context)
-            except EcluseError as error:
-                error.entry = entry
-                raise
-            if isinstance(compared, Written):
-                outcome.append(compared)
-                if row is not None and not compared.kept:
-                    standing.append((row.pk, item, row.version))
-                continue
-            change = compared
-            _check_served(change, context)
-            changed.append(change)
-        outcome.append(change.written)
-    if new or changed:
-        event = await _store(conn, numbers[0], new, changed, len(intents), context)
-        last = (changed or new)[-1].entry
+    write_id, *fresh = await keys.take(conn, 1 + sum(item.new for item in intents))
+    compared = await _compared(intents, held, iter(fresh), context)
+    outcome = [one.written if isinstance(one, Change) else one for one in compared]
+    if changes := [one for one in compared if isinstance(one, Change)]:
+        event = await store(conn, write_id, changes, len(intents), context)
+        last = changes[-1].entry
         outcome[last] = outcome[last]._replace(event=event)
     else:
         status = 204 if context.method == "DELETE" else 200
         await intake.note(conn, keys, [intake.note_of(context, status, intake.nothing_of(outcome))])
     if context.findings:
-        rows = [(change.pk, change.intent, change.written.version) for change in (*new, *changed)]
-        await _flag(conn, context, context.findings, rows + standing)
+        await flags.replace(
+            conn, context.site, context.sender, context.instant, _flagged(intents, compared, held, context.findings)
+        )
     return outcome
-
-
-def _check_served(change: Change, context: Context) -> None:
-    """Nothing, when a Subscription that is written can ever be served.
-
-    Raises: Unprocessable (422) of the entry"""
-    wanted = change.intent.wanted
-    if isinstance(wanted, Wanted) and context.hooks is not None:
-        try:
-            check_endpoint(wanted, context.hooks)
-        except EcluseError as error:
-            error.entry = change.entry
-            raise
-
-
-async def _flag(
-    conn: Connection, context: Context, findings: Findings, rows: Sequence[tuple[int, Intent, int]]
-) -> None:
-    """Stores what was found of the resources, also of those that stand unchanged."""
-    found = [(pk, item, version, findings.of(item.resource)) for pk, item, version in rows]
-    flagged = [Flagged(pk, item.type, version, issues) for pk, item, version, issues in found if issues is not None]
-    await flags.replace(conn, context.site, context.sender, context.instant, flagged)
 
 
 async def _lock(
     conn: Connection, keys: Keys, intents: Sequence[Intent], context: Context
 ) -> dict[tuple[int, str], Held]:
-    known = sorted((types.number_of[item.type], item.id) for item in intents if not item.new)
+    known = sorted(item.address for item in intents if not item.new)
     if not known:
         return {}
     held = await _held(conn, known, context)
-    wanted = {(types.number_of[item.type], item.id) for item in intents if not item.new and item.resource is not None}
+    wanted = {item.address for item in intents if not item.new and item.resource is not None}
     missing = [key for key in known if key in wanted and key not in held]
     if missing:
         pks = await keys.take(conn, len(missing))
@@ -219,11 +135,67 @@ async def _held(conn: Connection, known: Sequence[tuple[int, str]], context: Con
     return {(row.type, row.id): row._replace(body=bodies.get(row.pk, row.body), live=row.pk in kept) for row in held}
 
 
+async def _compared(
+    intents: Sequence[Intent], held: Mapping[tuple[int, str], Held], fresh: Iterator[int], context: Context
+) -> list[Change | Written]:
+    """For each intent the change that it asks for, or what stands already. fresh: keys for what is new
+
+    Raises: what comparing raises, with the entry"""
+    compared: list[Change | Written] = []
+    async for entry, item in in_slices(enumerate(intents)):
+        try:
+            if item.new:
+                one: Change | Written = _first(item, next(fresh), entry, context)
+            else:
+                one = _compare(item, held.get(item.address), entry, context)
+            if isinstance(one, Change) and isinstance(one.wanted, Wanted) and context.hooks is not None:
+                check_endpoint(one.wanted, context.hooks)
+        except EcluseError as error:
+            error.entry = entry
+            raise
+        compared.append(one)
+    return compared
+
+
+def _flagged(
+    intents: Sequence[Intent],
+    compared: Sequence[Change | Written],
+    held: Mapping[tuple[int, str], Held],
+    findings: Findings,
+) -> list[Flagged]:
+    """What was found of the resources, also of those that stand unchanged."""
+    flagged: list[Flagged] = []
+    for item, one in zip(intents, compared, strict=True):
+        if isinstance(one, Change):
+            pk, version, resource = one.pk, one.written.version, one.after
+        elif one.kept or item.address not in held:
+            continue
+        else:
+            row = held[item.address]
+            pk, version, resource = row.pk, row.version, item.resource
+        issues = findings.of(resource)
+        if issues is not None:
+            flagged.append(Flagged(pk, item.type, version, issues))
+    return flagged
+
+
 def _first(item: Intent, pk: int, entry: int, context: Context) -> Change:
     assert item.resource is not None
     body = stored_body(item.resource, item.id, 1, context.instant)
     written = Written(item.type, item.id, 1, context.instant, body, created=True)
-    return Change(pk, entry, CREATED, item, written, item.patient, NO_ROWS, item.rows, written.updated)
+    return Change(
+        pk=pk,
+        entry=entry,
+        op=CREATED,
+        new=True,
+        written=written,
+        patient=item.patient,
+        gone=NO_ROWS,
+        rows=item.rows,
+        former=written.updated,
+        after=item.resource,
+        wanted=item.wanted,
+    )
 
 
 def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> Change | Written:
@@ -248,9 +220,20 @@ def _compare(item: Intent, held: Held | None, entry: int, context: Context) -> C
     body = stored_body(item.resource, item.id, held.version + 1, updated)
     written = Written(item.type, item.id, held.version + 1, updated, body, created=held.deleted)
     before = index_rows(item.type, standing) if standing is not None else NO_ROWS
-    op = CREATED if held.deleted else UPDATED
-    gone, added = without(before, item.rows), without(item.rows, before)
-    return Change(held.pk, entry, op, item, written, item.patient, gone, added, held.updated, standing)
+    return Change(
+        pk=held.pk,
+        entry=entry,
+        op=CREATED if held.deleted else UPDATED,
+        new=False,
+        written=written,
+        patient=item.patient,
+        gone=without(before, item.rows),
+        rows=without(item.rows, before),
+        former=held.updated,
+        before=standing,
+        after=item.resource,
+        wanted=item.wanted,
+    )
 
 
 def _check_version(item: Intent, held: Held | None) -> None:
@@ -283,121 +266,20 @@ def _delete(item: Intent, held: Held, entry: int, context: Context) -> Change | 
         return Written(item.type, item.id, held.version, held.updated, None, unchanged=True)
     written = Written(item.type, item.id, held.version + 1, _after(held, context), None)
     standing = json.decode(held.body) if held.body is not None else None
-    return Change(held.pk, entry, DELETED, item, written, held.patient, NO_ROWS, NO_ROWS, held.updated, standing)
+    return Change(
+        pk=held.pk,
+        entry=entry,
+        op=DELETED,
+        new=False,
+        written=written,
+        patient=held.patient,
+        gone=NO_ROWS,
+        rows=NO_ROWS,
+        former=held.updated,
+        before=standing,
+        wanted=item.wanted,
+    )
 
 
 def _after(held: Held, context: Context) -> datetime:
     return max(context.instant, held.updated + timedelta(milliseconds=1)) if held.version else context.instant
-
-
-async def _store(
-    conn: Connection, write_id: int, new: Sequence[Change], changed: Sequence[Change], entries: int, context: Context
-) -> Position:
-    """The last event."""
-    source = (
-        write_id,
-        context.received_at,
-        entries,
-        context.site,
-        context.lane,
-        context.sender,
-        context.request_id,
-        context.source_format,
-        context.traceparent,
-    )
-    effect = intake.effect(context, [change.written for change in chain(new, changed)])
-    places = _places(chain(new, changed))
-    registries = context.registries or Registries()
-    registry = registries.known(context.site)
-    stored: Any = None
-    for start in range(0, len(new), MOST_AT_ONCE):
-        part = new[start : start + MOST_AT_ONCE]
-        given = (*source, *_first_columns(part, places), *effect, context.instant)
-        rows = [(change.pk, _difference(change, registry).added) for change in part]
-        if len(part) < MANY:
-            statement, arrays = alongside(STORE_NEW, 26, [], rows)
-            stored = await conn.fetchrow(statement, *given, *arrays)
-        else:
-            stored = await conn.fetchrow(STORE_MANY, *given)
-            await search_rows.copy(conn, context.site, rows)
-    if changed:
-        if deleted := [change.pk for change in changed if change.op == DELETED]:
-            await search_rows.drop_all(conn, deleted)
-        differences = [(change.pk, _difference(change, registry)) for change in changed]
-        gone = [(pk, rows.gone) for pk, rows in differences]
-        added = [(pk, rows.added) for pk, rows in differences]
-        statement, arrays = alongside(STORE_NEXT, 28, gone, added)
-        stored = await conn.fetchrow(statement, *source, *_next_columns(changed, places), *effect, *arrays)
-    every = [*new, *changed]
-    if stored["generation"] != registry.generation:
-        latest = await registries.current(conn, context.site)
-        await _remake(conn, context.site, every, registry, latest)
-        registry = latest
-    if registry.unique or any(change.intent.type == SEARCH_PARAMETER for change in every):
-        await settle(conn, context.site, registry, [change.altered for change in every])
-    asking = [*(one for one in new if one.intent.wanted is not None), *changed]
-    for change in sorted(asking, key=lambda one: one.intent.type):  # a topic before who subscribes to it
-        if change.intent.type in ASKING:
-            await follow(conn, context.site, change.pk, change.intent.id, change.written.updated, change.intent.wanted)
-    return Position(stored["epoch"] or 1, stored["seq"])
-
-
-def _difference(change: Change, registry: Registry) -> Difference:
-    """What a change drops and adds of all rows."""
-    own = _own(change, registry)
-    if own is NO_DIFFERENCE:
-        return Difference(change.gone, change.rows)
-    return Difference(together(change.gone, own.gone), together(change.rows, own.added))
-
-
-def _own(change: Change, registry: Registry) -> Difference:
-    """What a change drops and adds of the rows of paths made at run time."""
-    if not registry.paths or change.op == DELETED:
-        return NO_DIFFERENCE
-    before = NO_ROWS if change.before is None else own_rows(change.intent.type, change.before, registry)
-    assert change.intent.resource is not None
-    after = own_rows(change.intent.type, change.intent.resource, registry)
-    return Difference(without(before, after), without(after, before))
-
-
-async def _remake(conn: Connection, site: int, changes: Sequence[Change], known: Registry, latest: Registry) -> None:
-    """Puts right what was stored by a registry that had changed meanwhile."""
-    gone: list[tuple[int, IndexRows]] = []
-    added: list[tuple[int, IndexRows]] = []
-    for change in changes:
-        made, wanted = _own(change, known), _own(change, latest)
-        gone += [(change.pk, without(wanted.gone, made.gone)), (change.pk, without(made.added, wanted.added))]
-        added.append((change.pk, without(wanted.added, made.added)))
-    await search_rows.drop(conn, site, gone)
-    await search_rows.add(conn, site, added)
-
-
-def _places(changes: Iterable[Change]) -> dict[int, int]:
-    """Entry → which one it is of those that make an event, from 0: readers count them to know that a transaction is
-    whole."""
-    return {entry: place for place, entry in enumerate(sorted(change.entry for change in changes))}
-
-
-def _first_columns(changes: Sequence[Change], places: Mapping[int, int]) -> list[list[Any]]:
-    return [
-        [change.pk for change in changes],
-        [types.number_of[change.intent.type] for change in changes],
-        [change.intent.id for change in changes],
-        [change.patient for change in changes],
-        [change.written.body for change in changes],
-        [places[change.entry] for change in changes],
-    ]
-
-
-def _next_columns(changes: Sequence[Change], places: Mapping[int, int]) -> list[list[Any]]:
-    return [
-        [change.pk for change in changes],
-        [types.number_of[change.intent.type] for change in changes],
-        [change.patient for change in changes],
-        [change.written.body for change in changes],
-        [places[change.entry] for change in changes],
-        [change.written.version for change in changes],
-        [change.written.updated for change in changes],
-        [change.op for change in changes],
-        [change.former for change in changes],
-    ]

@@ -7,7 +7,8 @@ import pytest
 from ecluse.core import clock
 from ecluse.core.db.databases import Databases
 from fhir_server.store.keys import Keys
-from fhir_server.store.write import MANY, Context, Intent, intent, write
+from fhir_server.store.versions import MANY
+from fhir_server.store.write import Context, Intent, intent, write
 
 
 @pytest.mark.parametrize("count", [1, MANY])
