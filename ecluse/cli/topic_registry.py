@@ -5,7 +5,6 @@ Enters: settings, and resource types or none. Leaves: lines for a person, and wh
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import click
@@ -56,8 +55,7 @@ async def _registry(settings: Settings, databases: Databases, kinds: Sequence[st
 
 def _checked(kind: str) -> str:
     if kind not in types.number_of:
-        near = difflib.get_close_matches(kind, types.number_of, 1)
-        raise BadRequest(f"FHIR R4 has no resource type {kind!r}" + (f"; did you mean {near[0]}?" if near else "."))
+        raise BadRequest(types.unknown(kind))
     return kind
 
 

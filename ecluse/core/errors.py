@@ -49,6 +49,16 @@ class Issue:
     severity: str = "error"
     profile: str = ""
 
+    @classmethod
+    def information(cls, text: str, expression: str = "") -> Issue:
+        """What is no error: something done, or left to say."""
+        return cls(text, expression, code="informational", severity="information")
+
+    @property
+    def line(self) -> str:
+        """Text, place and what was found, for a terminal."""
+        return " ".join(part for part in (self.text, self.expression, self.diagnostics) if part)
+
 
 class EcluseError(Exception):
     """An error that a caller can act on."""

@@ -1,6 +1,6 @@
-"""Which hosts a notification may go to.
+"""Which hosts the server may call: those of hooks, to which notifications go, and those that $import fetches from.
 
-Enters: the setting of allowed hosts, an endpoint. Leaves: whether it may be called, as far as that is known before its
+Enters: a setting of allowed hosts, an endpoint. Leaves: whether it may be called, as far as that is known before its
 name is resolved; whether an address is public."""
 
 from __future__ import annotations

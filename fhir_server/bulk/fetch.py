@@ -14,11 +14,10 @@ from collections.abc import AsyncIterator
 import httpx
 
 from ecluse.core.errors import Unavailable, Unprocessable
-from ecluse.core.hosts import is_public
+from ecluse.core.hosts import PORTS, allowed_hosts, is_allowed, is_public
 from ecluse.core.settings import Settings
 
 TIMEOUT = httpx.Timeout(60, connect=10)
-PORTS = {"http": 80, "https": 443}
 
 
 def check(settings: Settings, url: str) -> httpx.URL:
@@ -34,9 +33,8 @@ def check(settings: Settings, url: str) -> httpx.URL:
         raise Unprocessable(
             "A file is fetched by http or https, without a password in its address.", diagnostics=_shown(address)
         )
-    allowed = {host.strip().lower() for host in settings.import_hosts.split(",")}
     port = address.port or PORTS[address.scheme]
-    if not {address.host, f"{address.host}:{port}"} & (allowed - {""}):
+    if not is_allowed(address.host, port, allowed_hosts(settings.import_hosts)):
         raise Unprocessable(
             "This host is not one to fetch from; its operator can add it to ECLUSE_IMPORT_HOSTS.",
             diagnostics=_shown(address),

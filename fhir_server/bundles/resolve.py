@@ -182,7 +182,7 @@ async def _match(
     if (resource_type, criteria) in known:
         return conditions.sole(resource_type, criteria, known[resource_type, criteria])
     if resource_type not in types.number_of:
-        raise BadRequest("FHIR R4 has no resource type of this name.", diagnostics=f"{resource_type}?{criteria}")
+        raise BadRequest(types.unknown(resource_type), diagnostics=f"{resource_type}?{criteria}")
     return await conditions.one_match(conn, request.site, resource_type, criteria)
 
 

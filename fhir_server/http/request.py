@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ecluse.bus.event import LANES
 from ecluse.bus.position import Position
 from ecluse.core.errors import BadRequest, Issue
-from ecluse.core.fhir import types
+from ecluse.core.fhir import json, types
+from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.profiles.validation import Validation
 from fhir_server.store.resources import Site
 from fhir_server.store.write import Context
@@ -117,3 +118,8 @@ class Answer(NamedTuple):
     media: str = ""
     file: str = ""
     event: Position | None = None
+
+    @classmethod
+    def information(cls, status: int, text: str) -> Answer:
+        """An OperationOutcome that says in a sentence what was done."""
+        return cls(status, json.encode(operation_outcome([Issue.information(text)])))

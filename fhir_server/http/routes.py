@@ -6,7 +6,6 @@ Spec: http://hl7.org/fhir/R4/http.html#summary
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial, wraps
@@ -217,8 +216,7 @@ def check_type(name: str) -> None:
     Raises: NotFound (404) with the nearest name
     """
     if name not in types.number_of:
-        near = difflib.get_close_matches(name, types.number_of, 1)
-        raise NotFound(f"FHIR R4 has no resource type {name!r}" + (f"; did you mean {near[0]}?" if near else "."))
+        raise NotFound(types.unknown(name))
 
 
 def check_id(resource_id: str) -> None:

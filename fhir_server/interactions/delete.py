@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from ecluse.bus.position import Position
 from ecluse.core.db.pool import Connection
-from ecluse.core.errors import Issue
-from ecluse.core.fhir import json
-from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.http import negotiation
 from fhir_server.http.request import KEPT, Answer, Request
 from fhir_server.interactions.conditional import delete_intents, until_settled
@@ -56,7 +52,7 @@ async def conditional_delete(server: Server, request: Request) -> Answer:
         written, more = await until_settled(attempt)
         if most is None:
             return conditional_answer(request, resource_type, written)
-        return _told(_counted(resource_type, written, more=more), last_event(written))
+        return _all_deleted(resource_type, written, more=more)
 
     return await once(server, request, work)
 
@@ -75,15 +71,10 @@ def _wants_outcome(request: Request) -> bool:
     return negotiation.preferred_return(request.headers) == "OperationOutcome"
 
 
-def _told(text: str, event: Position | None) -> Answer:
-    issue = Issue(text, code="informational", severity="information")
-    return Answer(200, json.encode(operation_outcome([issue])), event=event)
-
-
 def conditional_answer(request: Request, resource_type: str, written: Sequence[Written]) -> Answer:
     """What came of a delete by condition, which found any number of resources."""
     if _wants_outcome(request):
-        return _told(_counted(resource_type, written, more=False), last_event(written))
+        return _all_deleted(resource_type, written, more=False)
     headers = (KEPT,) if any(one.kept for one in written) else ()
     version = written[0].version if len(written) == 1 else None
     return Answer(204, version=version, headers=headers, event=last_event(written))
@@ -91,9 +82,10 @@ def conditional_answer(request: Request, resource_type: str, written: Sequence[W
 
 def delete_answer(request: Request, written: Written) -> Answer:
     """What came of a delete by id."""
-    event = written.event
-    answer = _told(_deleted(written), event) if _wants_outcome(request) else Answer(204, event=event)
-    return answer._replace(version=written.version or None, headers=(KEPT,) if written.kept else ())
+    answer = Answer.information(200, _deleted(written)) if _wants_outcome(request) else Answer(204)
+    return answer._replace(
+        version=written.version or None, headers=(KEPT,) if written.kept else (), event=written.event
+    )
 
 
 def _deleted(written: Written) -> str:
@@ -105,8 +97,10 @@ def _deleted(written: Written) -> str:
     return f"{name} was deleted {'before' if written.unchanged else 'now'}, in version {written.version}."
 
 
-def _counted(resource_type: str, written: Sequence[Written], *, more: bool) -> str:
+def _all_deleted(resource_type: str, written: Sequence[Written], *, more: bool) -> Answer:
+    """How many were deleted. more: others match too"""
     rest = " More match: send the request again to delete them too." if more else ""
     kept = sum(one.kept for one in written)
     left = f" {kept} came live and stay." if kept else ""
-    return f"{len(written) - kept} {resource_type} deleted.{left}{rest}"
+    answer = Answer.information(200, f"{len(written) - kept} {resource_type} deleted.{left}{rest}")
+    return answer._replace(event=last_event(written))

@@ -11,9 +11,8 @@ from email.utils import format_datetime
 import msgspec
 
 from ecluse.core import clock
-from ecluse.core.errors import Issue, NotFound
+from ecluse.core.errors import NotFound
 from ecluse.core.fhir import json
-from ecluse.core.fhir.outcome import operation_outcome
 from fhir_server.bulk import folder, jobs
 from fhir_server.bulk.jobs import Job
 from fhir_server.bulk.manifest import Manifest, told
@@ -50,8 +49,7 @@ async def cancel(server: Server, request: Request) -> Answer:
     async with server.connection() as conn:
         await jobs.drop(conn, request.site.number, job)
     await asyncio.to_thread(folder.remove, server.settings, job)
-    issue = Issue("The job is ended and its files are gone.", code="informational", severity="information")
-    return Answer(202, json.encode(operation_outcome([issue])))
+    return Answer.information(202, "The job is ended and its files are gone.")
 
 
 async def file(server: Server, request: Request) -> Answer:

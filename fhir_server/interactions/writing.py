@@ -94,4 +94,4 @@ def answer_body(request: Request, written: Written) -> bytes:
     text = (
         f"{written.type}/{written.id} stands in version {written.version} since {clock.instant_text(written.updated)}."
     )
-    return json.encode(operation_outcome([Issue(text, code="informational", severity="information")]))
+    return json.encode(operation_outcome([Issue.information(text)]))

@@ -138,7 +138,7 @@ def _check(server: Server, manifest: Manifest) -> None:
     kind: type[EcluseError] = BadRequest
     for index, each in enumerate(manifest.input):
         if each.type and each.type not in types.number_of:
-            issues.append(Issue("FHIR R4 has no such resource type.", f"input[{index}].type", each.type[:80], "value"))
+            issues.append(Issue(types.unknown(each.type), f"input[{index}].type", code="value"))
         try:
             fetch.check(server.settings, each.url)
         except EcluseError as error:

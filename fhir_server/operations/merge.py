@@ -195,9 +195,8 @@ async def _version(conn: Connection, request: Request, own: str, version: int) -
 
 
 def _answer(request: Request, text: str, result: bytes, event: Position | None = None) -> Answer:
-    issue = Issue(text, code="informational", severity="information")
     told: list[dict[str, Any]] = [
-        {"name": "outcome", "resource": operation_outcome([issue])},
+        {"name": "outcome", "resource": operation_outcome([Issue.information(text)])},
         {"name": "result", "resource": msgspec.Raw(result)},
     ]
     if request.body:

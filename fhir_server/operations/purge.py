@@ -75,7 +75,7 @@ def _issues(erasure: Erasure) -> list[Issue]:
     counts = Counter(types.name_of[kind] for kind, _ in erasure.erased)
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     text = f"Erased with all versions: {told}." if told else "Nothing was left to erase."
-    issues = [Issue(text, code="informational", severity="information")]
+    issues = [Issue.information(text)]
     kept = sorted(f"{types.name_of[kind]}/{own}" for kind, own in erasure.kept)
     for name in kept[:MOST_TOLD]:
         advice = "is of others too and was kept; take the reference out of it, or purge it by itself."

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from ecluse.core import clock
 from ecluse.core.db.pool import Connection
-from ecluse.core.errors import BadRequest, Conflict, Issue, NotFound
-from ecluse.core.fhir import json, types
-from ecluse.core.fhir.outcome import operation_outcome
+from ecluse.core.errors import BadRequest, Conflict, NotFound
+from ecluse.core.fhir import types
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
@@ -85,8 +84,7 @@ async def _job(conn: Connection, request: Request, parameters: Parameters) -> Jo
 
 
 def _told(code: int, text: str, *headers: tuple[str, str]) -> Answer:
-    issue = Issue(text, code="informational", severity="information")
-    return Answer(code, json.encode(operation_outcome([issue])), headers=headers)
+    return Answer.information(code, text)._replace(headers=headers)
 
 
 _BASE = "urn:ecluse:OperationDefinition:"

@@ -26,10 +26,8 @@ from fhir_server.store import resources
 
 MODES = ("create", "update", "delete", "profile")
 R4 = "http://hl7.org/fhir/StructureDefinition/"
-PROFILES_LATER = Issue(
-    "Profiles are checked when the structure is right: mend that first.", code="informational", severity="information"
-)
-NOTHING_WRONG = Issue("Nothing is wrong with this resource.", code="informational", severity="information")
+PROFILES_LATER = Issue.information("Profiles are checked when the structure is right: mend that first.")
+NOTHING_WRONG = Issue.information("Nothing is wrong with this resource.")
 
 
 async def validate(server: Server, request: Request, parameters: Parameters) -> Answer:

@@ -78,7 +78,7 @@ def read_filter(query: Mapping[str, str], extra: tuple[str, ...] = ()) -> Filter
     issues = [Issue(f"There is no parameter {name[:80]}; there are {listed}.") for name in unknown]
     wanted = Filter(**{name: query[name] for name in Filter._fields if query.get(name)})
     if wanted.type is not None and wanted.type not in types.number_of:
-        issues.append(Issue(f"FHIR R4 has no resource type {wanted.type[:80]}.", "type"))
+        issues.append(Issue(types.unknown(wanted.type), "type"))
     if wanted.severity not in (None, *SEVERITIES):
         issues.append(Issue(f"severity is {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}.", "severity"))
     if issues:

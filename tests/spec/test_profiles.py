@@ -237,7 +237,7 @@ def test_issues_come_in_pages(fhir: httpx.Client, issues: httpx.Client) -> None:
     ("query", "told"),
     [
         ("colour=red", "no parameter colour"),
-        ("type=Patients", "no resource type Patients"),
+        ("type=Patients", "no resource type 'Patients'"),
         ("severity=fatal", "error, warning or information"),
         ("_count=0", "whole number"),
         ("_count=" + "9" * 5000, "whole number"),

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecluse.cli.ig import npm
+from ecluse.cli.ig.npm import NPM
 from ecluse.core.errors import BadRequest, EcluseError, Issue, NotFound, Unprocessable
 from ecluse.core.fhir.packages import Package, read_package
-
-NPM = "npm:"
 
 
 @dataclass(slots=True)
@@ -70,8 +69,7 @@ def _advice(name: str, who: str) -> str:
 async def _wanted(one: str) -> Package:
     """The package of a path or of npm:NAME@VERSION, with its errors named."""
     if one.startswith(NPM):
-        name, _, version = one.removeprefix(NPM).rpartition("@")
-        data = await npm.fetch(name or version, version if name else "")
+        data = await npm.fetch(one)
     else:
         try:
             data = await asyncio.to_thread(Path(one).read_bytes)
@@ -82,7 +80,7 @@ async def _wanted(one: str) -> Package:
     try:
         return read_package(data)
     except EcluseError as error:
-        told = [f"{one}: {issue.text} {issue.expression} {issue.diagnostics}".rstrip() for issue in error.issues]
+        told = [f"{one}: {issue.line}" for issue in error.issues]
         raise type(error)(issues=[Issue(text) for text in told]) from error
 
 

@@ -1,6 +1,6 @@
 """FHIR packages by way of npm: whatever registry its own configuration names.
 
-Enters: a name and a version. Leaves: the bytes of the package.
+Enters: `npm:NAME@VERSION`. Leaves: the bytes of the package.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from pathlib import Path
 
 from ecluse.core.errors import NotFound, Unavailable
 
+NPM = "npm:"
 TIMEOUT_S = 300
 
 
-async def fetch(name: str, version: str) -> bytes:
-    """The `.tgz` of a package. version: "" for the newest
+async def fetch(source: str) -> bytes:
+    """The `.tgz` of a package. source: npm:NAME@VERSION, or npm:NAME for the newest
 
     Raises: NotFound when the registry has no such package, Unavailable when npm is not there or fails
     """
     npm = shutil.which("npm")
     if npm is None:
         raise Unavailable("npm is not installed, so nothing can be fetched: give the package's .tgz file instead.")
-    wanted = f"{name}@{version}" if version else name
+    wanted = source.removeprefix(NPM)
     with tempfile.TemporaryDirectory() as folder:
         command = (npm, "pack", wanted, "--silent", "--ignore-scripts", "--pack-destination", folder)
         process = await asyncio.create_subprocess_exec(

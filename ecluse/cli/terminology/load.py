@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ecluse.cli.ig import npm
+from ecluse.cli.ig.npm import NPM
 from ecluse.cli.terminal import terminal
 from ecluse.cli.terminology import files
 from ecluse.cli.terminology.recognise import Wish, recognised
@@ -25,7 +26,6 @@ from fhir_server.terminology import base, intake
 from fhir_server.terminology.loading import Loaded
 from mappers.terminology.concept import Json, Source
 
-NPM = "npm:"
 BLOCK_BYTES = 1 << 20
 SHOWN = 5
 
@@ -60,8 +60,7 @@ async def _take(conn: Connection, source: str, wish: Wish) -> list[Loaded]:
 
 async def _package(source: str) -> bytes:
     if source.startswith(NPM):
-        name, _, version = source.removeprefix(NPM).rpartition("@")
-        return await npm.fetch(name or version, version if name else "")
+        return await npm.fetch(source)
     try:
         return await asyncio.to_thread(Path(source).read_bytes)
     except OSError as error:
@@ -82,7 +81,7 @@ def _definitions(text: bytes, place: str) -> Iterable[Json]:
     try:
         resource = accept(None, text)
     except EcluseError as error:
-        told = [f"{place}: {issue.text} {issue.expression} {issue.diagnostics}".rstrip() for issue in error.issues]
+        told = [f"{place}: {issue.line}" for issue in error.issues]
         raise BadRequest("\n".join(told[:SHOWN])) from error
     entries = resource.get("entry", ()) if resource["resourceType"] == "Bundle" else [{"resource": resource}]
     return [one["resource"] for one in entries if one.get("resource", {}).get("resourceType") in intake.KINDS]

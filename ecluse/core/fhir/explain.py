@@ -36,7 +36,7 @@ def problems(
         walk.resource(value, expression, resource_type)
     except _Full:
         text = f"Only the first {MOST_ISSUES} problems are listed."
-        walk.issues.append(Issue(text, severity="information", code="informational"))
+        walk.issues.append(Issue.information(text))
     return walk.issues
 
 

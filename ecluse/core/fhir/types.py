@@ -6,6 +6,8 @@ Spec: http://hl7.org/fhir/R4/resourcelist.html
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 name_of: tuple[str, ...] = (
     "",
     *"""
@@ -36,3 +38,9 @@ TerminologyCapabilities TestReport TestScript ValueSet VerificationResult Vision
 
 number_of: dict[str, int] = {name: number for number, name in enumerate(name_of) if name}
 """The number of a type."""
+
+
+def unknown(name: str) -> str:
+    """What to say of a name that is no resource type, with the nearest that is one."""
+    near = get_close_matches(name[:80], number_of, 1)
+    return f"FHIR R4 has no resource type {name[:80]!r}" + (f"; did you mean {near[0]}?" if near else ".")

@@ -163,7 +163,7 @@ class _Walk:
         for kept, name in ((self.errors, "errors"), (self.warned, "warnings")):
             if len(kept) > MOST_ISSUES:
                 text = f"Only the first {MOST_ISSUES} {name} are listed: mend these and validate again."
-                found.append(Issue(text, self.top.location, "", "informational", "information"))
+                found.append(Issue.information(text, self.top.location))
         return found
 
 

@@ -110,7 +110,7 @@ class _Reader:
             self.issues.append(Issue(str(error), self.place(), self.document.at, "structure"))
         except _Full:
             text = f"Only the first {MOST_ISSUES} problems are listed."
-            self.issues.append(Issue(text, severity="information", code="informational"))
+            self.issues.append(Issue.information(text))
         if self.issues:
             raise BadRequest(issues=self.issues)
         found: dict[str, Any] = self.stack[0].value["resource"]

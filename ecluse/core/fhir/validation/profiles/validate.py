@@ -120,7 +120,7 @@ def _told(run: Run, place: str) -> list[Issue]:
     ranked = sorted(once.values(), key=lambda issue: RANK[issue.severity])
     if len(ranked) > MOST_ISSUES:
         text = f"Only the first {MOST_ISSUES} problems are listed."
-        ranked = [*ranked[:MOST_ISSUES], Issue(text, place, "", "informational", "information")]
+        ranked = [*ranked[:MOST_ISSUES], Issue.information(text, place)]
     if run.unchecked:
         text = "Parts of the profiles were not checked."
         ranked.append(Issue(text, place, f"not checked: {'; '.join(run.unchecked)}", "not-supported", "information"))
