@@ -1,27 +1,30 @@
 """The command `ecluse`.
 
-Enters: words and options, and the settings of the environment. Leaves: one of the programs below; an error is one
-readable line and exit status 1."""
+Enters: words and options, and the settings of the environment. Leaves: one of the programs below, or of a group's in
+commands/; an error is one readable line and exit status 1. What a command does stands in the module of its name beside
+this one and is imported when it is called: a command that imported all of them would start slowly."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ecluse.cli.hub import hub
-from ecluse.cli.ig.command import ig
-from ecluse.cli.issues import issues
+from ecluse.cli.commands.dead_letters import dead_letters
+from ecluse.cli.commands.hub import hub
+from ecluse.cli.commands.ig import ig
+from ecluse.cli.commands.intake import intake
+from ecluse.cli.commands.issues import issues
+from ecluse.cli.commands.site import site
+from ecluse.cli.commands.subscriptions import subscriptions
+from ecluse.cli.commands.synth import synth
+from ecluse.cli.commands.terminology import terminology
+from ecluse.cli.commands.topics import topics
 from ecluse.cli.readable import one_line, readable, settings_of
 from ecluse.cli.signals import stopping
-from ecluse.cli.subscriptions import subscriptions
-from ecluse.cli.synth.command import synth
-from ecluse.cli.terminology.command import terminology
-from ecluse.cli.topics import topics
 from ecluse.core import tracing
 from ecluse.core.collector import calm_collector, settle_collector
 
@@ -174,14 +177,14 @@ async def replay(consumer: str, source: str, into: str, abort: bool) -> None:
 
     Into the live tables, resource by resource; or into a shadow of the warehouse, which then takes their place at once.
     """
-    from ecluse.cli import refill
+    from ecluse.cli import replay
 
     if abort:
-        await refill.abort(settings_of(), consumer)
+        await replay.abort(settings_of(), consumer)
     elif into == "shadow":
-        await refill.shadow(settings_of(), consumer)
+        await replay.shadow(settings_of(), consumer)
     else:
-        await refill.refill(settings_of(), consumer)
+        await replay.live(settings_of(), consumer)
 
 
 @main.command()
@@ -202,125 +205,5 @@ def config() -> None:
         click.echo(f"ECLUSE_{field.name.upper()}={getattr(settings, field.name)}")
 
 
-@main.group("dead-letters")
-def dead_letters() -> None:
-    """Records that a consumer could not take."""
-
-
-@dead_letters.command("list")
-@click.option("--consumer")
-@click.option("--reason")
-@readable
-async def dead_letters_list(consumer: str | None, reason: str | None) -> None:
-    """What is parked, and why."""
-    from ecluse.cli import parked
-
-    await parked.show(settings_of(), consumer, reason)
-
-
-@dead_letters.command("show")
-@click.argument("consumer")
-@click.argument("resource")
-@readable
-async def dead_letters_show(consumer: str, resource: str) -> None:
-    """Why and where one was parked. RESOURCE: SITE/TYPE/ID, as `list` tells it."""
-    from ecluse.cli import parked
-
-    await parked.show_one(settings_of(), consumer, resource)
-
-
-@dead_letters.command("replay")
-@click.argument("consumer")
-@click.option("--reason", help="Only those parked for this reason.")
-@readable
-async def dead_letters_replay(consumer: str, reason: str | None) -> None:
-    """Has the consumer try them again."""
-    from ecluse.cli import parked
-
-    await parked.replay(settings_of(), consumer, reason)
-
-
-@dead_letters.command("drop")
-@click.argument("consumer")
-@click.option("--reason", help="Only those parked for this reason.")
-@click.confirmation_option(prompt="Their resources will not reach this consumer. Go on?")
-@readable
-async def dead_letters_drop(consumer: str, reason: str | None) -> None:
-    """Gives them up; they count as excluded."""
-    from ecluse.cli import parked
-
-    await parked.drop(settings_of(), consumer, reason)
-
-
-@main.group()
-def intake() -> None:
-    """What arrived, what was refused, and why."""
-
-
-@intake.command("list")
-@click.option("--site")
-@click.option("--sender", help="As X-Ecluse-Sender said.")
-@click.option("--reason", help="Issue code of the refusal: structure, conflict, …; or unchanged, repeated, not-noted.")
-@click.option("--since", help="30m, 24h, 7d, or a date and time; default 24h.")
-@click.option("--status", help="412 or 4xx.")
-@click.option("--request-id")
-@click.option("--parts", is_flag=True, help="The entries of batches too.")
-@click.option("--count", type=int, help="Most rows; default 50.")
-@click.option("--json", "as_json", is_flag=True)
-@readable
-async def intake_list(as_json: bool, parts: bool, count: int | None, **given: Any) -> None:
-    """Requests that wanted to write, the newest first, without their content."""
-    from ecluse.cli import intake
-
-    filters = {name.replace("_", "-"): value for name, value in given.items()}
-    filters |= {"parts": "true" if parts else None, "count": None if count is None else str(count)}
-    await intake.show_list(settings_of(), filters, as_json=as_json)
-
-
-@intake.command("show")
-@click.argument("request_id")
-@click.option("--since", help="30m, 24h, 7d, or a date and time; default 30d.")
-@click.option("--json", "as_json", is_flag=True)
-@readable
-async def intake_show(request_id: str, since: str | None, as_json: bool) -> None:
-    """What became of one request, with every reason and its place."""
-    from ecluse.cli import intake
-
-    await intake.show_one(settings_of(), request_id, since, as_json=as_json)
-
-
-@main.group()
-def site() -> None:
-    """Sites: the identity domains of this server."""
-
-
-@site.command("add")
-@click.argument("name")
-@click.option("--title", default="")
-@click.option("--finess", default="")
-@click.option("--time-zone", default="Europe/Paris", show_default=True)
-@click.option("--identifier-system", "systems", multiple=True)
-@readable
-async def site_add(name: str, title: str, finess: str, time_zone: str, systems: tuple[str, ...]) -> None:
-    """Registers a site, served at /sites/NAME/fhir."""
-    from ecluse.cli import sites
-
-    await sites.add(settings_of(), name, title, finess, time_zone, json.dumps(systems))
-
-
-@site.command("list")
-@readable
-async def site_list() -> None:
-    """The registered sites."""
-    from ecluse.cli import sites
-
-    await sites.show(settings_of())
-
-
-main.add_command(hub)
-main.add_command(ig)
-main.add_command(issues)
-main.add_command(subscriptions)
-main.add_command(synth)
-main.add_command(terminology)
-main.add_command(topics)
+for group in (dead_letters, hub, ig, intake, issues, site, subscriptions, synth, terminology, topics):
+    main.add_command(group)

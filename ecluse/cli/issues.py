@@ -1,66 +1,104 @@
-"""The words `ecluse issues …`: what is stored although it does not pass, by site and profile."""
+"""What `ecluse issues` does: reads what is stored although it does not pass, looks at all of it again.
+
+Enters: settings and filters. Leaves: lines for a person, or one JSON object a line.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 
-from ecluse.cli.readable import readable, settings_of
+from ecluse.cli.readable import told_empty
+from ecluse.core.db.databases import open_databases
+from ecluse.core.db.pool import Connection
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir import types
+from ecluse.core.fhir.validation.policy import Depth
+from ecluse.core.settings import Settings
+from fhir_server.profiles.answers import as_json, read_filter
+from fhir_server.profiles.recheck import recheck
+from fhir_server.server import Server
+from fhir_server.store import flags, resources
+from fhir_server.store.flags import Filter
 
-FILTERS = (
-    click.option("--site", help="Of this site."),
-    click.option("--profile", help="Against this profile, its URL with or without |version."),
-    click.option("--type", help="Of resources of this type."),
-    click.option("--severity", type=click.Choice(["error", "warning", "information"])),
-    click.option("--code", help="FHIR's issue code: required, value, code-invalid, …"),
-    click.option("--path", help="At this element, Patient.name.given."),
-    click.option("--id", help="Of the resource with this id; with --type."),
-    click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True),
-    click.option("--json", "as_lines", is_flag=True, help="One JSON object a line."),
-)
-
-
-def filtered(command: Any) -> Any:
-    """The command with the options that both have."""
-    for option in reversed(FILTERS):
-        command = option(command)
-    return command
+Row = TypeVar("Row")
 
 
-@click.group()
-def issues() -> None:
-    """What is stored although it does not pass: which site sends what."""
+async def show(settings: Settings, wanted: Mapping[str, str | None], limit: int, as_lines: bool) -> None:
+    """Single issues."""
+    found = await _found(settings, wanted, partial(flags.found, limit=limit), beside=as_lines)
+    if as_lines:
+        _lines([as_json(flag) for flag in found])
+        return
+    for one in found:
+        click.echo(f"{one.site}  {one.type}/{one.id}  {one.severity}  {one.expression}")
+        click.echo(f"    {one.text} ({one.diagnostics})")
+        click.echo(f"    {one.profile or one.code}")
 
 
-@issues.command("list")
-@filtered
-@readable
-async def issues_list(limit: int, as_lines: bool, **wanted: str | None) -> None:
-    """Single issues, with resource, place and fix."""
-    from ecluse.cli import flagged
-
-    await flagged.show(settings_of(), wanted, limit, as_lines)
-
-
-@issues.command("count")
-@filtered
-@readable
-async def issues_count(limit: int, as_lines: bool, **wanted: str | None) -> None:
-    """How many resources have which issue, by site and profile, the most frequent first."""
-    from ecluse.cli import flagged
-
-    await flagged.count(settings_of(), wanted, limit, as_lines)
+async def count(settings: Settings, wanted: Mapping[str, str | None], limit: int, as_lines: bool) -> None:
+    """How many resources have which issue."""
+    found = await _found(settings, wanted, partial(flags.counts, limit=limit), beside=as_lines)
+    if as_lines:
+        _lines([count._asdict() for count in found])
+        return
+    for one in found:
+        click.echo(f"{one.resources} resources, {one.issues} issues  {one.site}  {one.severity}  {one.path}")
+        click.echo(f"    {one.text}")
+        click.echo(f"    {one.profile or one.code}")
 
 
-@issues.command("recheck")
-@click.option("--site", help="Of this site; default: of all.")
-@click.option("--type", help="Of resources of this type; default: of all.")
-@click.option("--id", help="Of this resource of the type alone.")
-@click.option("--depth", type=click.Choice(["base", "profiles"]), default="profiles", show_default=True)
-@readable
-async def issues_recheck(site: str | None, type: str | None, id: str | None, depth: str) -> None:
-    """Looks at what is stored already, as if each resource were sent again with +flag."""
-    from ecluse.cli import flagged
+async def look_again(
+    settings: Settings, site: str | None, resource_type: str | None, resource_id: str | None, depth: str
+) -> None:
+    """Checks what is stored, and flags what does not pass.
 
-    await flagged.look_again(settings_of(), site, type, id, depth)
+    Raises: BadRequest (400) for an id without a type"""
+    if resource_id and not resource_type:
+        raise BadRequest("An id alone names no resource: say --type too.")
+    wanted = read_filter({"type": resource_type} if resource_type else {})
+    async with open_databases(settings, migrate=True) as databases:
+        server = Server(settings, databases, lambda: None)
+        async with server.connection() as conn:
+            there = await resources.sites(conn)
+        if site:
+            there = [await server.site(site)]
+        checked = 0
+        for one in there:
+            for name in [wanted.type] if wanted.type else types.number_of:
+                done = await recheck(server, one, name, Depth[depth.upper()], resource_id)
+                checked += done.checked
+                if done.checked:
+                    click.echo(f"{one.name}  {name}: {done.checked} looked at, {done.flagged} with issues")
+
+        if not checked:
+            told_empty("Nothing of this is stored; nothing was looked at.")
+
+
+async def _found(
+    settings: Settings,
+    wanted: Mapping[str, str | None],
+    find: Callable[[Connection, Filter], Awaitable[list[Row]]],
+    *,
+    beside: bool,
+) -> list[Row]:
+    """What is found by these filters; says so when that is nothing. beside: on standard error"""
+    asked = read_filter({name: value for name, value in wanted.items() if value})
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        await resources.check_site(conn, asked.site)
+        found = await find(conn, asked)
+    if not found:
+        kept = (
+            "No issues are kept: validation with +flag keeps them, and `ecluse issues recheck` looks at what is stored."
+        )
+        told_empty("No issues pass these filters." if any(wanted.values()) else kept, beside=beside)
+    return found
+
+
+def _lines(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        click.echo(json.dumps(row, ensure_ascii=False))

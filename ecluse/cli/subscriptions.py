@@ -1,53 +1,88 @@
-"""The words `ecluse subscriptions …`: who is notified, and what can be subscribed to."""
+"""What `ecluse subscriptions` does: shows Subscriptions and topics, loads and drops topics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import click
+import msgspec
 
-from ecluse.cli.readable import readable, settings_of
+from ecluse.cli.readable import told_empty
+from ecluse.cli.terminal import table, terminal
+from ecluse.core.db.databases import open_databases
+from ecluse.core.errors import BadRequest, NotFound
+from ecluse.core.fhir import json
+from ecluse.core.settings import Settings
+from fhir_server.subscriptions.taking import SQL, failures
+from fhir_server.subscriptions.topic import TOPIC, Topic, read
 
-
-@click.group()
-def subscriptions() -> None:
-    """Subscriptions: who is notified, how far each is, and the topics that there are."""
-
-
-@subscriptions.command("list")
-@click.option("--site", help="Of this site; default: of all.")
-@readable
-async def subscriptions_list(site: str | None) -> None:
-    """Every Subscription that is not off, with what it was told, what waits and what is wrong."""
-    from ecluse.cli import subscribed
-
-    await subscribed.show(settings_of(), site)
+EVERY_SITE = 0
 
 
-@subscriptions.command("topics")
-@readable
-async def subscriptions_topics() -> None:
-    """The topics of all sites and of each."""
-    from ecluse.cli import subscribed
-
-    await subscribed.topics(settings_of())
-
-
-@subscriptions.command("load")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@readable
-async def subscriptions_load(files: tuple[Path, ...]) -> None:
-    """Serves the topics of FILES, SubscriptionTopics as R4B and R5 write them, to all sites."""
-    from ecluse.cli import subscribed
-
-    await subscribed.load(settings_of(), files)
+async def show(settings: Settings, site: str | None) -> None:
+    """A table of the Subscriptions. Raises: NotFound when there is no such site"""
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        rows = await conn.fetch(SQL["listed"], site)
+        if site is not None and not await conn.fetchval(SQL["is_site"], site):
+            raise NotFound(f"There is no site {site}.")
+    if not rows:
+        told_empty("No Subscription is on" + (f" at {site}." if site else "."))
+        return
+    shown = table("site", "id", "about", "state", "told", "waiting", "error")
+    for row in rows:
+        waiting = row["last"] - row["delivered"]
+        told = (str(row["delivered"]), str(waiting), " ".join(failures(row)))
+        shown.add_row(row["site"], row["id"], row["about"], row["state"], *told)
+    terminal().print(shown)
 
 
-@subscriptions.command("drop")
-@click.argument("url")
-@readable
-async def subscriptions_drop(url: str) -> None:
-    """No longer serves a topic that was loaded; whoever subscribed to it hears nothing more."""
-    from ecluse.cli import subscribed
+async def topics(settings: Settings) -> None:
+    """A table of the topics."""
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        rows = await conn.fetch(SQL["every_topic"])
+    if not rows:
+        told_empty("No topic is served; see `ecluse subscriptions load`.")
+        return
+    shown = table("site", "address", "version", "title", "about")
+    for row in rows:
+        triggers = json.decode(row["definition"].encode())["triggers"]
+        about = ", ".join(dict.fromkeys(trigger["type"] for trigger in triggers))
+        shown.add_row(row["site"] or "all", row["url"], row["version"], row["title"], about)
+    terminal().print(shown)
 
-    await subscribed.drop(settings_of(), url)
+
+async def load(settings: Settings, files: Sequence[Path]) -> None:
+    """Takes topics in, all of them or none.
+
+    Raises: BadRequest for a file that is no SubscriptionTopic, Unprocessable for one that cannot be served"""
+    found = list(map(_topic, files))
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        async with conn.transaction():
+            for topic in found:
+                definition = json.encode(topic.definition).decode()
+                await conn.fetchval(
+                    SQL["take_topic"], None, EVERY_SITE, topic.url, topic.version, topic.title, definition
+                )
+    for topic in found:
+        terminal().print(f"{topic.url} can be subscribed to at every site.")
+
+
+def _topic(file: Path) -> Topic:
+    try:
+        told = json.decode(file.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadRequest(f"{file.name} is no JSON: {error}") from error
+    if not isinstance(told, dict) or told.get("resourceType") != TOPIC:
+        raise BadRequest(f"{file.name} is no {TOPIC}: resourceType says so in its first line.")
+    topic = read(told)
+    if topic is None:
+        raise BadRequest(f"{file.name}: its status is {told.get('status')}; active and draft topics are served.")
+    return topic
+
+
+async def drop(settings: Settings, url: str) -> None:
+    """Raises: NotFound when no loaded topic has this address"""
+    async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
+        if await conn.fetchval(SQL["drop_loaded"], url) is None:
+            raise NotFound(f"No loaded topic has the address {url}; a Basic is deleted at its site.")
+    terminal().print(f"{url} is no longer served.")

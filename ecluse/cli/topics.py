@@ -1,45 +1,67 @@
-"""`ecluse topics`: what the brokers have, held against the registry."""
+"""The topics that this installation is to have, held against the brokers.
+
+Enters: settings, and resource types or none. Leaves: lines for a person, and whether something is not as it is to be.
+"""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 
 import click
 
-from ecluse.cli.readable import readable, settings_of
-
-DIFFERENT = 3
-"""The exit code when something is not as the registry has it."""
-_TYPES = click.option(
-    "--type", "kinds", multiple=True, help="May be repeated; default: what is stored, and what consumers read."
-)
-
-
-@click.group()
-def topics() -> None:
-    """Kafka topics: those of the registry, and what stands in the brokers."""
+from consumers import registry
+from consumers.hub.project import projects
+from ecluse.bus import reconcile
+from ecluse.bus.broker import layout
+from ecluse.bus.topics import Topic, Topics
+from ecluse.core.db.databases import Databases, open_databases
+from ecluse.core.errors import BadRequest
+from ecluse.core.fhir import types
+from ecluse.core.settings import Settings
+from fhir_server.store import resources
 
 
-@topics.command()
-@_TYPES
-@readable
-async def diff(kinds: tuple[str, ...]) -> None:
-    """What is not as the registry has it; ends with 3 when there is something."""
-    from ecluse.cli import topic_registry
+async def diff(settings: Settings, kinds: Sequence[str]) -> bool:
+    """Prints where the topics are not as the registry has them.
 
-    _end(await topic_registry.diff(settings_of(), kinds))
-
-
-@topics.command()
-@_TYPES
-@readable
-async def apply(kinds: tuple[str, ...]) -> None:
-    """Makes the topics, sets what differs, says what it cannot change; ends with 3 when there is such."""
-    from ecluse.cli import topic_registry
-
-    _end(await topic_registry.apply(settings_of(), kinds))
+    Raises: BadRequest (400) for a type that there is not or without brokers, Unavailable (503) when those are away"""
+    settings.brokers()
+    async with open_databases(settings, migrate=True) as databases:
+        topics, wanted = await _registry(settings, databases, kinds)
+        return _told(await reconcile.differences(settings, topics, wanted), wanted)
 
 
-def _end(different: bool) -> None:
-    if different:
-        sys.exit(DIFFERENT)
+async def apply(settings: Settings, kinds: Sequence[str]) -> bool:
+    """Makes them so, and prints what could not be made so.
+
+    Raises: what `diff` raises"""
+    settings.brokers()
+    async with open_databases(settings, migrate=True) as databases:
+        topics, wanted = await _registry(settings, databases, kinds)
+        return _told(await reconcile.apply(settings, databases.store, topics, wanted), wanted)
+
+
+async def _registry(settings: Settings, databases: Databases, kinds: Sequence[str]) -> tuple[Topics, list[Topic]]:
+    """The topics of these types, or of all that somebody writes or reads, with the feeds of the hub's projects."""
+    topics = await layout(settings, databases.store)
+    if kinds:
+        return topics, topics.registry([_checked(kind) for kind in dict.fromkeys(kinds)])
+    async with databases.store.acquire() as conn:
+        stored = {types.name_of[number] for _, number, _, _ in await resources.stored_counts(conn)}
+    read = {kind for sink in registry.sinks(settings, databases).values() for kind in sink.types}
+    feeds = [topics.of_project(project.name) for project in projects(settings.hub_projects)]
+    return topics, [*topics.registry(stored | read), *feeds]
+
+
+def _checked(kind: str) -> str:
+    if kind not in types.number_of:
+        raise BadRequest(types.unknown(kind))
+    return kind
+
+
+def _told(found: Sequence[reconcile.Difference], wanted: Sequence[Topic]) -> bool:
+    for each in found:
+        click.echo(each)
+    if not found:
+        click.echo(f"{len(wanted)} topics are as the registry has them.")
+    return bool(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ecluse.cli.hub import hub
+from ecluse.cli.commands.hub import hub
 from tests.integration.hub.given import Feeding, event, observation, patient
 from tests.unit.consumers.hub.given import PRIVATE, write
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from consumers.hub import reading
 from consumers.hub.feed import Row
 from consumers.hub.seal import Place, SealBroken, holder, recipient, seal
-from ecluse.cli.hub import hub
+from ecluse.cli.commands.hub import hub
 from tests.unit.consumers.hub.given import OTHER_PRIVATE, PRIVATE, PUBLIC
 
 

@@ -1,4 +1,4 @@
-"""The words `ecluse terminology …`."""
+"""The words `ecluse terminology …`: code systems, value sets and concept maps for all sites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ecluse hub`: keys and feeds of research projects.
+"""The words `ecluse hub …`: keys and feeds of research projects.
 
 `projects` and `export` are for the hospital, `keygen` and `decrypt` for the recipient, who needs neither database nor
 settings.
@@ -6,13 +6,12 @@ settings.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import IO
 
 import click
 
-from ecluse.cli.readable import one_line
+from ecluse.cli.readable import one_line, readable, settings_of
 
 
 @click.group()
@@ -47,20 +46,18 @@ def decrypt(file: IO[bytes], key: Path, last_state: bool) -> None:
 @click.argument("project")
 @click.option("--since", type=int, default=0, show_default=True, help="Sequence number after which to begin.")
 @click.option("--out", type=click.File("wb", lazy=True), default="-", help="File; without it, standard output.")
-@one_line()
-def export(project: str, since: int, out: IO[bytes]) -> None:
+@readable
+async def export(project: str, since: int, out: IO[bytes]) -> None:
     """Writes a project's feed, one sealed record a line."""
     from ecluse.cli import feeds
-    from ecluse.core.settings import Settings
 
-    asyncio.run(feeds.export(Settings.from_environment(), project, since, out))
+    await feeds.export(settings_of(), project, since, out)
 
 
 @hub.command()
-@one_line()
-def projects() -> None:
+@readable
+async def projects() -> None:
     """The projects and what stands in their feeds."""
     from ecluse.cli import feeds
-    from ecluse.core.settings import Settings
 
-    asyncio.run(feeds.show(Settings.from_environment()))
+    await feeds.show(settings_of())

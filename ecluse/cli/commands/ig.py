@@ -1,4 +1,4 @@
-"""The words `ecluse ig …`."""
+"""The words `ecluse ig …`: FHIR packages, installed and removed."""
 
 from __future__ import annotations
 

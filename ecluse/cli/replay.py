@@ -18,7 +18,7 @@ ONLY_THE_WAREHOUSE = "Only the warehouse has a shadow; `ecluse replay {name}` ma
 SENT_ONCE = "Notifications are sent once; an app asks for them again by its Subscription's $events or $resend."
 
 
-async def refill(settings: Settings, consumer: str) -> None:
+async def live(settings: Settings, consumer: str) -> None:
     """Asks the running consumer for a walk through the store.
 
     Raises: NotFound (404) when none has this name, BadRequest (400) when it walks already, has never run, or repeats
