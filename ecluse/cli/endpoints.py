@@ -29,7 +29,7 @@ from ecluse.core.settings import Settings
 from fhir_server.app import FhirApp
 from fhir_server.http.formats import accepts
 from fhir_server.http.listing import answering, listing
-from fhir_server.profiles import answers
+from fhir_server.profiles import issues
 from fhir_server.store import resources
 from fhir_server.subscriptions.websocket import PATH, Listeners
 from portal.lists import Read, Reads
@@ -126,12 +126,12 @@ class _Endpoints:
     async def issues(self, query: Mapping[str, str]) -> Any:
         """What was stored although it breaks a rule."""
         with translated():
-            return await answers.issues(self._fhir.server, query)
+            return await issues.issues(self._fhir.server, query)
 
     async def counts(self, query: Mapping[str, str]) -> Any:
         """How many resources have which issue."""
         with translated():
-            return await answers.counts(self._fhir.server, query)
+            return await issues.counts(self._fhir.server, query)
 
     async def check_site(self, name: str) -> None:
         """Nothing, when there is this site, or the database that knows it is away.

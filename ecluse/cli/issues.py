@@ -19,7 +19,7 @@ from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import types
 from ecluse.core.fhir.validation.policy import Depth
 from ecluse.core.settings import Settings
-from fhir_server.profiles.answers import as_json, read_filter
+from fhir_server.profiles.issues import as_json, read_filter
 from fhir_server.profiles.recheck import recheck
 from fhir_server.server import Server
 from fhir_server.store import flags, resources
