@@ -21,7 +21,7 @@
     │   ├── Undone          503  the database undid the transaction: nothing of it was written
     │   └── Uncertain       503  the connection was lost during the commit: it was written, or it was not
     ├── Fenced              503  another process has taken this one's work over
-    └── Unmappable           -   a consumer cannot map this record, now or later: dead letter
+    └── Unmappable          422  a consumer cannot map this record, now or later: dead letter
 
 A leaf carries its HTTP status, its OperationOutcome issue code and whether trying again can help. The server turns it
 into an answer in one handler (`fhir_server/http/failures.py`), the consumers into retry or dead letter in one loop.

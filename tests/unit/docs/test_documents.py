@@ -7,23 +7,49 @@ import re
 from pathlib import Path
 
 import yaml
+from click import Group
 
+from ecluse.cli.cli import main
 from ecluse.core import errors
 from ecluse.core.settings import Settings
 
 ROOT = Path(__file__).parents[3]
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+COMMAND = re.compile(r"(?:`|^    |&& )ecluse ([a-z-]+)(?: ([a-z-]+(?:\\\|[a-z-]+)*))?", re.MULTILINE)
+"""`ecluse dead-letters list`, or with several words of a group."""
 
 
 def test_every_error_has_its_row_with_its_status_and_its_retry() -> None:
     lines = (ROOT / "docs/errors.md").read_text().splitlines()
-    rows = {line.split("|")[2].strip(): line for line in lines if line.startswith("| ")}
-    leaves = [leaf for leaf in vars(errors).values() if isinstance(leaf, type) and issubclass(leaf, errors.EcluseError)]
-    server_side = [leaf for leaf in leaves if leaf is not errors.EcluseError and leaf.__name__ in rows]
-    assert len(server_side) >= 12
-    for leaf in server_side:
-        cells = [cell.strip() for cell in rows[leaf.__name__].strip("|").split("|")]
-        assert int(cells[0]) == leaf.status
-        assert cells[3] == ("yes" if leaf.retry else "no")
+    rows = {line.split("|")[2].strip(): line for line in lines if re.match(r"\| \d", line)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EcluseError)]
+    answers = {kind.__name__: kind for kind in kinds} | {"any other": errors.EcluseError}
+    for name in ("EcluseError", "Fenced", "Unmappable"):  # the root, and what only consumers raise
+        del answers[name]
+    assert answers.keys() == rows.keys()
+    for name, kind in answers.items():
+        status, _, code, retry, _ = (cell.strip() for cell in rows[name].strip("|").split("|", 4))
+        assert (int(status), retry) == (kind.status, "yes" if kind.retry else "no"), name
+        assert kind.code in code.split(", "), name
+
+
+def _commands(document: Path) -> set[tuple[str, str]]:
+    """The commands that a document names: (dsn, ""), or with the word of a group, (site, add)."""
+    found = COMMAND.findall(document.read_text())
+    return {
+        (name, word if isinstance(main.commands[name], Group) else "")
+        for name, words in found
+        for word in words.split("\\|")
+    }
+
+
+def test_the_documents_name_commands_that_there_are_and_the_readme_all_of_them() -> None:
+    there = {(name, word) for name, command in main.commands.items() for word in getattr(command, "commands", [""])}
+    groups = {(name, "") for name, _ in there}
+    for document in DOCUMENTS:
+        assert _commands(document) <= there | groups, document
+    assert _commands(ROOT / "README.md") - groups == there - groups
+    assert {name for name, _ in _commands(ROOT / "README.md")} == main.commands.keys()
 
 
 def test_every_variable_of_the_compose_file_is_a_setting() -> None:
