@@ -12,7 +12,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from ecluse.cli.synth.command import synth
+from ecluse.cli.commands.synth import synth
 from ecluse.cli.synth.story import stories
 from ecluse.cli.synth.write import Run, write
 from ecluse.core.fhir import json
@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_zone_and_hash_ord
     environment = {**os.environ, "TZ": "Pacific/Auckland", "PYTHONHASHSEED": "4", "LC_ALL": "C"}
     words = ["--patients", "50", "--seed", "7", "--out", str(tmp_path)]
     words += [word for site in SITES for word in ("--site", site)]
-    call = f"from ecluse.cli.synth.command import synth; synth({words!r})"
+    call = f"from ecluse.cli.commands.synth import synth; synth({words!r})"
     subprocess.run([sys.executable, "-c", call], env=environment, check=True, capture_output=True)
     assert _bytes(tmp_path) == _bytes(made.folder)
 
