@@ -196,43 +196,27 @@ def _binary(tree: Binary) -> Evaluate:
     return both
 
 
-def _and(left: Evaluate, right: Evaluate) -> Evaluate:
-    def both(scope: Scope) -> Items:
-        one = truth(left(scope))
-        if one is False:
-            return [False]
-        other = truth(right(scope))
-        if other is False:
-            return [False]
-        return [] if one is None or other is None else [True]
+def _logic(left_decides: bool, right_decides: bool, decided: bool) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    """An operator of three-valued logic: what of the left side decides alone, what of the right side does, and how.
+    The right side is not evaluated when the left one decides; when none does, both must be known."""
 
-    return both
+    def operator(left: Evaluate, right: Evaluate) -> Evaluate:
+        def both(scope: Scope) -> Items:
+            one = truth(left(scope))
+            if one is left_decides:
+                return [decided]
+            other = truth(right(scope))
+            if other is right_decides:
+                return [decided]
+            return [] if one is None or other is None else [not decided]
 
+        return both
 
-def _or(left: Evaluate, right: Evaluate) -> Evaluate:
-    def either(scope: Scope) -> Items:
-        one = truth(left(scope))
-        if one:
-            return [True]
-        other = truth(right(scope))
-        if other:
-            return [True]
-        return [] if one is None or other is None else [False]
-
-    return either
+    return operator
 
 
-def _implies(left: Evaluate, right: Evaluate) -> Evaluate:
-    def follows(scope: Scope) -> Items:
-        one = truth(left(scope))
-        if one is False:
-            return [True]
-        other = truth(right(scope))
-        if other:
-            return [True]
-        return [] if one is None or other is None else [False]
-
-    return follows
-
-
-_LOGIC: dict[str, Callable[[Evaluate, Evaluate], Evaluate]] = {"and": _and, "or": _or, "implies": _implies}
+_LOGIC = {
+    "and": _logic(left_decides=False, right_decides=False, decided=False),
+    "or": _logic(left_decides=True, right_decides=True, decided=True),
+    "implies": _logic(left_decides=False, right_decides=True, decided=True),
+}
