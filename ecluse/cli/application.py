@@ -6,7 +6,7 @@ Enters: settings. Leaves: the application; its databases are open while it runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -69,40 +69,57 @@ def application(settings: Settings) -> ASGIApp:
             async with databases.store.acquire() as conn:
                 await epoch.settle(conn)
             fhir.server = Server(settings, databases, notifier.touch, partial(waiting.awaited, settings, databases))
-            upkeep = {
-                asyncio.create_task(statistics.keep(databases.store)),
-                asyncio.create_task(merges.keep(databases.store)),
-                asyncio.create_task(reindex.keep(databases.store, fhir.server.registries)),
-                asyncio.create_task(building.keep(databases.store)),
-                asyncio.create_task(retention.keep(databases.store, settings)),
-                asyncio.create_task(abandoned.keep(databases)),
-                asyncio.create_task(fhir.refusals.keep(fhir.server)),
-                asyncio.create_task(timed.keep(databases.store)),
-                asyncio.create_task(runner.keep(fhir.server)),
-            }
-            settle_collector()
-            log.info("serves", address=settings.url)
-            yield {STOPPING: asyncio.Event(), "feed": Feed(databases.store)}
-            for task in upkeep:
-                task.cancel()
-            await asyncio.wait(upkeep)
+            async with _going_on(_upkeep(fhir, timed)):
+                settle_collector()
+                log.info("serves", address=settings.url)
+                yield {STOPPING: asyncio.Event(), "feed": Feed(databases.store)}
             await fhir.refusals.flush(fhir.server)
             await timed.flush(databases.store)
 
     others = Starlette(
         lifespan=lifespan, routes=routes(settings, fhir), exception_handlers={HTTPException: portal.refused}
     )
-    answering = allowing_origins(traced(timed), settings.cors_origins)
+    below_fhir = allowing_origins(traced(timed), settings.cors_origins)
+    beside_fhir = waiting.waiting(others, fhir)
+    events = allowing_origins(beside_fhir, settings.cors_origins)
 
-    patient = waiting.waiting(others, fhir)
-    events = allowing_origins(patient, settings.cors_origins)
-
-    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        chosen = answering if f"{path}/".startswith(ROOTS) else events if path == EVENTS else patient
-        await chosen(scope, receive, send)
+        if f"{path}/".startswith(ROOTS):
+            await below_fhir(scope, receive, send)
+        elif path == EVENTS:
+            await events(scope, receive, send)
+        else:
+            await beside_fhir(scope, receive, send)
 
-    return asked
+    return routed
+
+
+def _upkeep(fhir: FhirApp, timed: Timed) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside the requests until the server stops."""
+    server = fhir.server
+    databases = server.databases
+    return [
+        statistics.keep(databases.store),
+        merges.keep(databases.store),
+        reindex.keep(databases.store, server.registries),
+        building.keep(databases.store),
+        retention.keep(databases.store, server.settings),
+        abandoned.keep(databases),
+        fhir.refusals.keep(server),
+        timed.keep(databases.store),
+        runner.keep(server),
+    ]
+
+
+@asynccontextmanager
+async def _going_on(work: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """The work goes on until the end of the block."""
+    tasks = [asyncio.create_task(one) for one in work]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 @asynccontextmanager
