@@ -28,7 +28,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ecluse.core.errors import BadRequest, NotFound
-from ecluse.core.settings import Settings
+from ecluse.core.settings import Settings, fhir_base
 from ecluse.index.protocol import Choices, Entry, Hit, Hits, IndexReader, Missing
 from ecluse.index.snippet import marked
 from ecluse.index.tantivy import Reader
@@ -173,8 +173,7 @@ def _shown(hit: Hit, wanted: Asked) -> dict[str, Any]:
 def _addresses(key: str) -> dict[str, str]:
     """Where a report is read here and as the FHIR resource."""
     site, resource_type, resource_id = key.split("/")
-    base = "/fhir" if site == "default" else f"/sites/{site}/fhir"
-    return {"report_url": f"/reports/{key}", "fhir_url": f"{base}/{resource_type}/{resource_id}"}
+    return {"report_url": f"/reports/{key}", "fhir_url": f"{fhir_base('', site)}/{resource_type}/{resource_id}"}
 
 
 def _report(entry: Entry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ecluse.core.errors import BadRequest, NotFound
+from ecluse.core.settings import fhir_base
 from portal.answers import answered, page
 from portal.french import failure as explained
 from portal.lists import AFTER, COUNTED, Listed, Reads, choices, listed
@@ -56,5 +57,4 @@ class QualityPages:
 
 def _address(row: Mapping[str, Any]) -> str:
     """Where the resource is read, in lines."""
-    base = "/fhir" if row["site"] == "default" else f"/sites/{row['site']}/fhir"
-    return f"{base}/{row['resource']}?_format=json&_pretty=true"
+    return f"{fhir_base('', row['site'])}/{row['resource']}?_format=json&_pretty=true"

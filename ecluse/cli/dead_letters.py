@@ -60,7 +60,7 @@ async def show_one(settings: Settings, consumer: str, resource: str) -> None:
     shown = Table(show_header=False)
     for name, value in found[0]._asdict().items():
         shown.add_row(name, str(value))
-    shown.add_row("read it at", f"{settings.url}/sites/{site}/fhir/{kind}/{own}/_history/{found[0].version}")
+    shown.add_row("read it at", f"{settings.base(site)}/{kind}/{own}/_history/{found[0].version}")
     terminal(soft_wrap=True).print(shown)
 
 

@@ -26,7 +26,7 @@ async def add(settings: Settings, name: str, title: str, finess: str, time_zone:
         if name in {site.name for site in await resources.sites(conn)}:
             raise Conflict(f"Site {name} is registered already.")
         await resources.add_site(conn, name, title, finess, time_zone, systems)
-    terminal().print(f"{name} is served at {settings.url}/sites/{name}/fhir")
+    terminal().print(f"{name} is served at {settings.base(name)}")
 
 
 async def show(settings: Settings) -> None:

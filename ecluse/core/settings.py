@@ -274,15 +274,15 @@ class Settings:
 
         Raises: SettingsError when a variable is unknown or is not of its type
         """
-        variables = {
-            k: v for k, v in (os.environ if environment is None else environment).items() if k.startswith("ECLUSE_")
-        }
+        found = os.environ if environment is None else environment
         types = get_type_hints(cls)
         names = {f"ECLUSE_{f.name.upper()}": f.name for f in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
-        if collector := (os.environ if environment is None else environment).get(COLLECTOR):
+        if collector := found.get(COLLECTOR):
             values["otlp_endpoint"] = collector
-        for variable, text in variables.items():
+        for variable, text in found.items():
+            if not variable.startswith("ECLUSE_"):
+                continue
             if variable not in names:
                 near = difflib.get_close_matches(variable, names, 1)
                 raise SettingsError(
