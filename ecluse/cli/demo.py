@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,10 +21,10 @@ from rich.table import Table
 from ecluse.cli import sites, status
 from ecluse.cli.load import Report, load
 from ecluse.cli.load_report import base_of
-from ecluse.cli.parent import end_with_parent
 from ecluse.cli.serve import listen
 from ecluse.core import clock
 from ecluse.core.errors import Conflict, Unavailable
+from ecluse.core.parent import end_with
 from ecluse.core.settings import Settings
 
 PATIENTS, SEED = "50", "7"
@@ -48,7 +50,9 @@ async def run(settings: Settings) -> None:
     await _prepare(settings, folder)
     listen(settings).close()
     command = (sys.executable, "-m", "ecluse", "up")
-    process = await asyncio.create_subprocess_exec(*command, env=settings.variables(), preexec_fn=end_with_parent)
+    process = await asyncio.create_subprocess_exec(
+        *command, env=settings.variables(), preexec_fn=partial(end_with, os.getpid())
+    )
     asked = _end_when_asked()
     try:
         await _started(settings, process)

@@ -7,20 +7,22 @@ is killed."""
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from consumers import registry
 from ecluse.bus.backoff import pause
-from ecluse.cli.parent import end_with_parent
 from ecluse.cli.serve import listen
 from ecluse.cli.signals import stopping
 from ecluse.core import clock
 from ecluse.core.db.databases import open_databases
 from ecluse.core.db.embedded import running
 from ecluse.core.log import Log
+from ecluse.core.parent import end_with
 from ecluse.core.settings import Settings
 
 log = Log("up")
@@ -87,7 +89,7 @@ async def _start(part: Part, environment: dict[str, str]) -> asyncio.subprocess.
         "ecluse",
         *part.words,
         env=environment,
-        preexec_fn=end_with_parent,
+        preexec_fn=partial(end_with, os.getpid()),
         start_new_session=True,
     )
 

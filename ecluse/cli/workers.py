@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import socket
 from collections import deque
 from typing import Any
@@ -19,8 +20,8 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from ecluse.cli.parent import end_with_parent
 from ecluse.core.log import Log
+from ecluse.core.parent import end_with
 
 log = Log("serve")
 STOP_S = 8.0
@@ -116,7 +117,9 @@ async def _word(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> byte
 
 def _started(make: Any, given: Any, theirs: socket.socket) -> Any:
     with theirs:
-        worker = multiprocessing.get_context("spawn").Process(target=_work, args=(make, given, theirs), daemon=True)
+        worker = multiprocessing.get_context("spawn").Process(
+            target=_work, args=(make, given, theirs, os.getpid()), daemon=True
+        )
         worker.start()
     return worker
 
@@ -130,8 +133,8 @@ def _ended(worker: Any) -> None:
         worker.join()
 
 
-def _work(make: Any, given: Any, channel: socket.socket) -> None:
-    end_with_parent()
+def _work(make: Any, given: Any, channel: socket.socket, parent: int) -> None:
+    end_with(parent)
     uvloop.run(_Worker(make(given), channel).serve())
 
 

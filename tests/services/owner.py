@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ecluse.core.db import postmaster
+from ecluse.core import parent
 from ecluse.core.db.embedded import running
 
 
@@ -25,5 +25,5 @@ async def main(data: Path) -> None:
 
 if __name__ == "__main__":
     if "orphaning" in sys.argv:
-        postmaster._prctl = None
+        parent._prctl = None
     asyncio.run(main(Path(sys.argv[1])))

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,14 +23,13 @@ from ecluse.core import clock
 from ecluse.core.db.account import EmbeddedError
 from ecluse.core.db.cluster import Cluster
 from ecluse.core.log import Log
+from ecluse.core.parent import end_with
 
 log = Log("postgres")
 POLL_S = 0.02
 REPORT_S = 10.0
 REMAINS_S = 5.0
 START_SLACK_S = 10.0
-PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class PidFile(NamedTuple):
@@ -84,17 +81,9 @@ def spawn(cluster: Cluster, socket: Path, overrides: Mapping[str, str]) -> subpr
             stdout=out,
             stderr=out,
             start_new_session=True,
-            preexec_fn=partial(_end_with_parent, os.getpid()),
+            preexec_fn=partial(end_with, os.getpid(), signal.SIGINT),
             **cluster.start_arguments(cluster.folder),
         )
-
-
-def _end_with_parent(parent: int) -> None:
-    """Runs in the child, after it has changed its user: a change of user forgets the request."""
-    if _prctl:
-        _prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 async def ready(cluster: Cluster, process: subprocess.Popen[bytes]) -> None:
