@@ -18,7 +18,7 @@ from consumers.hub import feed, keys
 from consumers.hub.feed import Entry, Op, Subject, Told
 from consumers.hub.project import Project, readable
 from consumers.hub.publish import Publisher
-from consumers.hub.seal import Place, seal
+from consumers.hub.seal import Place, Sealer
 from consumers.sink import MAPPED, REMOVED, Change, Disposition, Excluded
 from ecluse.bus.event import Event
 from ecluse.core.db.databases import Databases
@@ -58,6 +58,7 @@ class HubSink:
         self._settings = settings
         self._publisher = Publisher(settings, databases, project.name) if settings.bus == "kafka" else None
         self._keys = Keys(b"", b"", b"", b"", b"")
+        self._sealer = Sealer(project.recipient)
 
     async def open(self, *, leads: bool = True) -> None:
         """Reads the master key and goes on with the feed, which the process that leads publishes.
@@ -100,7 +101,8 @@ class HubSink:
         return [REMOVED if change.remove else MAPPED for change in changes]
 
     async def committed(self) -> None:
-        """Wakes the publisher."""
+        """Forgets what the batch was sealed with, and wakes the publisher."""
+        self._sealer.forget()
         if self._publisher:
             self._publisher.wake()
 
@@ -153,4 +155,4 @@ class HubSink:
         # Another recipient has not been told what the former one was: the digest is of content and key.
         digest = self._keys.of_content(self._project.recipient.kid.encode() + content)
         place = Place(self._project.name, key, event.epoch, event.version)
-        return Sealed(key, digest, seal(content, place, self._project.recipient))
+        return Sealed(key, digest, self._sealer.seal(content, place))

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey
 
 from consumers.hub.keys import PURPOSES, derive
 from consumers.hub.reading import read
-from consumers.hub.seal import KeyRefused, SealBroken, holder, unseal
+from consumers.hub.seal import KeyRefused, SealBroken, header_of, holder, unseal
 from ecluse.bus.event import Event
 from ecluse.core import log
 from ecluse.core.db.databases import Databases
@@ -90,6 +90,14 @@ async def test_the_host_opens_no_record_with_anything_it_has(feeding: Feeding) -
                 unseal(row.record, holder(private))
             with pytest.raises((JoseError, ValueError)):
                 jwe.decrypt_compact(row.record, ECKey.import_key(private), algorithms=["ECDH-ES+A256KW", "A256GCM"])
+
+
+async def test_an_agreement_lasts_a_batch_and_no_longer(feeding: Feeding) -> None:
+    await feeding.tell(event(patient()), event(observation("o1")))
+    await feeding.tell(event(observation("o2")), event("Observation/o1", 2))
+    shown = [header_of(row.record)["epk"]["x"] for row in await feeding.rows()]
+    assert len(shown) == 3
+    assert shown[1] == shown[2] != shown[0]
 
 
 async def test_no_private_key_and_no_plaintext_is_on_the_hosts_disk(feeding: Feeding, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from consumers.hub.seal import generated
+from consumers.hub.seal import Agreement, Place, generated, recipient
 
 PRIVATE, PUBLIC = generated("P-256")
 OTHER_PRIVATE, OTHER_PUBLIC = generated("X25519")
@@ -32,3 +32,8 @@ def write(folder: Path, **changed: Any) -> Path:
     file = folder / f"{described.get('name', 'project')}.yaml"
     file.write_text(yaml.safe_dump(described), "utf-8")
     return file
+
+
+def sealed(content: bytes, place: Place, public: dict[str, Any] = PUBLIC) -> str:
+    """A record by itself."""
+    return Agreement(recipient(public)).seal(content, place)

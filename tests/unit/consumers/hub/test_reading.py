@@ -12,15 +12,15 @@ from click.testing import CliRunner, Result
 
 from consumers.hub import reading
 from consumers.hub.feed import Row
-from consumers.hub.seal import Place, SealBroken, holder, recipient, seal
+from consumers.hub.seal import Place, SealBroken, holder
 from ecluse.cli.commands.hub import hub
-from tests.unit.consumers.hub.given import OTHER_PRIVATE, PRIVATE, PUBLIC
+from tests.unit.consumers.hub.given import OTHER_PRIVATE, PRIVATE, PUBLIC, sealed
 
 
 def row(seq: int, key: str, version: int, op: str = "recorded", project: str = "asthme") -> Row:
     content = {"op": op, "type": "Observation", "id": f"id-{key}", "version": version}
     content["resource"] = {"resourceType": "Observation"} if op == "recorded" else None
-    record = seal(json.dumps(content).encode(), Place(project, key, 1, version), recipient(PUBLIC))
+    record = sealed(json.dumps(content).encode(), Place(project, key, 1, version))
     return Row(seq, key, 1, version, record)
 
 

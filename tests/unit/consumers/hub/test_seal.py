@@ -9,17 +9,19 @@ import pytest
 from jwcrypto import jwe, jwk
 
 from consumers.hub.seal import (
+    MOST_RECORDS,
+    Agreement,
     KeyRefused,
     Place,
     SealBroken,
+    Sealer,
     generated,
     header_of,
     holder,
     recipient,
-    seal,
     unseal,
 )
-from tests.unit.consumers.hub.given import OTHER_PRIVATE, OTHER_PUBLIC, PRIVATE, PUBLIC
+from tests.unit.consumers.hub.given import OTHER_PRIVATE, OTHER_PUBLIC, PRIVATE, PUBLIC, sealed
 
 PLACE = Place("asthme", "abc", 1, 3)
 CONTENT = b'{"op":"recorded","resource":{"value":4.50}}'
@@ -28,7 +30,7 @@ BOTH = [(PRIVATE, PUBLIC), (OTHER_PRIVATE, OTHER_PUBLIC)]
 
 @pytest.mark.parametrize(("private", "public"), BOTH, ids=["P-256", "X25519"])
 def test_the_recipient_opens_what_was_sealed(private: dict[str, Any], public: dict[str, Any]) -> None:
-    opened = unseal(seal(CONTENT, PLACE, recipient(public)), holder(private))
+    opened = unseal(sealed(CONTENT, PLACE, public), holder(private))
     assert opened.place == PLACE
     assert opened.content["op"] == "recorded"
 
@@ -37,7 +39,7 @@ def test_the_recipient_opens_what_was_sealed(private: dict[str, Any], public: di
 def test_another_library_opens_a_record_and_reads_the_same_header(
     private: dict[str, Any], public: dict[str, Any]
 ) -> None:
-    record = seal(CONTENT, PLACE, recipient(public))
+    record = sealed(CONTENT, PLACE, public)
     token = jwe.JWE(algs=["ECDH-ES+A256KW", "A256GCM"])
     token.deserialize(record, key=jwk.JWK.from_json(json.dumps(private)))
     assert token.payload == CONTENT
@@ -47,23 +49,54 @@ def test_another_library_opens_a_record_and_reads_the_same_header(
     assert (header["alg"], header["enc"], header["typ"]) == ("ECDH-ES+A256KW", "A256GCM", "ecluse-hub+jwe")
 
 
-def test_two_records_of_one_content_share_nothing_but_their_place() -> None:
-    one, two = (seal(CONTENT, PLACE, recipient(PUBLIC)).split(".") for _ in range(2))
+def test_two_batches_of_one_content_share_nothing_but_their_place() -> None:
+    one, two = (sealed(CONTENT, PLACE).split(".") for _ in range(2))
     assert all(a != b for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize(("private", "public"), BOTH, ids=["P-256", "X25519"])
+def test_records_of_a_batch_share_an_agreement_and_no_content_key(
+    private: dict[str, Any], public: dict[str, Any]
+) -> None:
+    agreement = Agreement(recipient(public))
+    records = [agreement.seal(CONTENT, PLACE._replace(version=version)) for version in range(300)]
+    assert [unseal(record, holder(private)).place.version for record in records] == list(range(300))
+    assert len({json.dumps(header_of(record)["epk"]) for record in records}) == 1
+    # A wrapped key tells its key: AES-KW draws nothing.
+    assert [len({record.split(".")[part] for record in records}) for part in range(1, 5)] == [300] * 4
+
+
+def test_the_ephemeral_key_shows_a_point_and_nothing_else() -> None:
+    assert set(header_of(sealed(CONTENT, PLACE))["epk"]) == {"kty", "crv", "x", "y"}
+    assert set(header_of(sealed(CONTENT, PLACE, OTHER_PUBLIC))["epk"]) == {"kty", "crv", "x"}
+
+
+def test_a_sealer_agrees_anew_when_it_forgot_and_after_a_batch_of_the_greatest_size() -> None:
+    sealer = Sealer(recipient(PUBLIC))
+    shown = []
+    for number in range(MOST_RECORDS + 3):
+        if number == 1:
+            sealer.forget()
+        shown.append(header_of(sealer.seal(CONTENT, PLACE))["epk"]["x"])
+    assert len(set(shown)) == 3
+    assert shown.count(shown[1]) == MOST_RECORDS and shown[-1] == shown[-2]
 
 
 @pytest.mark.parametrize("part", range(5), ids=["header", "key", "iv", "ciphertext", "tag"])
 def test_a_record_that_was_changed_does_not_open(part: int) -> None:
-    parts = seal(CONTENT, PLACE, recipient(PUBLIC)).split(".")
+    parts = sealed(CONTENT, PLACE).split(".")
     parts[part] = parts[part][:5] + ("A" if parts[part][5] != "A" else "B") + parts[part][6:]
     with pytest.raises(SealBroken):
         unseal(".".join(parts), holder(PRIVATE))
 
 
 @pytest.mark.parametrize("part", range(5), ids=["header", "key", "iv", "ciphertext", "tag"])
-def test_a_part_of_another_record_does_not_open(part: int) -> None:
-    one = seal(CONTENT, PLACE, recipient(PUBLIC)).split(".")
-    two = seal(CONTENT, PLACE._replace(key="xyz", version=4), recipient(PUBLIC)).split(".")
+@pytest.mark.parametrize("together", [True, False], ids=["same batch", "another batch"])
+def test_a_part_of_another_record_does_not_open(part: int, together: bool) -> None:
+    first = Agreement(recipient(PUBLIC))
+    second = first if together else Agreement(recipient(PUBLIC))
+    one = first.seal(CONTENT, PLACE).split(".")
+    two = second.seal(CONTENT, PLACE._replace(key="xyz", version=4)).split(".")
     one[part] = two[part]
     with pytest.raises(SealBroken):
         unseal(".".join(one), holder(PRIVATE))
@@ -72,7 +105,7 @@ def test_a_part_of_another_record_does_not_open(part: int) -> None:
 @pytest.mark.parametrize("cut", [1, 10, 200])
 def test_a_record_that_was_cut_does_not_open(cut: int) -> None:
     with pytest.raises(SealBroken):
-        unseal(seal(CONTENT, PLACE, recipient(PUBLIC))[:-cut], holder(PRIVATE))
+        unseal(sealed(CONTENT, PLACE)[:-cut], holder(PRIVATE))
 
 
 @pytest.mark.parametrize("text", ["", ".", "....", "a.b.c.d.e", "{}", "MOREAU", "é.é", "eyJ9.a.a.a.a"])
@@ -83,7 +116,7 @@ def test_what_is_no_record_is_told_as_such(text: str) -> None:
 
 def test_a_record_for_another_key_names_both() -> None:
     other, _ = generated("P-256")
-    record = seal(CONTENT, PLACE, recipient(PUBLIC))
+    record = sealed(CONTENT, PLACE)
     with pytest.raises(SealBroken, match=f"sealed for the key {PUBLIC['kid']}, this one is {other['kid']}"):
         unseal(record, holder(other))
     assert header_of(record)["kid"] == PUBLIC["kid"]
