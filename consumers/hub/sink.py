@@ -10,6 +10,8 @@ The content of a record is {"op", "type", "id", "version", "resource"}: `recorde
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -59,6 +61,7 @@ class HubSink:
         self._publisher = Publisher(settings, databases, project.name) if settings.bus == "kafka" else None
         self._keys = Keys(b"", b"", b"", b"", b"")
         self._sealer = Sealer(project.recipient)
+        self._context = lru_cache(1024)(self._about)
 
     async def open(self, *, leads: bool = True) -> None:
         """Reads the master key and goes on with the feed, which the process that leads publishes.
@@ -85,7 +88,7 @@ class HubSink:
         why = scope.left_out(resource, event.patient, self._project.start)
         if why or person is None or event.patient is None:
             return Excluded(why or scope.NO_PATIENT)
-        made = pseudonymise(resource, self._context(event, event.patient, person))
+        made = pseudonymise(resource, self._context(event.site, event.patient, person, event.time.date()))
         if isinstance(made, LeftOut):
             return Excluded(made.reason)
         return self._sealed(event, "recorded", made["id"], made)
@@ -109,17 +112,17 @@ class HubSink:
     def _key(self, event: Event) -> str:
         return self._keys.of_record(event.site, event.type, event.id)
 
-    def _context(self, event: Event, patient: str, person: int) -> Context:
+    def _about(self, site: str, patient: str, person: int, at: date) -> Context:
         return Context(
             keys=self._keys,
-            site=event.site,
+            site=site,
             patient=patient,
             person=person,
-            at=event.time.date(),
+            at=at,
             shift=self._project.shift,
             birth_date=self._project.birth_date,
             systems=self._project.systems,
-            bases=self._bases(event.site),
+            bases=self._bases(site),
         )
 
     def _bases(self, site: str) -> tuple[str, ...]:

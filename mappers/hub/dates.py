@@ -14,6 +14,7 @@ it stays here.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from ecluse.core.errors import Unmappable
 
@@ -23,6 +24,7 @@ OLDEST = 90
 """Whoever is older counts as this old."""
 
 
+@lru_cache(maxsize=8192)
 def shifted(text: str, days: int) -> str | None:
     """The FHIR date moved by whole days, None when it is a sign for "unknown".
 
@@ -48,7 +50,9 @@ def middle(text: str) -> date:
 
 def last_day(text: str) -> str:
     """A day that is not before any day the FHIR date may mean, for comparisons as text."""
-    return {4: f"{text}-12-31", 7: f"{text}-31"}.get(len(text), text[:10])
+    if len(text) == 4:
+        return f"{text}-12-31"
+    return f"{text}-31" if len(text) == 7 else text[:10]
 
 
 def _shifted_instant(text: str, days: int) -> str:

@@ -98,8 +98,7 @@ def reference(types: str) -> Action:
 
     def pseudonym(value: dict[str, Any], context: Context) -> dict[str, Any] | None:
         told = value.get("reference") or ""
-        base = next((base for base in context.bases if told.startswith(base)), "")
-        match = _REFERENCE.fullmatch(told.removeprefix(base))
+        match = _REFERENCE.fullmatch(told) or _REFERENCE.fullmatch(_below(told, context.bases))
         if match is None or match.group(1) not in allowed:
             return None
         resource_type, resource_id = match.groups()
@@ -107,6 +106,11 @@ def reference(types: str) -> Action:
         return {"reference": f"{resource_type}/{found}"} if found else None
 
     return pseudonym
+
+
+def _below(address: str, bases: tuple[str, ...]) -> str:
+    """What follows the base that an address begins with."""
+    return next((address.removeprefix(base) for base in bases if address.startswith(base)), address)
 
 
 def shifted(value: Any, context: Context) -> str | None:

@@ -77,6 +77,7 @@ def _one(action: Any, value: Any, context: Context) -> Any:
 
 def _mask(mask: tuple[str, str], value: dict[str, Any], made: dict[str, Any]) -> None:
     prefix, target = mask
-    had = any(name.startswith(prefix) for name in value)
-    if had and target not in made and not any(name.startswith(prefix) for name in made):
+    if target in made or any(name.startswith(prefix) for name in made):
+        return
+    if any(name.startswith(prefix) for name in value):
         made[target] = MASKS[target]

@@ -77,7 +77,11 @@ def _modified(element: dict[str, Any]) -> bool:
     if "modifierExtension" in element:
         return True
     for name, value in element.items():
-        inside = value if isinstance(value, list) else [value]
-        if name != "contained" and any(_modified(item) for item in inside if isinstance(item, dict)):
-            return True
+        if isinstance(value, dict):
+            if _modified(value):
+                return True
+        elif isinstance(value, list) and name != "contained":
+            for item in value:
+                if isinstance(item, dict) and _modified(item):
+                    return True
     return False

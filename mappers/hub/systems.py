@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -26,8 +26,17 @@ _ANNOTATION = re.compile(r"(^|[./])?(\{[^{}]*\})")
 
 def known(system: str, code: str, added: Mapping[str, str]) -> bool:
     """Whether a code may leave. added: systems of the project, with the form of their codes"""
-    forms = (DATA["patterns"].get(system), added.get(system))
-    return code in _listed.get(system, ()) or any(form and _pattern(form).fullmatch(code) for form in forms)
+    return _known(system, code) or (system in added and _has_form(code, added[system]))
+
+
+@lru_cache(maxsize=8192)
+def _known(system: str, code: str) -> bool:
+    form = DATA["patterns"].get(system)
+    return code in _listed.get(system, ()) or (form is not None and _has_form(code, form))
+
+
+def _has_form(code: str, form: str) -> bool:
+    return _pattern(form).fullmatch(code) is not None
 
 
 def identifying(coding: dict[str, Any]) -> bool:
@@ -57,6 +66,7 @@ def _units() -> re.Pattern[str]:
     return re.compile(rf"/?{factor}(?:[./]{factor}){{0,5}}", re.ASCII)
 
 
+@lru_cache(maxsize=2048)
 def _ucum(text: str) -> str | None:
     text = _ANNOTATION.sub(_annotation, _aliases.get(text, text))
     return text if _units().fullmatch(text) else None
