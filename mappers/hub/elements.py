@@ -88,7 +88,7 @@ def masked(value: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def concept(value: dict[str, Any], context: Context) -> dict[str, Any] | None:
     """Keeps the codings of a CodeableConcept."""
-    kept = [found for found in (coding(item, context) for item in value.get("coding", ())) if found]
+    kept = [found for item in value.get("coding", ()) if (found := coding(item, context))]
     return {"coding": kept} if kept else None
 
 

@@ -45,7 +45,8 @@ def _walk(node: Node, value: dict[str, Any], context: Context) -> dict[str, Any]
     made: dict[str, Any] = {}
     for name, action in node.actions.items():
         if name in value:
-            kept = _each(action, value[name], context)
+            told = value[name]
+            kept = _each(action, told, context) if isinstance(told, list) else _one(action, told, context)
             if kept is not None:
                 made[name] = kept
     for name in node.required:
@@ -61,11 +62,8 @@ def _walk(node: Node, value: dict[str, Any], context: Context) -> dict[str, Any]
     return made
 
 
-def _each(action: Any, value: Any, context: Context) -> Any:
-    if isinstance(value, list):
-        kept = [found for found in (_one(action, item, context) for item in value) if found is not None]
-        return kept or None
-    return _one(action, value, context)
+def _each(action: Any, values: list[Any], context: Context) -> list[Any] | None:
+    return [found for item in values if (found := _one(action, item, context)) is not None] or None
 
 
 def _one(action: Any, value: Any, context: Context) -> Any:

@@ -35,7 +35,7 @@ def left_out(resource: dict[str, Any], patient: str | None, start: date) -> str:
         return NO_PATIENT
     if "focus" in resource:
         return ABOUT_ANOTHER
-    if any(identifying(coding) for coding in _codings(resource)):
+    if _identifies(resource) or any(_identifies(component) for component in resource.get("component", ())):
         return IDENTIFYING
     if resource["resourceType"] == "Patient":
         return ""
@@ -66,10 +66,9 @@ def _end(period: dict[str, Any] | None) -> str | None:
     return (period or {}).get("end") or (period or {}).get("start")
 
 
-def _codings(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """The codings that say what the resource and its components are about."""
-    holders = [resource, *resource.get("component", ())]
-    return [coding for holder in holders for coding in (holder.get("code") or {}).get("coding", ())]
+def _identifies(element: dict[str, Any]) -> bool:
+    """Whether a coding says that a resource or a component is about a birth date or an age."""
+    return any(map(identifying, (element.get("code") or {}).get("coding", ())))
 
 
 def _modified(element: dict[str, Any]) -> bool:

@@ -51,9 +51,8 @@ def _pattern(form: str) -> re.Pattern[str]:
 
 def unit(quantity: dict[str, Any]) -> str | None:
     """The UCUM code of a quantity, from its code or from a unit text that is one or is spelt in a known way."""
-    told = [quantity["code"]] if quantity.get("system") == UCUM and "code" in quantity else []
-    candidates = [*told, quantity.get("unit", "")]
-    return next((found for found in map(_ucum, candidates) if found), None)
+    told = _ucum(quantity["code"]) if quantity.get("system") == UCUM and "code" in quantity else None
+    return told or _ucum(quantity.get("unit", ""))
 
 
 @cache
