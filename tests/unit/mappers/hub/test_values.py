@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from base64 import b32encode
 from typing import Any
 
 import msgspec
@@ -71,6 +74,14 @@ def test_pseudonyms_are_ids_of_fhir_and_differ_by_site_type_id_and_purpose() -> 
     ]
     assert len(set(made)) == len(made)
     assert all(len(text) == 32 and text.isascii() and text.isalnum() for text in made)
+
+
+def test_a_pseudonym_is_160_bits_of_hmac_sha256_in_base_32() -> None:
+    one = keys()
+    for number in range(50):
+        digest = hmac.digest(one.resource, f"default/Observation/{number}".encode(), hashlib.sha256)
+        expected = b32encode(digest[:20]).decode().lower()
+        assert [one.of_resource("default", "Observation", str(number)) for _ in range(2)] == [expected] * 2
 
 
 def test_keys_do_not_show_themselves() -> None:
