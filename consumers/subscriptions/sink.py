@@ -21,6 +21,7 @@ from consumers.subscriptions.concern import INTERACTIONS, SQL, Happening, Undeci
 from consumers.subscriptions.delivery import Delivery
 from consumers.subscriptions.neighbours import Keys, Neighbours
 from ecluse.bus.event import Event
+from ecluse.bus.wakeup import NOTIFICATIONS, Notifier
 from ecluse.core.db.databases import Databases
 from ecluse.core.fhir import json, types
 from ecluse.core.hosts import allowed_hosts
@@ -47,6 +48,10 @@ class SubscriptionsSink:
         self._neighbours = Neighbours(settings, databases, self.name, self.purpose)
         self._delivery = Delivery(databases.store, allowed_hosts(settings.hook_hosts), settings)
         self._sending: asyncio.Task[None] | None = None
+        self._sockets = Notifier(databases.store, NOTIFICATIONS)
+        self._stop = asyncio.Event()
+        self._waking: asyncio.Task[None] | None = None
+        self._news_for_sockets = False
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -56,9 +61,13 @@ class SubscriptionsSink:
     async def open(self, *, leads: bool = True) -> None:
         """Begins to send what waits."""
         self._sending = asyncio.create_task(self._delivery.run())
+        self._waking = asyncio.create_task(self._sockets.run(self._stop))
 
     async def close(self) -> None:
         """Ends the sending; what was on its way is sent again by the next."""
+        self._stop.set()
+        if self._waking is not None:
+            await self._waking
         if self._sending is not None:
             self._sending.cancel()
             with suppress(asyncio.CancelledError):
@@ -91,6 +100,7 @@ class SubscriptionsSink:
         kinds, site = [each.type for each in told], row["site_number"]
         beside = [json.encode(await self._beside(conn, row, each)).decode() for each in told]
         await conn.execute(SQL["notify"], row["pk"], site, kinds, ids, versions, beside)
+        self._news_for_sockets |= row["channel"] == "websocket"
 
     async def _beside(self, conn: Any, row: asyncpg.Record, happening: Happening) -> Keys:
         """What is sent beside an event; looked for once for all Subscriptions whose topics have the same shape."""
@@ -105,8 +115,11 @@ class SubscriptionsSink:
         return happening.beside[asked]
 
     async def committed(self) -> None:
-        """There may be something to send."""
+        """There may be something to send, here or by the servers that hold websockets."""
         self._delivery.wake()
+        if self._news_for_sockets:
+            self._news_for_sockets = False
+            self._sockets.touch()
 
 
 async def _asked(news: Sequence[Happening], row: asyncpg.Record) -> tuple[list[Happening], list[tuple[Event, str]]]:

@@ -2,7 +2,7 @@
 -- Subscriptions about some types or about a topic, in the order of their keys, with what the topic says.
 -- $1 types
 SELECT s.pk, n.name AS site, s.site AS site_number, s.type, s.since, s.condition, s.topic AS about,
-    s.content, t.definition AS topic
+    s.content, s.channel, t.definition AS topic
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 LEFT JOIN LATERAL (
     SELECT definition FROM fhir.topic WHERE url = s.topic AND site IN (0, s.site) ORDER BY site DESC LIMIT 1

@@ -1,8 +1,9 @@
 """Waking readers soon after a commit.
 
-Enters: `touch()` after a write is committed. Leaves: a PostgreSQL notification that readers wait for. The
-notification travels on a connection of its own: NOTIFY inside a writing transaction takes a lock that serialises all
-commits. It may be lost; readers look by themselves five times a second.
+Enters: `touch()` after a write is committed. Leaves: a PostgreSQL notification that readers wait for, on the channel of
+what was written: the outbox, or what Subscriptions are to tell. It travels on a connection of its own: NOTIFY inside a
+writing transaction takes a lock that serialises all commits. It may be lost; readers look by themselves, those of the
+outbox five times a second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncpg
 from ecluse.bus.backoff import transient
 from ecluse.core import clock
 
-CHANNEL = "ecluse_outbox"
+OUTBOX, NOTIFICATIONS = "ecluse_outbox", "ecluse_notification"
 POLL_S = 0.2
 REOPEN_S = 2.0
 
@@ -23,8 +24,9 @@ REOPEN_S = 2.0
 class Notifier:
     """Tells the readers, at most once in `interval_s`, that something was committed."""
 
-    def __init__(self, pool: Any, interval_s: float = 0.005) -> None:
+    def __init__(self, pool: Any, channel: str = OUTBOX, interval_s: float = 0.005) -> None:
         self._pool = pool
+        self._channel = channel
         self._interval_s = interval_s
         self._touched = asyncio.Event()
 
@@ -49,7 +51,7 @@ class Notifier:
 
     async def _notify(self) -> None:
         try:
-            await self._pool.execute(f"NOTIFY {CHANNEL}")
+            await self._pool.execute(f"NOTIFY {self._channel}")
         except Exception as error:
             if not transient(error):
                 raise
@@ -60,8 +62,9 @@ class Notifier:
 class Wakeup:
     """Waits for the notification, or for the next look."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, channel: str = OUTBOX) -> None:
         self._pool = pool
+        self._channel = channel
         self._conn: Any = None
         self._heard = asyncio.Event()
         self._reopen_at = 0.0
@@ -82,7 +85,7 @@ class Wakeup:
             return
         try:
             if not conn.is_closed():
-                await conn.remove_listener(CHANNEL, self._on_notify)
+                await conn.remove_listener(self._channel, self._on_notify)
             await self._pool.release(conn)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             # The pool or the connection is gone, and the listening with it.
@@ -96,7 +99,7 @@ class Wakeup:
             if self._conn is not None:
                 await self.close()
             self._conn = await self._pool.acquire(timeout=REOPEN_S)
-            await self._conn.add_listener(CHANNEL, self._on_notify)
+            await self._conn.add_listener(self._channel, self._on_notify)
         except Exception as error:
             if not transient(error):
                 raise

@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from ecluse.bus.wakeup import NOTIFICATIONS
 from ecluse.core import clock
 from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest, Conflict, Gone
@@ -83,6 +84,7 @@ async def resend(server: Server, request: Request, given: Parameters) -> Answer:
             raise Conflict("This Subscription is off: nothing is sent.")
         await _check_kept(conn, row, first)
         await conn.execute(SQL["again"], row["pk"], first)
+        await conn.execute(f"NOTIFY {NOTIFICATIONS}")
         (row,) = await _rows(conn, request, _own(request))
     return Answer(200, json.encode(parameters(clock.new_id(), "query-status", _standing(request, row))))
 

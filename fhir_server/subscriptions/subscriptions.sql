@@ -119,6 +119,12 @@ SELECT s.id, n.name AS site, s.site AS site_number, s.topic, s.state, s.last, s.
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
 WHERE s.pk = $1 AND s.channel = 'websocket' AND s.state <> 'off';
 
+-- name: moved
+-- How far Subscriptions by websocket are; without those that are off or by another channel now.
+-- $1 keys
+SELECT pk, last, delivered, heartbeat_s FROM fhir.subscription
+WHERE pk = ANY ($1::bigint[]) AND channel = 'websocket' AND state <> 'off';
+
 -- name: arrived
 -- Notifications up to a number were sent. When `delivered` is no longer what the sender began at, somebody has asked again
 -- (or another connection has gone on): then it stays.

@@ -21,12 +21,12 @@ from ecluse.core.log import Log
 from ecluse.related import told
 from fhir_server.server import Server
 from fhir_server.subscriptions.taking import SQL
+from fhir_server.subscriptions.watch import Far, Listener, Watch
 from mappers.subscriptions.bundle import Kind, Standing, notification
 
 PATH = "/subscriptions/websocket"
 BIND = "bind-with-token:"
 BIND_S = 30.0
-LOOK_S = 0.5
 LAST = (1 << 63) - 1
 MOST_LISTENERS = 200
 UNKNOWN, TOO_MANY, AWAY = 4401, 1013, 1011
@@ -44,6 +44,7 @@ class Listeners:
 
     def __init__(self) -> None:
         self._count = 0
+        self._watch: Watch | None = None
 
     async def serve(self, socket: WebSocket, server: Server) -> None:
         """One connection, to its end."""
@@ -54,28 +55,29 @@ class Listeners:
         self._count += 1
         try:
             with suppress(WebSocketDisconnect):
-                await _serve(socket, server)
+                await self._serve(socket, server)
         except EcluseError as error:
             log.warning("a websocket ends", error=type(error).__name__)
             await socket.close(AWAY, "The server cannot read what is to be sent; come back.")
         finally:
             self._count -= 1
 
-
-async def _serve(socket: WebSocket, server: Server) -> None:
-    keys = await _bound(socket, server)
-    if keys is None:
-        await socket.close(UNKNOWN, f"Begin with `{BIND} TOKEN`, one that $get-ws-binding-token gave not long ago.")
-        return
-    left = asyncio.create_task(_left(socket))
-    telling = asyncio.create_task(_Telling(socket, server).run(keys))
-    await asyncio.wait({left, telling}, return_when=asyncio.FIRST_COMPLETED)
-    left.cancel()
-    telling.cancel()
-    await asyncio.wait({left, telling})
-    if not telling.cancelled():
-        telling.result()
-        await socket.close(reason="No Subscription is left to be told about.")
+    async def _serve(self, socket: WebSocket, server: Server) -> None:
+        keys = await _bound(socket, server)
+        if keys is None:
+            await socket.close(UNKNOWN, f"Begin with `{BIND} TOKEN`, one that $get-ws-binding-token gave not long ago.")
+            return
+        self._watch = self._watch or Watch(server)
+        async with self._watch.listening(keys) as listener:
+            left = asyncio.create_task(_left(socket))
+            telling = asyncio.create_task(_Telling(socket, server, listener).run(keys))
+            await asyncio.wait({left, telling}, return_when=asyncio.FIRST_COMPLETED)
+            left.cancel()
+            telling.cancel()
+            await asyncio.wait({left, telling})
+        if not telling.cancelled():
+            telling.result()
+            await socket.close(reason="No Subscription is left to be told about.")
 
 
 async def _bound(socket: WebSocket, server: Server) -> list[int] | None:
@@ -101,16 +103,21 @@ async def _left(socket: WebSocket) -> None:
 class _Telling:
     """What one connection has heard. at: the last number of each Subscription; heard: when it last heard of it"""
 
-    def __init__(self, socket: WebSocket, server: Server) -> None:
-        self._socket, self._server = socket, server
+    def __init__(self, socket: WebSocket, server: Server, listener: Listener) -> None:
+        self._socket, self._server, self._listener = socket, server, listener
         self._at: dict[int, int] = {}
         self._heard: dict[int, float] = {}
 
     async def run(self, keys: list[int]) -> None:
         """Tells until it is cancelled, or none of the Subscriptions is left."""
-        while keys:
-            keys = [pk for pk in keys if await self._tell(pk)]
-            await asyncio.sleep(LOOK_S)
+        while keys := [pk for pk in keys if await self._tell(pk)]:
+            await self._listener.moved(self._quiet_s(keys))
+
+    def _quiet_s(self, keys: list[int]) -> float | None:
+        """Seconds until one of them is to be told that all is well; None when none wants that."""
+        beats = {pk: self._listener.seen[pk].heartbeat_s for pk in keys}
+        due = [self._heard[pk] + beat_s for pk, beat_s in beats.items() if beat_s]
+        return max(0.0, min(due) - clock.monotonic()) if due else None
 
     async def _tell(self, pk: int) -> bool:
         """Sends all there is for one Subscription; False when it is off."""
@@ -118,7 +125,9 @@ class _Telling:
             async with self._server.connection() as conn:
                 row = await conn.fetchrow(SQL["stands"], pk)
                 if row is None:
+                    self._listener.seen.pop(pk, None)
                     return False
+                self._listener.seen[pk] = Far(row["last"], row["delivered"], row["heartbeat_s"])
                 found = []
                 if pk in self._at:
                     # Below what this connection has heard when somebody has asked for it again.

@@ -4,12 +4,14 @@ Spec: http://hl7.org/fhir/uv/subscriptions-backport/STU1.1"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -311,6 +313,23 @@ def test_a_websocket_is_told_what_happens_and_what_happened_while_nobody_listene
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
     answer = fhir.get(f"/Subscription/$get-ws-binding-token?id={own}")
     assert (answer.status_code, "channel is websocket" in answer.text) == (400, True)
+
+
+@pytest.mark.usefixtures("consumer", "topics")
+async def test_servers_are_woken_by_what_is_new_for_websockets_and_by_what_is_asked_for_again(
+    fhir: httpx.Client, store: asyncpg.Connection
+) -> None:
+    sent = subscription("", ANY, "id-only", "code=urn:t|woken", heartbeat_period=60)
+    sent["channel"] |= {"type": "websocket"}
+    del sent["channel"]["endpoint"]
+    own = fhir.post("/Subscription", json=sent).json()["id"]
+    woken = asyncio.Event()
+    await store.add_listener("ecluse_notification", lambda *_: woken.set())
+    observe(fhir, "topic-woken", "woken")
+    await asyncio.wait_for(woken.wait(), 30)
+    woken.clear()
+    assert fhir.post(f"/Subscription/{own}/$resend?eventsSinceNumber=1").status_code == 200
+    await asyncio.wait_for(woken.wait(), 30)
 
 
 CANNOT = [
