@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,7 +35,7 @@ class Asked(NamedTuple):
     most: int
 
 
-async def listed(server: Server, given: Mapping[str, str]) -> dict[str, Any]:
+async def listed(server: Server, given: QueryParams) -> dict[str, Any]:
     """The events after `since`; without it none, and the present position.
 
     Raises: BadRequest (400) with all names and values that cannot be read, NotFound (404) for a site that there is
@@ -48,9 +49,9 @@ async def streamed(server: Server, feed: Feed, request: Request) -> Response:
     """The events after `Last-Event-ID`, else after `since`, else from now on, as they come.
 
     Raises: Busy (429) when there are as many streams as may be, and what `listed` raises"""
-    given = dict(request.query_params)
+    given = request.query_params
     if last := request.headers.get("last-event-id"):
-        given["since"] = last
+        given = QueryParams([pair for pair in given.multi_items() if pair[0] != "since"] + [("since", last)])
     asked = await _asked(server, given, STREAMED)
     if feed.followers >= server.settings.events_streams:
         raise Busy("This server sends events to as many readers as it may; ask for pages, or come back.")
@@ -59,9 +60,10 @@ async def streamed(server: Server, feed: Feed, request: Request) -> Response:
     return EventStream(server.settings, feed, asked.replay, since)
 
 
-async def _asked(server: Server, given: Mapping[str, str], names: tuple[str, ...]) -> Asked:
+async def _asked(server: Server, given: QueryParams, names: tuple[str, ...]) -> Asked:
     wrong = Gathering()
     wrong.read(_check_names, given, names)
+    wrong.read(_check_once, given)
     since = wrong.read(position, given["since"]) if "since" in given else None
     named = given["site"].split(",") if "site" in given else ()
     sites = [await wrong.found(server.site(name)) for name in named]
@@ -75,6 +77,13 @@ async def _asked(server: Server, given: Mapping[str, str], names: tuple[str, ...
 def _check_names(given: Mapping[str, str], names: tuple[str, ...]) -> None:
     if unknown := given.keys() - set(names):
         raise BadRequest(f"Events are asked for by {', '.join(names)}; not by {', '.join(sorted(unknown))[:200]}.")
+
+
+def _check_once(given: QueryParams) -> None:
+    if again := [name for name in given if len(given.getlist(name)) > 1]:
+        advice = {"since": "ask with one position", "count": "ask with one number"}
+        told = [f"{name} stands there more than once; {advice.get(name, 'list with commas')}." for name in again]
+        raise BadRequest(issues=[Issue(text, name) for name, text in zip(again, told, strict=True)])
 
 
 def _types(given: Mapping[str, str]) -> list[str] | None:

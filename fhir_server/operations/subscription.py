@@ -58,11 +58,15 @@ async def status(server: Server, request: Request, given: Parameters) -> Answer:
 async def events(server: Server, request: Request, given: Parameters) -> Answer:
     """200 with a history of at most 1,000 events, from `eventsSinceNumber` to `eventsUntilNumber`, both included.
 
-    Raises: BadRequest (400) for what is no number, NotFound (404), Gone (410) also when the first of them is no longer
-    kept"""
+    Raises: BadRequest (400) for what is no number or lies behind the next event, NotFound (404), Gone (410) also when
+    the first of them is no longer kept"""
     first, last = _number(given, SINCE, 1), _number(given, UNTIL, LAST)
+    if last < first:
+        raise BadRequest(f"{UNTIL} is not before {SINCE}.", diagnostics=f"found {first} and {last}")
     async with server.connection() as conn:
         (row,) = await _rows(conn, request, _own(request))
+        # Who has heard all asks for the next one, and hears that there is none yet.
+        _check_there(row, first, row["last"] + 1)
         await _check_kept(conn, row, first)
         found = await conn.fetch(SQL["events"], row["pk"], first, last, MOST)
         standing = _standing(request, row)._replace(content=_content(given, row["content"]))
@@ -73,8 +77,8 @@ async def events(server: Server, request: Request, given: Parameters) -> Answer:
 async def resend(server: Server, request: Request, given: Parameters) -> Answer:
     """200 with the status: everything from `eventsSinceNumber` on is sent once more, under the same numbers.
 
-    Raises: BadRequest (400) without a number, NotFound (404), Gone (410) also when it is no longer kept,
-    Conflict (409) for a Subscription that is off"""
+    Raises: BadRequest (400) without the number of an event that there is, NotFound (404), Gone (410) also when it is no
+    longer kept, Conflict (409) for a Subscription that is off"""
     first = _number(given, SINCE, 0)
     if not first:
         raise BadRequest(f"Say from which event on: {SINCE}=17.")
@@ -82,6 +86,7 @@ async def resend(server: Server, request: Request, given: Parameters) -> Answer:
         (row,) = await _rows(conn, request, _own(request))
         if row["state"] == "off":
             raise Conflict("This Subscription is off: nothing is sent.")
+        _check_there(row, first, row["last"])
         await _check_kept(conn, row, first)
         await conn.execute(SQL["again"], row["pk"], first)
         await conn.execute(f"NOTIFY {NOTIFICATIONS}")
@@ -127,6 +132,12 @@ async def _rows(conn: Connection, request: Request, own: str | None) -> list[Any
 def _standing(request: Request, row: Any) -> Standing:
     about = (row["topic"], row["state"], row["last"], row["content"] or CONTENTS[-1])
     return Standing(request.base, row["id"], *about, errors=failures(row), delivered=row["delivered"])
+
+
+def _check_there(row: Any, first: int, most: int) -> None:
+    if first > most:
+        shown = f"the last one is {row['last']}" if row["last"] else "there has been none"
+        raise BadRequest(f"There is no event {first} yet; {shown}.", expression=SINCE)
 
 
 async def _check_kept(conn: Connection, row: Any, first: int) -> None:

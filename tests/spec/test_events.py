@@ -169,12 +169,21 @@ def test_events_are_read_again_from_a_position_on(fhir: httpx.Client, other_site
         ("since=1.0&type=Nothing", 400, "resource types"),
         ("since=1.0&site=nowhere", 404, "nowhere"),
         ("from=1.0", 400, "since, site, type, count"),
+        ("since=1.0&since=1.1", 400, "since stands there more than once"),
+        ("since=1.0&type=Patient&type=Encounter", 400, "type stands there more than once; list with commas."),
     ],
 )
 def test_a_wrong_question_is_told(fhir: httpx.Client, query: str, status: int, said: str) -> None:
     answer = httpx.get(f"{fhir.base_url.join('/events')}?{query}")
     assert answer.status_code == status
     assert said in answer.json()["issue"][0]["details"]["text"]
+
+
+def test_a_stream_takes_the_position_of_last_event_id_alone(fhir: httpx.Client) -> None:
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": "1.999999999999"}
+    answer = httpx.get(f"{fhir.base_url.join('/events')}?since=1.0&since=1.1", headers=headers)
+    assert answer.status_code == 400
+    assert "no event 1.999999999999 yet" in answer.json()["issue"][0]["details"]["text"]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])

@@ -216,8 +216,17 @@ def test_events_are_read_again_and_sent_again_and_what_was_erased_is_in_neither(
         until(lambda: numbers(hook) == [1, 2, 3, 4, 2, 3, 4])
     again = bundles(hook)[-3]
     assert len(again["entry"]) == 1 and b"topic-again-1" not in hook.received[-3].body
-    for query in ("eventsSinceNumber=x", "content=all", "eventsSinceNumber=0"):
+    back = "eventsSinceNumber=3&eventsUntilNumber=2"
+    for query in ("eventsSinceNumber=x", "content=all", "eventsSinceNumber=0", back):
         assert fhir.get(f"/Subscription/{own}/$events?{query}").status_code == 400
+    assert told(fhir.get(f"/Subscription/{own}/$events?eventsSinceNumber=5").json())["events"] == []
+    for refused in (
+        fhir.get(f"/Subscription/{own}/$events?eventsSinceNumber=6"),
+        fhir.post(f"/Subscription/{own}/$resend?eventsSinceNumber=6"),
+        fhir.post(f"/Subscription/{own}/$resend?eventsSinceNumber=5"),
+    ):
+        assert refused.status_code == 400
+        assert "yet; the last one is 4." in refused.json()["issue"][0]["details"]["text"]
 
 
 def test_who_asks_again_while_a_notification_is_on_its_way_is_heard(
