@@ -19,7 +19,7 @@ from fhir_server.http import address, binary, formats, query
 from fhir_server.http.body import Disconnected, pieces, read_body
 from fhir_server.http.failures import failure
 from fhir_server.http.formats import Format
-from fhir_server.http.negotiation import NDJSON_TYPES, media_type
+from fhir_server.http.negotiation import NDJSON_TYPES, headers_of, media_type
 from fhir_server.http.presentation import locate, presented, received
 from fhir_server.http.request import Answer, Request
 from fhir_server.http.responses import respond, takes_gzip
@@ -47,7 +47,7 @@ class FhirApp:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request, answered."""
-        headers = _headers(scope)
+        headers = headers_of(scope)
         request_id = UNPRINTABLE.sub("", headers.get("x-request-id", ""))[:LONGEST_REQUEST_ID] or clock.new_id()
         received_at = clock.now()
         wanted = formats.wanted(headers, scope["query_string"].decode("latin-1"))
@@ -119,14 +119,3 @@ class FhirApp:
         """The site's base as this client reaches it, unless an address is set."""
         server = self.server.settings.base_url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
         return fhir_base(server, site)
-
-
-def _headers(scope: Any) -> dict[str, str]:
-    """Headers by their names; the lines of one name are one list, as RFC 9110 reads them."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    if len(headers) < len(scope["headers"]):
-        lines: dict[str, list[str]] = {}
-        for name, value in scope["headers"]:
-            lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-        headers = {name: ", ".join(values) for name, values in lines.items()}
-    return headers

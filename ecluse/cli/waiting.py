@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +18,7 @@ from ecluse.core.db.pool import translated
 from ecluse.core.errors import BadRequest, EcluseError
 from ecluse.core.settings import Settings
 from fhir_server.app import WAIT, FhirApp
+from fhir_server.http.negotiation import headers_of
 
 EVENT = "x-ecluse-event"
 
@@ -39,7 +39,7 @@ def waiting(others: ASGIApp, fhir: FhirApp) -> ASGIApp:
     """The application that is served beside FHIR, with the header for what it reads."""
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or WAIT not in (headers := Headers(scope=scope)):
+        if scope["type"] != "http" or WAIT not in (headers := headers_of(scope)):
             await others(scope, receive, send)
             return
         try:

@@ -5,20 +5,17 @@ Spec: http://hl7.org/fhir/R4/async.html
 
 from __future__ import annotations
 
-import re
-
 from ecluse.core.errors import BadRequest, Issue
 from ecluse.core.fhir import json
 from ecluse.core.fhir.outcome import operation_outcome
+from fhir_server.http.negotiation import preferences
 from fhir_server.http.request import Answer, Request
-
-_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
 
 def check_prefer(request: Request) -> None:
     """Raises: BadRequest (400) when the client does not say that it will come back for the result"""
-    prefer = request.headers.get("prefer", "")
-    if not _ASYNC.search(prefer):
+    if "respond-async" not in preferences(request.headers):
+        prefer = request.headers.get("prefer", "")
         text = "This takes its time: send Prefer: respond-async, and ask for the result at Content-Location."
         raise BadRequest(issues=[Issue(text, diagnostics=f"Prefer was {prefer or 'missing'}"[:200], code="required")])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ecluse.core.errors import BadRequest, UnsupportedMedia
 from fhir_server.http.formats import JSON_TYPES, VERSIONS
@@ -15,13 +16,28 @@ from fhir_server.store.write import ANY_VERSION, NO_VERSION
 
 NDJSON_TYPES = frozenset({"application/fhir+ndjson", "application/ndjson", "application/x-ndjson"})
 FORM = frozenset({"application/x-www-form-urlencoded"})
-PREFERENCES = {"return": ("minimal", "representation", "OperationOutcome"), "handling": ("strict", "lenient")}
+PREFERENCES = {
+    "return": ("minimal", "representation", "OperationOutcome"),
+    "handling": ("strict", "lenient"),
+    "respond-async": ("",),
+}
 """The preferences that are obeyed, and what each takes. Another value asks for what is not known here, and is ignored
 as RFC 7240 wants it: clients in use send `return=presentation`."""
 
 _CHARSET = re.compile(r"""charset\s*=\s*"?([\w-]+)""", re.IGNORECASE)
 _VERSION = re.compile(r"""fhirversion\s*=\s*"?([\w.-]+)""", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"|([1-9][0-9]{0,9})')
+
+
+def headers_of(scope: Any) -> dict[str, str]:
+    """Headers by their names; the lines of one name are one list, as RFC 9110 reads them."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if len(headers) < len(scope["headers"]):
+        lines: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        headers = {name: ", ".join(values) for name, values in lines.items()}
+    return headers
 
 
 def media_type(headers: Mapping[str, str]) -> str:

@@ -64,6 +64,8 @@ def test_without_consumers_the_answer_says_who_is_how_far_behind(
         for headers, told in (
             ({"X-Ecluse-Wait": "warehuose"}, "Did you mean warehouse? There are warehouse, search"),
             ({"X-Ecluse-Wait": ","}, "names consumers"),
+            ({"X-Ecluse-Wait": ""}, "names consumers"),
+            ([("X-Ecluse-Wait", "search"), ("X-Ecluse-Wait", "nobody")], "There are warehouse, search"),
             ({"X-Ecluse-Wait": "search", "X-Ecluse-Event": "1.99"}, f"no event 1.99 yet; the last one is {event}"),
             ({"X-Ecluse-Wait": "search", "X-Ecluse-Event": "x"}, "like 1.4711"),
         ):

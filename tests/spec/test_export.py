@@ -66,6 +66,11 @@ def test_without_respond_async_it_answers_400_and_says_what_to_send(fhir: httpx.
     assert "Prefer: respond-async" in text_of(answer)
 
 
+@pytest.mark.parametrize("prefer", ["Respond-Async; wait=10", "return=minimal, respond-async", "x; respond-async"])
+def test_respond_async_is_read_as_other_preferences_are(fhir: httpx.Client, prefer: str) -> None:
+    assert fhir.get("/Patient/$export", headers={"Prefer": prefer}).status_code == 202
+
+
 def test_a_head_request_starts_nothing(fhir: httpx.Client) -> None:
     assert fhir.head("/$export", headers=ASYNC).status_code == 405
 
