@@ -43,6 +43,13 @@ class Difference(NamedTuple):
     wanted: str
     remedy: str = ""
 
+    @property
+    def put_right(self) -> str:
+        """The line that tells that it was put right."""
+        if self.name == TOPIC:
+            return f"{self.topic}: {self.wanted}"
+        return f"{self.topic}: {self.name} was {self.found}, is {self.wanted}"
+
     def __str__(self) -> str:
         text = f"{self.topic}: {self.name} is {self.found}, to be {self.wanted}"
         return f"{text}; {self.remedy}" if self.remedy else text
@@ -55,8 +62,15 @@ async def differences(settings: Settings, topics: Topics, registry: Sequence[Top
     return await asyncio.to_thread(_differences, settings, topics, registry)
 
 
-async def apply(settings: Settings, store: Any, topics: Topics, registry: Sequence[Topic]) -> list[Difference]:
-    """What still differs, once the topics are as the registry has them as far as that can be done from here.
+class Applied(NamedTuple):
+    """What was put right, as it was found, and what still differs."""
+
+    changed: list[Difference]
+    left: list[Difference]
+
+
+async def apply(settings: Settings, store: Any, topics: Topics, registry: Sequence[Topic]) -> Applied:
+    """What was changed, so that the topics are as the registry has them as far as that can be done from here.
 
     store: its database, where topics that were made are recorded
     Raises: Unavailable (503) when the broker is away or refuses a configuration"""
@@ -64,7 +78,9 @@ async def apply(settings: Settings, store: Any, topics: Topics, registry: Sequen
     missing = {each.topic for each in found if each.name == TOPIC}
     await Broker(settings, store, topics).ensure_topics([topic for topic in registry if topic.name in missing])
     await asyncio.to_thread(_alter, settings, [each for each in found if each.name != TOPIC and not each.remedy])
-    return await differences(settings, topics, registry)
+    left = await differences(settings, topics, registry)
+    still = {(each.topic, each.name) for each in left}
+    return Applied([each for each in found if (each.topic, each.name) not in still], left)
 
 
 def _differences(settings: Settings, topics: Topics, registry: Sequence[Topic]) -> list[Difference]:
@@ -81,7 +97,10 @@ def _differences(settings: Settings, topics: Topics, registry: Sequence[Topic]) 
             found += _of_shape(topic.name, standing[topic.name].partitions.values(), shape)
             found += _of_config(topic.name, configs[topic.name], config_of(settings, topic))
         else:
-            found.append(Difference(topic.name, TOPIC, "missing", f"made with {topics.partitions} partitions"))
+            config = ", ".join(f"{key}={value}" for key, value in config_of(settings, topic).items())
+            found.append(
+                Difference(topic.name, TOPIC, "missing", f"made with {topics.partitions} partitions, {config}")
+            )
     return found
 
 

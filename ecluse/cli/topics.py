@@ -28,17 +28,21 @@ async def diff(settings: Settings, kinds: Sequence[str]) -> bool:
     settings.brokers()
     async with open_databases(settings, migrate=True) as databases:
         topics, wanted = await _registry(settings, databases, kinds)
-        return _told(await reconcile.differences(settings, topics, wanted), wanted)
+        found = await reconcile.differences(settings, topics, wanted)
+        _tell([str(each) for each in found], wanted)
+        return bool(found)
 
 
 async def apply(settings: Settings, kinds: Sequence[str]) -> bool:
-    """Makes them so, and prints what could not be made so.
+    """Makes them so, prints what was made and set, with what it was before, and what could not be made so.
 
     Raises: what `diff` raises"""
     settings.brokers()
     async with open_databases(settings, migrate=True) as databases:
         topics, wanted = await _registry(settings, databases, kinds)
-        return _told(await reconcile.apply(settings, databases.store, topics, wanted), wanted)
+        changed, left = await reconcile.apply(settings, databases.store, topics, wanted)
+        _tell([*(each.put_right for each in changed), *map(str, left)], wanted)
+        return bool(left)
 
 
 async def _registry(settings: Settings, databases: Databases, kinds: Sequence[str]) -> tuple[Topics, list[Topic]]:
@@ -59,9 +63,6 @@ def _checked(kind: str) -> str:
     return kind
 
 
-def _told(found: Sequence[reconcile.Difference], wanted: Sequence[Topic]) -> bool:
-    for each in found:
-        click.echo(each)
-    if not found:
-        click.echo(f"{len(wanted)} topics are as the registry has them.")
-    return bool(found)
+def _tell(lines: Sequence[str], wanted: Sequence[Topic]) -> None:
+    for line in lines or [f"{len(wanted)} topics are as the registry has them."]:
+        click.echo(line)

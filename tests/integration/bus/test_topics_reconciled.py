@@ -56,7 +56,16 @@ def test_topics_are_made_and_then_kept_as_the_registry_has_them(topics: Command,
     assert [line.partition(":")[0] for line in said.splitlines()] == [state, events]
     assert events not in admin.list_topics(timeout=10).topics
 
-    assert topics("apply", "--type", "Group") == (0, "2 topics are as the registry has them.\n")
+    code, said = topics("apply", "--type", "Group")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            f"{state}: made with 2 partitions, cleanup.policy=compact, delete.retention.ms=1209600000",
+            f"{events}: made with 2 partitions, cleanup.policy=delete, retention.ms=1209600000",
+        ],
+    )
+    for word in ("apply", "diff"):
+        assert topics(word, "--type", "Group") == (0, "2 topics are as the registry has them.\n")
     standing = admin.list_topics(timeout=10).topics
     assert {len(standing[name].partitions) for name in (events, state)} == {2}
     assert config(admin, state)["cleanup.policy"] == "compact"
@@ -78,7 +87,13 @@ def test_topics_are_made_and_then_kept_as_the_registry_has_them(topics: Command,
         ],
     )
     code, said = topics("apply", "--type", "Group", KAFKA_RETENTION_DAYS="3")
-    assert code == 0, said
+    assert (code, sorted(said.splitlines())) == (
+        0,
+        [
+            f"{state}: cleanup.policy was delete, is compact",
+            f"{events}: retention.ms was 1000, is 259200000",
+        ],
+    )
     assert config(admin, events)["retention.ms"] == "259200000"
     assert config(admin, state)["cleanup.policy"] == "compact"
     assert topics("diff", "--type", "Group", KAFKA_RETENTION_DAYS="3")[0] == 0
@@ -90,10 +105,13 @@ def test_what_cannot_be_changed_is_told_and_left_alone(topics: Command, kafka: s
     admin.create_topics([NewTopic(name, 5, 1)])[name].result(10)
     code, said = topics("apply", "--type", "Group", KAFKA_REPLICATION="1")
     assert code == 3, said
-    assert said.startswith(f"{name}: partitions is 5, to be 2; a record's partition is a hash")
-    assert len(said.splitlines()) == 1
+    made, left, set_ = sorted(said.splitlines())
+    assert made.startswith(f"{prefix}fhir.group.state.v1: made with 2 partitions")
+    assert left.startswith(f"{name}: partitions is 5, to be 2; a record's partition is a hash")
+    assert set_ == f"{name}: retention.ms was 604800000, is 1209600000"
     standing = admin.list_topics(timeout=10).topics
     assert (len(standing[name].partitions), len(standing[f"{prefix}fhir.group.state.v1"].partitions)) == (5, 2)
+    assert topics("apply", "--type", "Group", KAFKA_REPLICATION="1") == (3, f"{left}\n")
     code, said = topics("diff", "--type", "Group", KAFKA_REPLICATION="3")
     assert code == 3
     assert f"{name}: replicas is 1, to be 3; kafka-reassign-partitions.sh" in said
