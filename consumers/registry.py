@@ -6,7 +6,7 @@ the process of one consumer does not load the libraries of the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from consumers.sink import Sink
 from ecluse.core.db.databases import Databases
@@ -25,10 +25,8 @@ def sinks(settings: Settings, databases: Databases) -> dict[str, Sink]:
 def standing(settings: Settings, databases: Databases) -> tuple[dict[str, Sink], list[str]]:
     """The same, without the projects whose files are wrong; and what is wrong with them."""
     hubs, wrong = _hubs(settings, databases)
-    built = [_warehouse(settings, databases), _search(settings, databases), *hubs]
-    if settings.subscriptions == "on":
-        built.append(_subscriptions(settings, databases))
-    return {sink.name: sink for sink in built}, wrong
+    built = [build(settings, databases) for build in _asked_for(settings).values()]
+    return {sink.name: sink for sink in [*built, *hubs]}, wrong
 
 
 def check(settings: Settings) -> None:
@@ -44,8 +42,7 @@ def names(settings: Settings) -> list[str]:
     """Every consumer's name, without what it takes to be one; none of a project whose file is wrong."""
     from consumers.hub.project import readable
 
-    found = ["warehouse", "search"] + (["subscriptions"] if settings.subscriptions == "on" else [])
-    return found + [f"hub-{project.name}" for project in readable(settings.hub_projects)[0]]
+    return [*_asked_for(settings), *(f"hub-{project.name}" for project in readable(settings.hub_projects)[0])]
 
 
 def sink(settings: Settings, databases: Databases, name: str) -> Sink:
@@ -53,16 +50,12 @@ def sink(settings: Settings, databases: Databases, name: str) -> Sink:
 
     Raises: NotFound (404) when there is none, ProjectError when it may be in a project's file that is wrong
     """
-    if name == "warehouse":
-        return _warehouse(settings, databases)
-    if name == "search":
-        return _search(settings, databases)
-    if name == "subscriptions":
-        return _subscriptions(settings, databases)
+    if name in _BUILT:
+        return _BUILT[name](settings, databases)
     hubs = {hub.name: hub for hub in _hubs(settings, databases)[0]}
     if name not in hubs:
         check(settings)
-        names = ", ".join(["warehouse", "search", "subscriptions", *sorted(hubs)])
+        names = ", ".join([*_BUILT, *sorted(hubs)])
         raise NotFound(f"No consumer is called {name}; there are {names}.")
     return hubs[name]
 
@@ -89,3 +82,16 @@ def _hubs(settings: Settings, databases: Databases) -> tuple[Sequence[Sink], lis
     from consumers.hub.sink import hub_sinks
 
     return hub_sinks(settings, databases)
+
+
+_BUILT: Mapping[str, Callable[[Settings, Databases], Sink]] = {
+    "warehouse": _warehouse,
+    "search": _search,
+    "subscriptions": _subscriptions,
+}
+"""Who builds the sinks that are no hub's, by their names: to ask a sink for its own takes its libraries."""
+
+
+def _asked_for(settings: Settings) -> dict[str, Callable[[Settings, Databases], Sink]]:
+    """Those that run here."""
+    return {name: build for name, build in _BUILT.items() if name != "subscriptions" or settings.subscriptions == "on"}

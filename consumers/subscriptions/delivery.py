@@ -96,10 +96,10 @@ class Delivery:
 
     async def _serve(self, client: httpx.AsyncClient, pk: int) -> None:
         """Sends what waits for one hook, until nothing does or one does not arrive."""
-        while (row := await self._pool.fetchrow(SQL["served"], pk)) is not None:
+        while (row := await told.served(self._pool, pk)) is not None:
             shaking = bool(row["topic"]) and not row["shaken"]
             most = 0 if shaking else row["most"]
-            found = await self._pool.fetch(SQL["next"], pk, row["delivered"], most)
+            found = await told.kept(self._pool, pk, row["delivered"] + 1, told.LAST, most)
             if not (found or shaking or (row["topic"] and row["quiet"])):
                 return
             kind: Kind = "event-notification" if found else "handshake" if shaking else "heartbeat"
@@ -110,7 +110,7 @@ class Delivery:
                 delay_s = min(LONGEST_S, FIRST_S * 2 ** min(row["attempts"], 20))
                 await self._pool.execute(SQL["failed"], pk, str(error), delay_s)
                 return
-            await self._pool.execute(SQL["delivered"], pk, number, row["delivered"])
+            await told.arrived(self._pool, pk, number, row["delivered"])
 
     async def _sent(self, row: asyncpg.Record, kind: Kind, found: list[asyncpg.Record], number: int) -> Notification:
         headers = tuple(json.decode(row["headers"].encode()))

@@ -13,6 +13,7 @@ from ecluse.core.db.databases import open_databases
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
+from fhir_server.store import resources
 from fhir_server.subscriptions.taking import SQL, failures
 from fhir_server.subscriptions.topic import TOPIC, Topic, read
 
@@ -22,17 +23,17 @@ EVERY_SITE = 0
 async def show(settings: Settings, site: str | None) -> None:
     """A table of the Subscriptions. Raises: NotFound when there is no such site"""
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
-        rows = await conn.fetch(SQL["listed"], site)
-        if site is not None and not await conn.fetchval(SQL["is_site"], site):
-            raise NotFound(f"There is no site {site}.")
+        await resources.check_site(conn, site)
+        sites = [one for one in await resources.sites(conn) if site in (None, one.name)]
+        rows = [(one.name, row) for one in sites for row in await conn.fetch(SQL["told"], one.number, None)]
     if not rows:
         told_empty("No Subscription is on" + (f" at {site}." if site else "."))
         return
     shown = table("site", "id", "about", "state", "told", "waiting", "error")
-    for row in rows:
+    for name, row in rows:
         waiting = row["last"] - row["delivered"]
         told = (str(row["delivered"]), str(waiting), " ".join(failures(row)))
-        shown.add_row(row["site"], row["id"], row["about"], row["state"], *told)
+        shown.add_row(name, row["id"], row["about"], row["state"], *told)
     terminal().print(shown)
 
 

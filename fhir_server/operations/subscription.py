@@ -31,10 +31,19 @@ from mappers.subscriptions.bundle import CONTENTS, Standing, notification, param
 MOST = 1000
 TOKEN_S = 600
 """How long a token can be used to bind a websocket; a bound one stays so."""
-LAST = (1 << 63) - 1
 SINCE, UNTIL, CONTENT = "eventsSinceNumber", "eventsUntilNumber", "content"
 GUIDE = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
-OFF = {"pk": 0, "state": "off", "error": "", "last": 0, "delivered": 0, "topic": "", "content": "", "undecided": 0}
+OFF = {
+    "pk": 0,
+    "state": "off",
+    "error": "",
+    "last": 0,
+    "delivered": 0,
+    "topic": "",
+    "content": "",
+    "undecided": 0,
+    "gone": False,
+}
 
 
 async def status(server: Server, request: Request, given: Parameters) -> Answer:
@@ -60,7 +69,7 @@ async def events(server: Server, request: Request, given: Parameters) -> Answer:
 
     Raises: BadRequest (400) for what is no number or lies behind the next event, NotFound (404), Gone (410) also when
     the first of them is no longer kept"""
-    first, last = _number(given, SINCE, 1), _number(given, UNTIL, LAST)
+    first, last = _number(given, SINCE, 1), _number(given, UNTIL, told.LAST)
     if last < first:
         raise BadRequest(f"{UNTIL} is not before {SINCE}.", diagnostics=f"found {first} and {last}")
     async with server.connection() as conn:
@@ -68,7 +77,7 @@ async def events(server: Server, request: Request, given: Parameters) -> Answer:
         # Who has heard all asks for the next one, and hears that there is none yet.
         _check_there(row, first, row["last"] + 1)
         await _check_kept(conn, row, first)
-        found = await conn.fetch(SQL["events"], row["pk"], first, last, MOST)
+        found = await told.kept(conn, row["pk"], first, last, MOST)
         standing = _standing(request, row)._replace(content=_content(given, row["content"]))
         kept = await told.events(conn, request.site.number, standing.content, found)
     return Answer(200, notification(clock.new_id(), clock.now(), "query-event", standing, kept))
@@ -152,7 +161,7 @@ def _number(given: Parameters, name: str, without: int) -> int:
     if one is None:
         return without
     text = str(one.value)
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= LAST:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= told.LAST:
         raise BadRequest(f"{name} is the number of an event: 17.", diagnostics=text[:80])
     return int(text)
 

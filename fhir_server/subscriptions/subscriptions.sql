@@ -36,23 +36,17 @@ WITH gone AS (DELETE FROM fhir.notification WHERE subscription = $1),
 DELETE FROM fhir.subscription WHERE pk = $1;
 
 -- name: told
--- How a Subscription stands, or all of a site.
+-- How a Subscription stands, or all of a site; about: its topic, or its criteria.
 -- $1 site, $2 id or null
 SELECT pk, id, CASE WHEN gone AND state = 'active' THEN 'error' ELSE state END AS state, error, last, delivered, topic, content,
-    undecided, undecided_why, gone
+    undecided, undecided_why, gone, coalesce(nullif(topic, ''), (
+        SELECT convert_from(v.body, 'UTF8')::jsonb ->> 'criteria' FROM fhir.resource r
+        JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
+        WHERE r.pk = s.pk), '') AS about
 FROM (
     SELECT s.*, s.topic <> '' AND NOT EXISTS (SELECT FROM fhir.topic t WHERE t.url = s.topic AND t.site IN (0, s.site)) AS gone
     FROM fhir.subscription s WHERE s.site = $1 AND ($2::text IS NULL OR s.id = $2)
 ) s ORDER BY id;
-
--- name: events
--- Notifications of a Subscription with their content, in order, the delivered ones as long as they are kept.
--- $1 Subscription, $2 first number, $3 last number, $4 most rows
-SELECT n.number, n.made_at, n.type, n.id, n.beside, v.op, v.body
-FROM fhir.notification n
-LEFT JOIN fhir.resource r ON r.site = n.site AND r.type = n.type AND r.id = n.id
-LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = n.version
-WHERE n.subscription = $1 AND n.number BETWEEN $2 AND $3 ORDER BY n.number LIMIT $4;
 
 -- name: again
 -- Sends once more from a number on.
@@ -64,24 +58,9 @@ UPDATE fhir.subscription SET delivered = least(delivered, $2::bigint - 1), due_a
 -- $1 Subscription
 SELECT min(number) FROM fhir.notification WHERE subscription = $1;
 
--- name: listed
--- Subscriptions that are not off, of one site or all.
--- $1 name of the site or null
-SELECT n.name AS site, s.id, coalesce(nullif(s.topic, ''), convert_from(v.body, 'UTF8')::jsonb ->> 'criteria') AS about,
-    s.state, s.last, s.delivered, s.error, s.undecided, s.undecided_why,
-    s.topic <> '' AND NOT EXISTS (SELECT FROM fhir.topic t WHERE t.url = s.topic AND t.site IN (0, s.site)) AS gone
-FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
-JOIN fhir.resource r ON r.pk = s.pk AND r.site = s.site AND r.id = s.id
-JOIN fhir.version v ON v.pk = r.pk AND v.version = r.version
-WHERE $1::text IS NULL OR n.name = $1 ORDER BY n.name, s.id;
-
 -- name: all_undecided
 -- How many events could not be decided, of all Subscriptions.
 SELECT coalesce(sum(undecided), 0)::bigint FROM fhir.subscription;
-
--- name: is_site
--- $1 name
-SELECT EXISTS (SELECT FROM fhir.site WHERE name = $1);
 
 -- name: every_topic
 -- The topics of all sites, with the name of the site that has one for itself.
@@ -111,25 +90,8 @@ VALUES ($1, $2::bigint[], now() + make_interval(secs => $3::float8)) RETURNING e
 -- $1 its hash
 SELECT subscriptions FROM fhir.binding WHERE token = $1 AND expires_at >= now();
 
--- name: stands
--- How a Subscription by websocket stands; nothing when it is off or by another channel now.
--- $1 key
-SELECT s.id, n.name AS site, s.site AS site_number, s.topic, s.state, s.last, s.delivered, s.content, s.heartbeat_s,
-    s.most
-FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site
-WHERE s.pk = $1 AND s.channel = 'websocket' AND s.state <> 'off';
-
 -- name: moved
 -- How far Subscriptions by websocket are; without those that are off or by another channel now.
 -- $1 keys
 SELECT pk, last, delivered, heartbeat_s FROM fhir.subscription
 WHERE pk = ANY ($1::bigint[]) AND channel = 'websocket' AND state <> 'off';
-
--- name: arrived
--- Notifications up to a number were sent. When `delivered` is no longer what the sender began at, somebody has asked again
--- (or another connection has gone on): then it stays.
--- $1 key, $2 number, $3 number at which the sender began
-UPDATE fhir.subscription SET error = '',
-    delivered = CASE WHEN delivered = $3::bigint THEN greatest(delivered, $2::bigint) ELSE delivered END,
-    state = 'active', shaken = true, told_at = now()
-WHERE pk = $1 AND state <> 'off';

@@ -20,14 +20,13 @@ from ecluse.core.errors import EcluseError
 from ecluse.core.log import Log
 from ecluse.related import told
 from fhir_server.server import Server
-from fhir_server.subscriptions.taking import SQL
+from fhir_server.subscriptions.taking import SQL, WEBSOCKET
 from fhir_server.subscriptions.watch import Far, Listener, Watch
 from mappers.subscriptions.bundle import Kind, Standing, notification
 
 PATH = "/subscriptions/websocket"
 BIND = "bind-with-token:"
 BIND_S = 30.0
-LAST = (1 << 63) - 1
 MOST_LISTENERS = 200
 UNKNOWN, TOO_MANY, AWAY = 4401, 1013, 1011
 """Why a connection is closed: no such token, too many of them, the database is away."""
@@ -123,8 +122,8 @@ class _Telling:
         """Sends all there is for one Subscription; False when it is off."""
         while True:
             async with self._server.connection() as conn:
-                row = await conn.fetchrow(SQL["stands"], pk)
-                if row is None:
+                row = await told.served(conn, pk)
+                if row is None or row["channel"] != WEBSOCKET:
                     self._listener.seen.pop(pk, None)
                     return False
                 self._listener.seen[pk] = Far(row["last"], row["delivered"], row["heartbeat_s"])
@@ -132,7 +131,7 @@ class _Telling:
                 if pk in self._at:
                     # Below what this connection has heard when somebody has asked for it again.
                     self._at[pk] = min(self._at[pk], row["delivered"])
-                    found = await conn.fetch(SQL["events"], pk, self._at[pk] + 1, LAST, row["most"])
+                    found = await told.kept(conn, pk, self._at[pk] + 1, told.LAST, row["most"])
             kind = self._kind(pk, row["heartbeat_s"], bool(found))
             if kind is None:
                 return True
@@ -157,4 +156,4 @@ class _Telling:
         self._heard[pk] = clock.monotonic()
         self._at[pk] = events[-1].number if events else self._at[pk]
         async with self._server.connection() as conn:
-            await conn.execute(SQL["arrived"], pk, self._at[pk], row["delivered"])
+            await told.arrived(conn, pk, self._at[pk], row["delivered"])

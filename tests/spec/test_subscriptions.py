@@ -223,7 +223,11 @@ def test_a_hook_that_can_never_be_called_is_refused_with_the_setting_that_would_
         assert why in text and ("ECLUSE_HOOK_HOSTS" in text or "none" in endpoint)
         assert (issue["expression"], issue["diagnostics"]) == ([f"{place}.channel.endpoint"], endpoint)
     assert fhir.get("/Subscription/never").status_code == 404
-    assert fhir.post("/Subscription", json=wanted | {"status": "off"}).status_code == 201
+    written = fhir.post("/Subscription", json=wanted | {"status": "off"})
+    assert written.status_code == 201
+    asked = fhir.get(f"/Subscription/{written.json()['id']}/$status")
+    assert asked.status_code == 200, asked.text
+    assert {"name": "status", "valueCode": "off"} in asked.json()["entry"][0]["resource"]["parameter"]
 
 
 @pytest.mark.parametrize("endpoint", ["https://app.example/hook", "https://8.8.8.8/hook", "http://127.0.0.1:9/hook"])
