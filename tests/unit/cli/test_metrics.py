@@ -116,6 +116,20 @@ def test_dashboard_and_rules_ask_for_metrics_that_there_are(file: str) -> None:
     assert asked and asked <= told
 
 
+def test_the_page_explains_each_metric_and_no_other() -> None:
+    page = (DEPLOY.parent / "docs" / "operations.md").read_text()
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `ecluse_")]
+    told = {name.partition("[")[0] for name in samples(STATE)}
+    explained = {name for cell in cells for one in re.findall(r"`(ecluse_[^`]+)`", cell) for name in _named(one)}
+    assert explained == {re.sub(r"_(bucket|sum|count|created)$", "", name) for name in told}
+
+
+def _named(text: str) -> list[str]:
+    """`ecluse_consumer_{dead,removed}{consumer}` has two names, and labels behind them."""
+    first, *rest = re.split(r"[{}]+", text)
+    return [first + each for each in rest[0].split(",")] if first.endswith("_") else [first]
+
+
 def _expressions(node: Any) -> list[str]:
     if isinstance(node, dict):
         own = [value for name, value in node.items() if name == "expr"]

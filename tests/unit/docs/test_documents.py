@@ -68,6 +68,24 @@ def test_the_compose_file_has_each_part_and_publishes_on_this_machine_only() -> 
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_what_starts_without_a_profile_needs_no_file_that_is_not_here() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    started = {name: service for name, service in services.items() if "profiles" not in service}
+    assert not [name for name in started if name.startswith("hub-")], "a project's consumer ends without its file"
+    assert all(set(service.get("depends_on", ())) <= started.keys() for service in started.values())
+
+
+def test_links_begin_where_the_server_is_published_and_bodies_are_fetched_inside() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    (published,) = services["serve"]["ports"]
+    outside = f"${{ECLUSE_BASE_URL:-http://{published.rpartition(':')[0]}}}"
+    based = {
+        name: each["environment"]["ECLUSE_BASE_URL"] for name, each in services.items() if each.get("build") == "."
+    }
+    assert based.pop("relay") == f"http://serve:{services['serve']['environment']['ECLUSE_PORT']}"
+    assert set(based) == {"serve", "warehouse", "search", "hub-example"} and set(based.values()) == {outside}
+
+
 def test_monitoring_comes_with_its_profile_and_finds_its_files() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     watching = {name for name, service in services.items() if service.get("profiles") == ["monitoring"]}
