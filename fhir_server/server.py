@@ -17,10 +17,10 @@ from ecluse.core.db.pool import Connection, commit, translated, undone
 from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir.validation.policy import Depth, Rule, read_policy, read_required, read_rule
 from ecluse.core.settings import Settings
+from ecluse.related.registries import Registries
 from fhir_server.http.address import EVERY_SITE
 from fhir_server.profiles.guides import Guides
 from fhir_server.profiles.validation import NO_PROFILES, Validation
-from fhir_server.search_parameters.registries import Registries
 from fhir_server.store import resources
 from fhir_server.store.keys import Keys
 from fhir_server.store.resources import Site

@@ -35,7 +35,7 @@ from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.db.pool import translated
 from ecluse.core.fhir import json, types
 from ecluse.core.settings import Settings
-from fhir_server.search_parameters import registries
+from fhir_server.search_parameters import parameters
 from fhir_server.store import reindex, resources
 
 Present = dict[str, Any]
@@ -51,7 +51,7 @@ async def present(settings: Settings, databases: Databases, known: Lags | None =
         async with databases.store.acquire() as conn:
             counts = await resources.stored_counts(conn)
             rows = await reindex.present(conn)
-            made = await registries.standing(conn)
+            made = await parameters.standing(conn)
             found = await flow(conn, settings)
         sinks, wrong = registry.standing(settings, databases)
         return {

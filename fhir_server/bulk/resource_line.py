@@ -10,10 +10,10 @@ import msgspec
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, Issue, TooLarge
 from ecluse.core.fhir.acceptance import REFUSED, accept
+from ecluse.related.registries import Registries
 from fhir_server.http.request import Request
 from fhir_server.interactions.writing import accepted
 from fhir_server.profiles.validation import Validation
-from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.resources import Site
 from fhir_server.store.write import Intent, intent
 

@@ -13,7 +13,7 @@ from ecluse.core.fhir import json
 from fhir_server.http.request import Answer, Request
 from fhir_server.operations.operation import Operation
 from fhir_server.operations.parameters import Parameters
-from fhir_server.search_parameters.registries import SQL
+from fhir_server.search_parameters.parameters import SQL
 from fhir_server.server import Server
 from fhir_server.store import resources
 

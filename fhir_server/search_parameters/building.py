@@ -28,9 +28,9 @@ from ecluse.core.db.pool import Connection, Pool
 from ecluse.core.db.upkeep import only_one, repeated, unhurried
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
+from ecluse.related.registries import Made, load
 from fhir_server.search_parameters import claims
-from fhir_server.search_parameters.registries import SQL as PARAMETERS
-from fhir_server.search_parameters.registries import Made, load
+from fhir_server.search_parameters.parameters import SQL as PARAMETERS
 from fhir_server.search_parameters.walking import Failed, Walk, walk
 from fhir_server.store.search_rows import TABLES
 

@@ -1,24 +1,6 @@
--- name: generation
--- How often parameters made at run time have changed. Whoever asks within a transaction is waited for, until it ends, by
--- whoever builds what came later.
-SELECT generation FROM fhir.parameter_state;
-
 -- name: next_generation
 -- Counts one more, and holds the right to change parameters until the transaction ends.
 UPDATE fhir.parameter_state SET generation = generation + 1;
-
--- name: load
--- The generation, and all parameters that are not about to go with their own paths, as of one moment.
-SELECT s.generation, p.pk, p.site, p.state, p.reason, p.source, p.id, p.code, p.kind, p.url, p.is_unique, p.readings,
-    p.done, p.total, own.numbers, own.types, own.evaluated, own.texts
-FROM fhir.parameter_state s
-LEFT JOIN fhir.parameter p ON p.state <> 'removing'
-LEFT JOIN LATERAL (
-    SELECT array_agg(number ORDER BY number) AS numbers, array_agg(type ORDER BY number) AS types,
-        array_agg(evaluated ORDER BY number) AS evaluated, array_agg(text ORDER BY number) AS texts
-    FROM fhir.parameter_path WHERE parameter = p.pk
-) own ON true
-ORDER BY p.pk;
 
 -- name: of_resources
 -- The parameters that stored SearchParameters have made, those that are about to go left out.

@@ -16,7 +16,8 @@ from ecluse.core.fhir import json, types
 from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.definitions.indexed import FIRST_AT_RUN_TIME, LAST_AT_RUN_TIME
 from ecluse.core.fhir.packages import Package
-from fhir_server.search_parameters.registries import SQL, Made, load
+from ecluse.related.registries import Made, load
+from fhir_server.search_parameters.parameters import SQL
 from mappers.search.definition import Definition, Reading, definition, known_paths
 from mappers.search.registry import served
 from mappers.search.words import TEXT_OF

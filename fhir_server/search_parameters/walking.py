@@ -13,9 +13,9 @@ from ecluse.core.db import queries
 from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.fhirpath.failures import FhirPathError
+from ecluse.related.registries import Made
 from fhir_server.search_parameters import claims
 from fhir_server.search_parameters.claims import Claimed
-from fhir_server.search_parameters.registries import Made
 from fhir_server.slices import in_slices
 from fhir_server.store import erase, search_rows
 from mappers.search.evaluated import visit_of

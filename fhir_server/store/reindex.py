@@ -23,7 +23,7 @@ from ecluse.core.db.pool import Connection, Pool
 from ecluse.core.db.upkeep import only_one, repeated, unhurried
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
-from fhir_server.search_parameters.registries import Registries
+from ecluse.related.registries import Registries
 from fhir_server.slices import in_slices
 from fhir_server.store import erase, search_rows
 from mappers.search.index import IndexRows, index_rows

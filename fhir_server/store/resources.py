@@ -14,7 +14,7 @@ from ecluse.core.db import queries
 from ecluse.core.db.pool import Connection
 from ecluse.core.errors import Gone, NotFound
 from ecluse.core.fhir import types
-from fhir_server.search_parameters.registries import Registries
+from ecluse.related.registries import Registries
 
 MOST_SITES_TOLD = 100
 SQL = queries.load(__package__, "resources.sql")

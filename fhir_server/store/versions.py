@@ -15,7 +15,7 @@ from ecluse.bus.position import Position
 from ecluse.core.db import queries
 from ecluse.core.db.pool import Connection
 from ecluse.core.fhir import types
-from fhir_server.search_parameters.registries import Registries
+from ecluse.related.registries import Registries
 from fhir_server.search_parameters.taking import SEARCH_PARAMETER
 from fhir_server.search_parameters.writing import settle
 from fhir_server.store import intake, search_rows

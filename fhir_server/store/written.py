@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ecluse.bus.position import Position, latest
 from ecluse.core import clock
-from fhir_server.search_parameters.registries import Registries
+from ecluse.related.registries import Registries
 from fhir_server.store.flags import Findings
 
 

@@ -13,10 +13,10 @@ from ecluse.cli.ig import guides as command
 from ecluse.core import clock
 from ecluse.core.db.databases import Databases
 from ecluse.core.settings import Settings
+from ecluse.related.registries import Made, Registries, load
 from fhir_server.search.compile import matches
 from fhir_server.search.parse import parse
 from fhir_server.search_parameters import building
-from fhir_server.search_parameters.registries import Made, Registries, load
 from fhir_server.store import resources
 from fhir_server.store.keys import Keys
 from fhir_server.store.write import Context, intent, write

@@ -12,8 +12,8 @@ import pytest
 
 from ecluse.core import clock
 from ecluse.core.fhir import types
+from ecluse.related.registries import Registries
 from fhir_server.search_parameters import building
-from fhir_server.search_parameters.registries import Registries
 from fhir_server.store import reindex
 from fhir_server.store.erase import Erasure
 from fhir_server.store.keys import Keys

@@ -8,7 +8,7 @@ from contextlib import suppress
 import asyncpg
 import pytest
 
-from fhir_server.search_parameters.registries import Registries
+from ecluse.related.registries import Registries
 from fhir_server.store import reindex
 from mappers.search.rows import GENERATION
 from tests.integration.consumers.given import until

@@ -9,9 +9,9 @@ import pytest
 
 from ecluse.core import clock
 from ecluse.core.errors import BadRequest, UnsupportedMedia
+from ecluse.related.registries import Registries
 from fhir_server.http.request import Request
 from fhir_server.operations.parameters import Parameters, Taken, read
-from fhir_server.search_parameters.registries import Registries
 from fhir_server.store.resources import Site
 
 NAMES = ("_since", "_type", "exact", "max", "resource", "coding")

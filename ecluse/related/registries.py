@@ -16,7 +16,7 @@ from ecluse.core.fhir import json, types
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
 from mappers.search.registry import BUILT_IN, Registry, Unique
 
-SQL = queries.load(__package__, "parameters.sql")
+SQL = queries.load(__package__, "registries.sql")
 Read = TypeVar("Read")
 BUILT = ("requested", "backfilling", "verifying", "active")
 """The states in which writers keep the rows of a parameter."""
@@ -69,12 +69,6 @@ async def load(conn: Connection) -> tuple[int, list[Made]]:
     return rows[0]["generation"], [one._replace(readings=json.decode(one.readings)) for one in made]
 
 
-async def standing(conn: Connection) -> list[dict[str, Any]]:
-    """The parameters made at run time, of all sites, as operators see them."""
-    rows = [dict(row) for row in await conn.fetch(SQL["told_everywhere"])]
-    return [{**row, "base": list(json.decode(row["base"]))} for row in rows]
-
-
 class Registries:
     """The registries of one generation; one object a process."""
 
@@ -93,7 +87,7 @@ class Registries:
         return self._by_site[site]
 
     async def current(self, conn: Connection, site: int) -> Registry:
-        """The registry of a site that holds now; in a transaction also a claim to be waited for (parameters.sql)."""
+        """The registry of a site that holds now; in a transaction also a claim to be waited for (registries.sql)."""
         if await conn.fetchval(SQL["generation"]) != self._generation:
             await self.read(conn)
         return self.known(site)
