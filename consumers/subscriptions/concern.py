@@ -23,6 +23,7 @@ from ecluse.core.fhir.fhirpath.nodes import Item, root
 from ecluse.core.fhir.fhirpath.scope import Given
 from mappers.search.index import index_rows
 from mappers.search.matches import matches
+from mappers.search.registry import BUILT_IN, Registry
 from mappers.search.rows import IndexRows
 
 SQL = queries.load(__package__, "subscriptions.sql")
@@ -75,12 +76,14 @@ class Happening:
             raise Undecided(undecided)
         return False
 
-    async def rows(self) -> IndexRows | None:
-        """The rows of what is there, at a delete of what was there."""
+    async def rows(self, registry: Registry) -> IndexRows | None:
+        """The rows of what is there, at a delete of what was there. registry: BUILT_IN, or what counts beside"""
         if self._resource is None:
             await self._previous()
-            return self._before
-        return self._after
+        if registry is BUILT_IN:
+            return self._before if self._resource is None else self._after
+        resource = self._former if self._resource is None else self._resource
+        return None if resource is None else index_rows(self.event.type, resource, registry)
 
     async def _passes(self, condition: Any) -> bool:
         """Whether the filters of a Subscription hold for what is there, at a delete for what was there."""

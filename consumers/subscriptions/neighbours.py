@@ -17,8 +17,9 @@ from consumers.subscriptions.concern import SQL, Happening
 from ecluse.core.db.databases import Databases
 from ecluse.core.settings import Settings
 from ecluse.related.follower import Follower, Resource
-from mappers.search.includes import Include
-from mappers.search.registry import BUILT_IN
+from ecluse.related.registries import Registries
+from mappers.search.includes import EVERY, Include
+from mappers.search.registry import BUILT_IN, Registry, served
 from mappers.subscriptions.bundle import MOST_BESIDE
 
 Keys = list[tuple[int, int]]
@@ -32,6 +33,7 @@ class Neighbours:
         self._settings = settings
         self._persons, self._gate = Persons(databases.identity), Gate(databases.identity)
         self._consumer, self._purpose = consumer, purpose
+        self._registries = Registries()
 
     async def of(self, conn: Any, happening: Happening, site: int, shape: Sequence[Sequence[Any]]) -> Keys:
         """The keys, at most MOST_BESIDE and one more.
@@ -40,12 +42,19 @@ class Neighbours:
         event = happening.event
         includes = [Include(*one) for one in shape]
         pk = await conn.fetchval(SQL["key"], site, happening.type, event.id)
-        rows = await happening.rows()
-        follower = Follower(conn, site, self._settings.base(event.site), BUILT_IN)
+        registry = await self._registry(conn, site, includes)
+        rows = await happening.rows(registry)
+        follower = Follower(conn, site, self._settings.base(event.site), registry)
         focus = Resource(happening.type, pk or 0, event.id, event.version)
         found = await follower.beside(includes, focus, rows.references if rows else (), MOST_BESIDE + 1)
         withheld = await self._withheld(conn, event.site, site, found) if found else set()
         return [(one.type, one.pk) for one in found if one.pk not in withheld]
+
+    async def _registry(self, conn: Any, site: int, includes: Sequence[Include]) -> Registry:
+        """What can be followed at the site now; the store is asked only for what R4 does not have by itself."""
+        if all(one.type != EVERY and one.code in served(one.type) for one in includes):
+            return BUILT_IN
+        return await self._registries.current(conn, site)
 
     async def _withheld(self, conn: Any, name: str, site: int, found: Sequence[Resource]) -> set[int]:
         """The keys of those whose persons are not to be told of."""

@@ -14,7 +14,7 @@ from ecluse.core.errors import BadRequest, NotFound
 from ecluse.core.fhir import json
 from ecluse.core.settings import Settings
 from fhir_server.store import resources
-from fhir_server.subscriptions.taking import SQL, failures
+from fhir_server.subscriptions.taking import SQL, failures, take_topic
 from fhir_server.subscriptions.topic import TOPIC, Topic, read
 
 EVERY_SITE = 0
@@ -60,10 +60,7 @@ async def load(settings: Settings, files: Sequence[Path]) -> None:
     async with open_databases(settings, migrate=True) as databases, databases.store.acquire() as conn:
         async with conn.transaction():
             for topic in found:
-                definition = json.encode(topic.definition).decode()
-                await conn.fetchval(
-                    SQL["take_topic"], None, EVERY_SITE, topic.url, topic.version, topic.title, definition
-                )
+                await take_topic(conn, EVERY_SITE, None, topic)
     for topic in found:
         terminal().print(f"{topic.url} can be subscribed to at every site.")
 

@@ -16,6 +16,7 @@ from ecluse.core.db import queries
 from ecluse.core.errors import Unprocessable
 from ecluse.core.fhir import json, types
 from ecluse.core.hosts import PORTS, never_called
+from ecluse.related.registries import Registries
 from fhir_server.subscriptions.condition import PLACE, condition
 from fhir_server.subscriptions.filters import conditions
 from fhir_server.subscriptions.topic import BASIC, Topic, of_basic
@@ -177,11 +178,19 @@ async def _filters(conn: Any, site: int, wanted: Wish) -> dict[str, Any]:
 
 
 async def _take_topic(conn: Any, site: int, pk: int, topic: Topic) -> None:
-    """Raises: Unprocessable (422) when another resource has this address"""
-    definition = json.encode(topic.definition).decode()
-    if await conn.fetchval(SQL["take_topic"], pk, site, topic.url, topic.version, topic.title, definition) is None:
+    """Raises: Unprocessable (422) when another resource has this address, or it includes what cannot be followed"""
+    if not await take_topic(conn, site, pk, topic):
         text = "Another resource is the topic of this address: change that one, or delete it."
         raise Unprocessable(text, expression=BASIC, diagnostics=topic.url[:200])
+
+
+async def take_topic(conn: Any, site: int, pk: int | None, topic: Topic) -> bool:
+    """Stores a topic; False when its address is another resource's. site: 0 for all; pk: of its Basic, if any
+
+    Raises: Unprocessable (422) when it includes what cannot be followed at the site"""
+    definition = json.encode(topic.served(await Registries().current(conn, site))).decode()
+    row = (pk, site, topic.url, topic.version, topic.title, definition)
+    return await conn.fetchval(SQL["take_topic"], *row) is not None
 
 
 def failures(row: Any) -> tuple[str, ...]:

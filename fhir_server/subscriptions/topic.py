@@ -1,13 +1,15 @@
 """Topics: what can be subscribed to, whatever its search parameters.
 
-Enters: a SubscriptionTopic as R4B and R5 write it, or the Basic that stands for one in R4. Leaves: its address, its
-triggers and what it can be filtered by, as data which the consumer evaluates; or why it cannot be served.
+Enters: a SubscriptionTopic as R4B and R5 write it, or the Basic that stands for one in R4; then what its site can be
+searched by. Leaves: its address, its triggers and what it can be filtered by, as data which the consumer evaluates; or
+why it cannot be served.
 Spec: http://hl7.org/fhir/R5/subscriptiontopic.html, http://hl7.org/fhir/R5/versions.html#extensions
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,8 +18,9 @@ from ecluse.core.fhir import types
 from fhir_server.subscriptions.condition import condition
 from fhir_server.subscriptions.expression import checked
 from fhir_server.subscriptions.filters import Allowed, allowed
-from fhir_server.subscriptions.shape import included
+from fhir_server.subscriptions.shape import Shape
 from mappers.search.includes import Include
+from mappers.search.registry import Registry
 
 Json = dict[str, Any]
 BASIC, TOPIC = "Basic", "SubscriptionTopic"
@@ -41,13 +44,25 @@ _LISTS = {
 
 
 class Topic(NamedTuple):
-    """definition: {"triggers": [...], "filters": [[type or "", parameter, comparators, modifiers], ...],
-    "shapes": {type: [Include, ...]}}"""
+    """definition: {"triggers": [...], "filters": [[type or "", parameter, comparators, modifiers], ...]}; shapes: what
+    is sent beside, still in words"""
 
     url: str
     version: str
     title: str
     definition: Json
+    shapes: tuple[Shape, ...] = ()
+
+    def served(self, registry: Registry) -> Json:
+        """The definition as it is stored, with "shapes": {type: [Include, ...]}.
+
+        registry: of its site, of site 0 when it is for all sites
+        Raises: Unprocessable (422) for an include that a search refuses there"""
+        shapes: dict[str, dict[Include, None]] = {}
+        with _named(self.url):
+            for shape in self.shapes:
+                shapes.setdefault(shape.type, {}).update(dict.fromkeys(shape.includes(registry)))
+        return self.definition | {"shapes": {kind: list(own) for kind, own in shapes.items()}}
 
 
 def of_basic(resource: Json | None) -> Topic | None:
@@ -89,13 +104,21 @@ def read(topic: Mapping[str, Any], place: str = TOPIC) -> Topic | None:
         raise _refused(place, "url", "A topic has a canonical address: https://hospital.example/topics/admission.", url)
     if topic.get("status") not in SERVED:
         return None
-    try:
+    with _named(url):
         definition = _definition(topic, place)
+        shapes = tuple(_shapes(topic, place, {trigger["type"] for trigger in definition["triggers"]}))
+    title = str(topic.get("title") or topic.get("description") or url)
+    return Topic(url, str(topic.get("version") or ""), title, definition, shapes)
+
+
+@contextmanager
+def _named(url: str) -> Iterator[None]:
+    """A refusal within it names the topic and the place."""
+    try:
+        yield
     except Unprocessable as error:
         told = [replace(one, text=f"{url}, {one.expression}: {one.text}") for one in error.issues]
         raise Unprocessable(issues=told) from None
-    title = str(topic.get("title") or topic.get("description") or url)
-    return Topic(url, str(topic.get("version") or ""), title, definition)
 
 
 def _definition(topic: Mapping[str, Any], place: str) -> Json:
@@ -107,14 +130,17 @@ def _definition(topic: Mapping[str, Any], place: str) -> Json:
     if not triggers:
         raise _refused(place, "resourceTrigger", "A topic has at least one resourceTrigger.", "")
     filters = [_filter(each, f"{place}.canFilterBy[{n}]") for n, each in enumerate(_list(topic, "canFilterBy"))]
-    shapes: dict[str, dict[Include, None]] = {}
+    return {"triggers": triggers, "filters": filters}
+
+
+def _shapes(topic: Mapping[str, Any], place: str, kinds: Set[str]) -> Iterator[Shape]:
+    """kinds: those of the triggers"""
     for number, shape in enumerate(_list(topic, "notificationShape")):
         where = f"{place}.notificationShape[{number}]"
         kind = _type(shape.get("resource"), where)
-        if kind not in {trigger["type"] for trigger in triggers}:
+        if kind not in kinds:
             raise _refused(where, "resource", "A shape is about the type of a trigger.", kind)
-        shapes.setdefault(kind, {}).update(dict.fromkeys(included(kind, shape, where)))
-    return {"triggers": triggers, "filters": filters, "shapes": {kind: list(own) for kind, own in shapes.items()}}
+        yield Shape(kind, shape, where)
 
 
 def _coded(trigger: Any) -> str:

@@ -18,8 +18,9 @@ from mappers.subscriptions.bundle import MOST_BESIDE
 from tests.services.ports import free_port
 from tests.services.server import Served
 from tests.spec.hooks import Hook, consuming, until
+from tests.spec.search_parameters import fresh, parameter, settled
 from tests.spec.test_topic_subscriptions import listen, next_event
-from tests.spec.topics import bundles, kinds, numbers, standing, subscribe, subscription
+from tests.spec.topics import R5, basic, bundles, extension, kinds, numbers, standing, subscribe, subscription
 
 FINISHED = "https://topics.example/shape-finished"
 SEEN = "https://topics.example/shape-seen"
@@ -224,3 +225,44 @@ async def test_bodies_beyond_the_bytes_of_a_notification_are_named_alone(
     row["beside"] = json.dumps([list(one) for one in keys])
     (told,) = await related.events(store, site, "full-resource", [row], most_bytes=1000)
     assert [(one.id, one.body is None) for one in told.beside] == [("shape-bytes-a", False), ("shape-bytes-b", True)]
+
+
+def test_a_shape_follows_parameters_made_at_run_time_as_long_as_they_are_there(
+    served: Served, fhir: httpx.Client, other_site: httpx.Client, hook: Hook
+) -> None:
+    code, url = fresh("lent-to"), f"urn:topic:{fresh('lent')}"
+    made = parameter(
+        code,
+        "Device.extension.where(url = 'urn:lent').value.as(Reference)",
+        base=["Device"],
+        type="reference",
+        target=["Patient"],
+    )
+    own = fhir.post("/SearchParameter", json=made).json()["id"]
+    assert settled(fhir, own)["state"] == "active"
+    topic = basic(url, "Device")
+    shape = [extension("resource", valueUri="Device"), extension("include", valueString=f"Device:{code}")]
+    topic["extension"].append(extension(f"{R5}notificationShape", extension=shape))
+    refused = other_site.post("/Basic", json=topic)
+    assert (refused.status_code, f"no reference parameter {code}" in refused.text) == (422, True), "it is not theirs"
+    assert fhir.post("/Basic", json=topic).status_code == 201
+    subscribe(fhir, hook.url, url, "full-resource")
+    patient = put(fhir, "Patient", fresh("lent"))
+    lent = {"extension": [{"url": "urn:lent", "valueReference": {"reference": patient}}]}
+    device = fresh("device")
+    with hook.listening(), consuming(served):
+        until(lambda: kinds(hook) == ["handshake"])
+        place = put(fhir, "Device", device, **lent)
+        until(lambda: numbers(hook) == [1])
+        assert fhir.delete(f"/Device/{device}").is_success
+        until(lambda: numbers(hook) == [1, 2])
+        assert fhir.delete(f"/SearchParameter/{own}").is_success
+        put(fhir, "Device", device, **lent)
+        until(lambda: numbers(hook) == [1, 2, 3])
+    told = [one for one in bundles(hook) if numbers_of(one)]
+    assert [places(one) for one in told] == [[place, patient], [place, patient], [place]]
+
+
+def numbers_of(bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events of a bundle."""
+    return parameters(bundle, "notification-event")

@@ -8,6 +8,7 @@ import pytest
 
 from ecluse.core.errors import Unprocessable
 from fhir_server.subscriptions.topic import of_basic, read
+from mappers.search.registry import BUILT_IN
 
 URL = "https://topics.example/one"
 R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
@@ -24,7 +25,9 @@ def topic(trigger: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
 def refusal(told: dict[str, Any]) -> tuple[str, str]:
     """Place and text of the one thing that is wrong."""
     with pytest.raises(Unprocessable) as refused:
-        read(told)
+        found = read(told)
+        assert found is not None
+        found.served(BUILT_IN)
     (issue,) = refused.value.issues
     return issue.expression, issue.text
 
@@ -109,7 +112,7 @@ def test_a_basic_tells_by_extensions_of_r4b_and_by_a_modifier_what_is_no_plain_e
     assert found.definition["triggers"][0]["fhirpath"] == OF_THE_BACKPORT
     assert found.definition["triggers"][0]["on"] == ["create"]
     assert [list(one) for one in found.definition["filters"]] == [["", "length", ["gt", "lt"], []]]
-    assert [one[2:4] for one in found.definition["shapes"]["Encounter"]] == [
+    assert [one[2:4] for one in found.served(BUILT_IN)["shapes"]["Encounter"]] == [
         ("Encounter", "patient"),
         ("Encounter", "location"),
         ("Observation", "encounter"),
@@ -127,7 +130,7 @@ def test_a_shape_is_includes_as_a_search_has_them() -> None:
     again = {"resource": "Encounter", "include": ["Encounter:location"]}
     found = read(topic(notificationShape=[shape, again]))
     assert found is not None
-    assert found.definition["shapes"] == {
+    assert found.served(BUILT_IN)["shapes"] == {
         "Encounter": [
             (False, False, "Encounter", "patient", "*"),
             (False, True, "Patient", "link", "*"),
