@@ -18,7 +18,7 @@ import httpx
 
 from consumers.subscriptions.concern import SQL
 from consumers.subscriptions.hook import Notification, Undelivered, send
-from ecluse.core import clock
+from ecluse.core import clock, tracing
 from ecluse.core.fhir import json, types
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
@@ -105,7 +105,9 @@ class Delivery:
             kind: Kind = "event-notification" if found else "handshake" if shaking else "heartbeat"
             number = found[-1]["number"] if found else 0
             try:
-                await send(client, self._hosts, await self._sent(row, kind, found, number))
+                with tracing.sending("notify", (each["traceparent"] for each in found)):
+                    sent = await self._sent(row, kind, found, number)
+                    await send(client, self._hosts, sent._replace(traceparent=_traceparent(found)))
             except Undelivered as error:
                 delay_s = min(LONGEST_S, FIRST_S * 2 ** min(row["attempts"], 20))
                 await self._pool.execute(SQL["failed"], pk, str(error), delay_s)
@@ -131,3 +133,9 @@ class Delivery:
         status = "requested" if kind == "handshake" else "active"
         base = self._settings.base(row["site"])
         return Standing(base, row["id"], row["topic"], status, row["last"], row["content"])
+
+
+def _traceparent(found: list[asyncpg.Record]) -> str:
+    """What the app can go on from: the span that tells it, or while traces are off the request that all is of."""
+    requests = {each["traceparent"] for each in found}
+    return tracing.carried() or (requests.pop() if len(requests) == 1 else "")

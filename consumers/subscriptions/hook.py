@@ -9,6 +9,7 @@ Spec: http://hl7.org/fhir/R4/subscription.html#2.45.4.1
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ TIMEOUT_S = 20.0
 DRAIN_S, DRAIN_BYTES = 1.0, 1 << 16
 """How much of the body of an answer is read before its connection is closed instead."""
 NUMBER = "X-Ecluse-Event-Number"
+TRACE = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""A traceparent; whoever writes may have sent anything under that name."""
 
 
 class Undelivered(EcluseError):
@@ -29,7 +32,7 @@ class Undelivered(EcluseError):
 
 class Notification(NamedTuple):
     """What is sent. number: of its last event; method: POST, or PUT to `place`, `Type/id`, below the endpoint; body:
-    None for an empty notification"""
+    None for an empty notification; traceparent: that of who wrote, as it came, or of the sending"""
 
     number: int
     endpoint: str
@@ -38,6 +41,7 @@ class Notification(NamedTuple):
     method: str = "POST"
     place: str = ""
     timeout_s: float = TIMEOUT_S
+    traceparent: str = ""
 
 
 async def send(client: httpx.AsyncClient, hosts: frozenset[str], notification: Notification) -> None:
@@ -88,6 +92,8 @@ def _request(url: httpx.URL, address: str, notification: Notification) -> httpx.
     named = [header.partition(":") for header in notification.headers]
     headers = [(name.strip(), value.strip()) for name, _, value in named if name.strip().lower() not in OWN]
     headers += [("Host", url.netloc.decode()), (NUMBER, str(notification.number))]
+    if TRACE.fullmatch(notification.traceparent):
+        headers.append(("traceparent", notification.traceparent))
     if notification.body is not None:
         headers.append(("Content-Type", "application/fhir+json"))
     extensions = {"sni_hostname": url.host, "timeout": httpx.Timeout(notification.timeout_s).as_dict()}
@@ -95,7 +101,7 @@ def _request(url: httpx.URL, address: str, notification: Notification) -> httpx.
     return httpx.Request(notification.method, there, headers=headers, content=content, extensions=extensions)
 
 
-OWN = {"host", "content-length", "transfer-encoding", "connection", "content-type", NUMBER.lower()}
+OWN = {"host", "content-length", "transfer-encoding", "connection", "content-type", "traceparent", NUMBER.lower()}
 """Headers that are not the app's to choose."""
 
 

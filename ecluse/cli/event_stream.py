@@ -21,7 +21,7 @@ from ecluse.bus.backoff import transient
 from ecluse.bus.feed import Feed
 from ecluse.bus.position import Position
 from ecluse.bus.replay import Replay
-from ecluse.core import clock
+from ecluse.core import clock, tracing
 from ecluse.core.db.pool import translated
 from ecluse.core.errors import EcluseError
 from ecluse.core.fhir import json
@@ -97,10 +97,11 @@ class EventStream(Response):
         async with self._feed.reading:
             with translated():
                 page = await self._replay.after(self._at, self._until, COUNT, MOST_BYTES)
-        for event in page.events:
-            at = Position(event.epoch, event.seq)
-            await self._send(send, message(at, envelope.structured(event)))
-            self._at = at
+        with tracing.sending("events stream", (event.traceparent for event in page.events)):
+            for event in page.events:
+                at = Position(event.epoch, event.seq)
+                await self._send(send, message(at, envelope.structured(event)))
+                self._at = at
         self._at = page.next
 
     async def _more(self) -> None:

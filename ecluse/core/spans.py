@@ -65,6 +65,19 @@ class Spans:
             yield
 
     @contextmanager
+    def work(self, name: str) -> Iterator[None]:
+        """A trace of its own."""
+        with self._span(name, Context(), SpanKind.INTERNAL, {}):
+            yield
+
+    @staticmethod
+    def carried() -> str:
+        """By which others find the present span; "" for none."""
+        carrier: dict[str, str] = {}
+        _propagator.inject(carrier)
+        return carrier.get("traceparent", "")
+
+    @contextmanager
     def sending(self, name: str, traceparents: Iterable[str]) -> Iterator[None]:
         """Work on the events of these requests, on their way out."""
         with self._batch(name, SpanKind.PRODUCER, _sources(traceparents)):
@@ -128,9 +141,7 @@ class Request:
     @property
     def traceparent(self) -> str:
         """By which others find the span."""
-        carrier: dict[str, str] = {}
-        _propagator.inject(carrier)
-        return carrier["traceparent"]
+        return Spans.carried()
 
     def answered(self, status: int) -> None:
         """The request was answered with this status."""

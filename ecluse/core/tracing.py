@@ -51,3 +51,13 @@ def sending(name: str, traceparents: Iterable[str]) -> AbstractContextManager[No
 def taking(name: str, traceparents: Iterable[str]) -> AbstractContextManager[None]:
     """Taking events, as `sending`."""
     return NOTHING if spans is None else spans.taking(name, traceparents)
+
+
+def work(name: str) -> AbstractContextManager[None]:
+    """Work that goes on when the request that asked for it is answered: a trace of its own."""
+    return NOTHING if spans is None else spans.work(name)
+
+
+def carried() -> str:
+    """The `traceparent` of what is under way, for whom it is told to; "" for none."""
+    return "" if spans is None else spans.carried()

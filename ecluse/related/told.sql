@@ -7,13 +7,14 @@ SELECT s.id, n.name AS site, s.site AS site_number, s.topic, s.state, s.last, s.
 FROM fhir.subscription s JOIN fhir.site n ON n.site = s.site WHERE s.pk = $1 AND s.state <> 'off';
 
 -- name: kept
--- Notifications of a Subscription with their content, in order, the delivered ones as long as they are kept; no content
+-- Notifications of a Subscription with their content and the trace of who wrote it, in order, the delivered ones as long as they are kept; no content
 -- when it was erased.
 -- $1 Subscription, $2 first number, $3 last number, $4 most rows
-SELECT n.number, n.made_at, n.type, n.id, n.beside, v.op, v.body
+SELECT n.number, n.made_at, n.type, n.id, n.beside, v.op, v.body, coalesce(w.traceparent, '') AS traceparent
 FROM fhir.notification n
 LEFT JOIN fhir.resource r ON r.site = n.site AND r.type = n.type AND r.id = n.id
 LEFT JOIN fhir.version v ON v.pk = r.pk AND v.version = n.version
+LEFT JOIN fhir.write w ON w.write_id = v.write_id
 WHERE n.subscription = $1 AND n.number BETWEEN $2 AND $3 ORDER BY n.number LIMIT $4;
 
 -- name: arrived

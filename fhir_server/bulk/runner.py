@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ecluse.core import clock
+from ecluse.core import clock, tracing
 from ecluse.core.db.pool import Pool, translated
 from ecluse.core.errors import EcluseError, Fenced, Issue, Unavailable
 from ecluse.core.fhir import json
@@ -108,7 +108,8 @@ async def _result(server: Server, job: Job, progress: Progress) -> tuple[str, by
         return "failed", json.encode(operation_outcome([issue]))
     try:
         place = folder.made(folder.of_job(server.settings, job.id) / str(job.attempt))
-        return "done", msgspec.json.encode(await WORKS[job.kind](server, job, place, progress))
+        with tracing.work(f"{job.kind} job"):
+            return "done", msgspec.json.encode(await WORKS[job.kind](server, job, place, progress))
     except (Unavailable, Fenced):
         raise
     except EcluseError as error:

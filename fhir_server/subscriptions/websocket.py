@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ecluse.core import clock
+from ecluse.core import clock, tracing
 from ecluse.core.errors import EcluseError
 from ecluse.core.log import Log
 from ecluse.related import told
@@ -152,7 +152,8 @@ class _Telling:
         async with self._server.connection() as conn:
             events = await told.events(conn, row["site_number"], row["content"], found)
         bundle = notification(clock.new_id(), clock.now(), kind, standing, events)
-        await self._socket.send_text(bundle.decode())
+        with tracing.sending("notify", (each["traceparent"] for each in found)):
+            await self._socket.send_text(bundle.decode())
         self._heard[pk] = clock.monotonic()
         self._at[pk] = events[-1].number if events else self._at[pk]
         async with self._server.connection() as conn:

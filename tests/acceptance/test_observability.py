@@ -7,14 +7,17 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.services.otlp import Collector, Span, collecting
+from tests.services.ports import free_port
 from tests.services.postgres import Postgres
 from tests.services.server import Served, serving
+from tests.spec.hooks import Hook, until
 
 REQUEST, STAGE = "ecluse_request_s_count", "ecluse_stage_s_count"
 NAME = f"Zabulon{secrets.token_hex(4)}"
@@ -97,6 +100,43 @@ def test_a_request_without_a_trace_begins_one_and_a_bundle_is_one(up: Served, co
         collector.until(lambda spans: ("ecluse-serve", "batch/transaction") in by_name(spans, whole.trace)), whole.trace
     )
     assert root["ecluse-serve", "batch/transaction"].parent == ""
+
+
+def test_who_is_told_of_a_write_is_in_its_trace_and_a_job_has_one_of_its_own(
+    postgres: Postgres, collector: Collector, tmp_path: Path
+) -> None:
+    hook, trace = Hook(free_port()), secrets.token_hex(16)
+    otel = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    told = {"ECLUSE_SUBSCRIPTIONS": "on", "ECLUSE_HOOK_HOSTS": "127.0.0.1", "ECLUSE_WORKERS": "1"}
+    subscription = {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "test",
+        "criteria": "Basic?code=x",
+        "channel": {"type": "rest-hook", "endpoint": hook.url},
+    }
+    resource = {"resourceType": "Basic", "code": {"coding": [{"code": "x"}]}}
+    with (
+        postgres.database("template0") as url,
+        serving(tmp_path, "up", ECLUSE_DATABASE_URL=url, **told, **otel) as served,  # type: ignore[arg-type]
+        hook.listening(),
+        httpx.Client(base_url=served.url, timeout=60) as client,
+        client.stream("GET", "/events?type=Basic", headers={"Accept": "text/event-stream"}) as stream,
+    ):
+        assert stream.status_code == 200
+        assert client.post("/fhir/Subscription", json=subscription).status_code == 201
+        traced = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+        assert client.post("/fhir/Basic", json=resource, headers=traced).status_code == 201
+        notified = ("ecluse-subscriptions", "notify")
+        wanted = {("ecluse-serve", "create Basic"), ("ecluse-serve", "events stream"), notified}
+        found = by_name(collector.until(lambda spans: wanted <= by_name(spans, trace).keys()), trace)
+        root, *others = (found[name] for name in sorted(wanted))
+        assert {span.parent for span in others} == {root.id}
+        until(lambda: hook.received)
+        assert str(hook.received[0].traceparent).startswith(f"00-{trace}-{found[notified].id}-")
+        assert client.get("/fhir/$export", headers={"Prefer": "respond-async"}).status_code == 202
+        spans = collector.until(lambda spans: any(span.name == "export job" for span in spans))
+    assert [span.parent for span in spans if span.name == "export job"] == [""]
 
 
 def test_each_stage_of_a_write_is_measured(up: Served) -> None:

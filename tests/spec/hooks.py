@@ -25,6 +25,7 @@ class Received(NamedTuple):
     path: str
     body: bytes
     secret: str | None
+    traceparent: str | None
 
 
 class Hook:
@@ -70,7 +71,8 @@ def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
             threading.Event().wait(hook.slow_s)
             if hook.status == 200:
                 number = int(self.headers["X-Ecluse-Event-Number"])
-                hook.received.append(Received(number, self.command, self.path, body, self.headers.get("Authorization")))
+                told = (self.headers.get("Authorization"), self.headers.get("traceparent"))
+                hook.received.append(Received(number, self.command, self.path, body, *told))
             else:
                 hook.refused += 1
             self.send_response(hook.status)

@@ -230,6 +230,19 @@ def test_a_hook_that_can_never_be_called_is_refused_with_the_setting_that_would_
     assert {"name": "status", "valueCode": "off"} in asked.json()["entry"][0]["resource"]["parameter"]
 
 
+def test_an_app_gets_the_trace_of_who_wrote_and_nothing_that_is_none(
+    served: Served, fhir: httpx.Client, hook: Hook
+) -> None:
+    _subscribe(fhir, hook.url, "traced", header=["Traceparent: 00-" + "9" * 32 + "-" + "9" * 16 + "-01"])
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    with hook.listening(), consuming(served):
+        _observe(fhir, "traced", "traced-1", 1, traceparent=trace)
+        _observe(fhir, "traced", "traced-1", 2, traceparent="not a trace")
+        _observe(fhir, "traced", "traced-1", 3)
+        until(lambda: len(hook.received) == 3)
+    assert [one.traceparent for one in hook.received] == [trace, None, None]
+
+
 @pytest.mark.parametrize("endpoint", ["https://app.example/hook", "https://8.8.8.8/hook", "http://127.0.0.1:9/hook"])
 def test_what_a_name_or_the_operator_decides_is_taken(fhir: httpx.Client, endpoint: str) -> None:
     own = _subscribe(fhir, endpoint, "taken")

@@ -34,7 +34,8 @@ def test_nothing_of_opentelemetry_is_imported_while_traces_are_off() -> None:
         "import sys, ecluse.cli.cli, ecluse.cli.application, ecluse.bus.relay, consumers.runner\n"
         "from ecluse.core import tracing, settings\n"
         "tracing.begin(settings.Settings(), 'serve')\n"
-        "with tracing.span('x'), tracing.sending('x', None), tracing.taking('x', None): pass\n"
+        "with tracing.span('x'), tracing.sending('x', None), tracing.taking('x', None), tracing.work('x'): pass\n"
+        "assert tracing.carried() == ''\n"
         "assert tracing.spans is None\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
@@ -83,3 +84,14 @@ def test_work_that_no_request_asked_for_is_no_trace(told: tuple[Spans, InMemoryS
     with spans.within("transaction"), spans.taking("warehouse", ["", QUIET]):
         pass
     assert exporter.get_finished_spans() == ()
+
+
+def test_work_in_the_background_is_a_trace_of_its_own(told: tuple[Spans, InMemorySpanExporter]) -> None:
+    spans, exporter = told
+    assert spans.carried() == ""
+    with spans.taking("warehouse", [ONE]), spans.work("export job"), spans.within("transaction"):
+        carried = spans.carried()
+    inner, job, taken = exporter.get_finished_spans()
+    assert (inner.name, job.name, job.parent, taken.name) == ("transaction", "export job", None, "warehouse")
+    assert inner.context.trace_id == job.context.trace_id != taken.context.trace_id
+    assert carried.startswith(f"00-{inner.context.trace_id:032x}-{inner.context.span_id:016x}-")
