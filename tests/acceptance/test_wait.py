@@ -92,4 +92,5 @@ def test_what_was_written_is_found_by_the_search_that_waits_for_it(
         assert wait(served, "--event", made.headers["X-Ecluse-Event"], "--timeout", "120").returncode == 0
         status = httpx.get(f"{served.url}/status.json", timeout=60).json()
         assert {row["name"]: row["lag_events"] for row in status["consumers"]} == {"warehouse": 0, "search": 0}
-        assert httpx.get(f"{served.url}/fhir/Patient/p", headers={"X-Ecluse-Wait": "warehouse"}).status_code == 200
+        own = f"{served.url}/fhir/DocumentReference/{made.json()['id']}"
+        assert httpx.get(own, headers={"X-Ecluse-Wait": "warehouse"}).status_code == 200
