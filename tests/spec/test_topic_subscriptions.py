@@ -397,6 +397,7 @@ def test_the_capabilities_name_the_topics(fhir: httpx.Client, other_site: httpx.
     assert COMPLETED in named(other_site) and ANY not in named(other_site), "what a site posted is its own"
 
 
+@pytest.mark.usefixtures("topics")
 def test_a_topic_goes_with_its_basic_and_comes_back(served: Served, fhir: httpx.Client) -> None:
     url = "urn:topic:short"
     stored = fhir.post("/Basic", json=basic(url, "Patient")).json()
@@ -407,5 +408,6 @@ def test_a_topic_goes_with_its_basic_and_comes_back(served: Served, fhir: httpx.
     assert url in served.ecluse("subscriptions", "topics")
     assert fhir.post(f"/Basic/{stored['id']}/$purge").is_success
     assert url not in served.ecluse("subscriptions", "topics")
+    subscribe(fhir, "https://app.example/hook", ANY, "empty")
     table = served.ecluse("subscriptions", "list", "--site", "default")
     assert "https:" in table
