@@ -40,7 +40,8 @@ async def _append(server: Server, pk: int, *, notified: bool = True) -> None:
 
 async def _listens(server: Server) -> None:
     """Returns when the watch listens."""
-    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    own = "datname = current_database() AND state = 'idle' AND query LIKE 'LISTEN%'"
+    asked = f"SELECT count(*) FROM pg_stat_activity WHERE {own}"
     async with asyncio.timeout(30):
         while not await server.databases.store.fetchval(asked):
             await asyncio.sleep(0.01)
