@@ -1,4 +1,4 @@
-"""A shadow of the warehouse, and the one process that may have to do with it.
+"""Shadows of consumers, and the one process that may have to do with each.
 
 Enters: opened databases. Leaves: no shadow with which nobody goes on: while it is not built it follows no erasure.
 """
@@ -11,16 +11,17 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from consumers import place
+from consumers import place, registry
+from consumers.beside import Copy
 from ecluse.bus import outbox
 from ecluse.core.db import queries
 from ecluse.core.db.databases import Databases
 from ecluse.core.db.pool import translated
 from ecluse.core.errors import BadRequest, Unavailable
 from ecluse.core.log import Log
+from ecluse.core.settings import Settings
 
 SQL = queries.load(__package__, "shadow.sql")
-COPY = "warehouse-shadow"
 KEPT = timedelta(days=1)
 EXPIRE_EVERY_S = 3600.0
 
@@ -28,44 +29,46 @@ logger = Log("shadow")
 
 
 @asynccontextmanager
-async def alone(pool: Any) -> AsyncIterator[Any]:
-    """A connection of the one process that has to do with the shadow.
+async def alone(copy: Copy) -> AsyncIterator[Any]:
+    """A connection of the one process that has to do with this shadow.
 
     Raises: BadRequest (400) when that is another one"""
-    async with pool.acquire() as conn:
-        if not await conn.fetchval(place.SQL["lead"], COPY):
-            raise BadRequest("Another process builds a shadow of the warehouse: wait for it, or end it.")
+    async with copy.pool.acquire() as conn:
+        if not await conn.fetchval(place.SQL["lead"], copy.name):
+            raise BadRequest(f"Another process builds a shadow of {copy.live}: wait for it, or end it.")
         try:
             yield conn
         finally:
-            await conn.execute(place.SQL["leave"], COPY)
+            await conn.execute(place.SQL["leave"], copy.name)
 
 
-async def forget(conn: Any, store: Any) -> None:
+async def forget(copy: Copy, conn: Any, store: Any) -> None:
     """Leaves nothing of a shadow. store: the store's database, whose outbox is kept for it"""
     async with conn.transaction():
-        await conn.execute(SQL["drop"])
-        await conn.execute(SQL["forget"], COPY)
-    await store.execute(outbox.SQL["forget_cursor"], COPY)
+        await copy.drop(conn)
+        await conn.execute(SQL["forget"], copy.name)
+    await store.execute(outbox.SQL["forget_cursor"], copy.name)
 
 
-async def keep(databases: Databases) -> None:
-    """Drops a shadow that was left, each hour until cancelled, and says so."""
+async def keep(settings: Settings, databases: Databases) -> None:
+    """Drops shadows that were left, each hour until cancelled, and says so."""
+    copies = registry.copies(settings, databases)
     while True:
-        with suppress(Unavailable, BadRequest), translated():
-            if await expire(databases):
-                logger.warning("shadow of the warehouse is dropped: nobody went on with it")
+        for copy in copies.values():
+            with suppress(Unavailable, BadRequest), translated():
+                if await expire(copy, databases.store):
+                    logger.warning("shadow is dropped: nobody went on with it", consumer=copy.live)
         await asyncio.sleep(EXPIRE_EVERY_S)
 
 
-async def expire(databases: Databases) -> bool:
-    """Whether there was a shadow with which nobody had gone on for a day; it is dropped.
+async def expire(copy: Copy, store: Any) -> bool:
+    """Whether there was a shadow with which nobody had gone on for a day; it is dropped. store: the store's database
 
     Raises: BadRequest (400) while a process builds it"""
-    if not await databases.warehouse.fetchval(SQL["there"]):
+    if not await copy.there(copy.pool):
         return False
-    async with alone(databases.warehouse) as conn:
-        left: bool = await conn.fetchval(SQL["left"], COPY, KEPT)
+    async with alone(copy) as conn:
+        left: bool = await conn.fetchval(SQL["left"], copy.name, KEPT)
         if left:
-            await forget(conn, databases.store)
+            await forget(copy, conn, store)
         return left

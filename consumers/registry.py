@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from consumers.beside import Copy
 from consumers.sink import Sink
 from ecluse.core.db.databases import Databases
 from ecluse.core.errors import NotFound
@@ -58,6 +59,14 @@ def sink(settings: Settings, databases: Databases, name: str) -> Sink:
         names = ", ".join([*_BUILT, *sorted(hubs)])
         raise NotFound(f"No consumer is called {name}; there are {names}.")
     return hubs[name]
+
+
+def copies(settings: Settings, databases: Databases) -> dict[str, Copy]:
+    """What can be built beside what is live, by the name of the live consumer."""
+    from consumers.warehouse.shadow import WarehouseCopy
+
+    built: list[Copy] = [WarehouseCopy(settings, databases)]
+    return {copy.live: copy for copy in built}
 
 
 def _warehouse(settings: Settings, databases: Databases) -> Sink:

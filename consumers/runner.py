@@ -283,8 +283,12 @@ async def _consume(settings: Settings, databases: Databases, name: str, stop: as
 
 
 @asynccontextmanager
-async def log_of(settings: Settings, databases: Databases, sink: Sink) -> AsyncIterator[tuple[Log, Follow]]:
-    """The log that a sink reads, and how bodies are fetched that are not in it."""
+async def log_of(
+    settings: Settings, databases: Databases, sink: Sink, *, states: bool = False
+) -> AsyncIterator[tuple[Log, Follow]]:
+    """The log that a sink reads, and how bodies are fetched that are not in it.
+
+    states: on Kafka, the last state of each resource in place of the events"""
     if settings.bus != "kafka":
         # What an app was not notified of is in no store.
         renewable = not sink.every_version
@@ -295,7 +299,7 @@ async def log_of(settings: Settings, databases: Databases, sink: Sink) -> AsyncI
 
     bodies = HttpBodies()
     try:
-        yield KafkaLog(settings, databases.store, sink.name, sorted(sink.types)), bodies.follow
+        yield KafkaLog(settings, databases.store, sink.name, sorted(sink.types), states=states), bodies.follow
     finally:
         await bodies.close()
 

@@ -1,42 +1,48 @@
-"""The warehouse made anew beside the live one, and put in its place at once.
+"""What a consumer holds made anew beside the live one, and put in its place at once.
 
-Enters: a live consumer. Leaves: tables that hold what the present mapping makes of the present store.
+Enters: a live consumer that has a copy. Leaves: what is live as the present code makes it of the present store.
 
-    1  place    the copy begins where the live consumer is in its log, and walks through the store
-    2  follow   it takes only what the live consumer has taken: every row has an id by then, and the copy the same
-    3  turn     the live consumer waits; the copy reads up to where it stopped
-    4  swap     in one transaction the live tables, books and dead letters become those of the copy, where they differ
+    1  place    the copy begins where the live consumer is in its log
+    2  fill     it walks through the store, or on Kafka reads the topics of last states, and then from the store what
+                these have not
+    3  follow   it takes only what the live consumer has taken: every row of the warehouse has an id by then, and the
+                copy the same
+    4  level    the live consumer has what was stored when the filling was over, so that nothing was left out for good
+    5  turn     the live consumer waits; the copy reads up to where it stopped
+    6  swap     in one transaction the live rows, books and dead letters become those of the copy, where they differ;
+                what is in no table follows by itself (Copy.put_in_place)
 
-Whoever reads the tables sees the old rows until then and the new ones from then on. A copy whose building was broken
-off goes on where it was; one of another epoch begins again.
+Whoever reads sees the old until then and the new from then on. A copy whose building was broken off goes on where it
+was; one of another epoch begins again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Literal
 
-from consumers import resync
-from consumers.abandoned import COPY, SQL, alone, forget
-from consumers.gate import Decisions, Gate
+from consumers import place, resync
+from consumers.abandoned import SQL, alone, forget
+from consumers.beside import Copy, Difference
+from consumers.following import Following, GateOfLive, States, Untold, behind
 from consumers.offsets import SQL as OFFSETS
 from consumers.offsets import Offsets
 from consumers.persons import Persons
 from consumers.prepare import Prepare
+from consumers.reach import reach
 from consumers.resync import Resync
 from consumers.runner import Runner, log_of
-from consumers.sink import Take
-from consumers.warehouse import shadow
-from consumers.warehouse.shadow import Difference, ShadowSink
+from consumers.sink import Duty
 from ecluse.bus import epoch
-from ecluse.bus.log import Batch, Claim, Log, Partition, Record
-from ecluse.core import clock
+from ecluse.bus.log import Partition
+from ecluse.bus.replay import Replay
 from ecluse.core.db.databases import Databases
 from ecluse.core.errors import BadRequest, Unavailable
 from ecluse.core.settings import Settings
 
-LIVE = "warehouse"
 LOOK_S = 0.2
 NEARER = 3
 """How often the copy goes where the live consumer was before that one is kept waiting."""
@@ -44,99 +50,182 @@ TURN_S = 60.0
 """How long the live consumer may be kept waiting for the copy to read the rest."""
 
 Say = Callable[[str], None]
+Source = Literal["store", "topic"]
+"""What the copy is filled from."""
+NO_TOPICS = (
+    "The embedded log has no topics to read: leave --from topic out, the store has the same (ECLUSE_BUS=embedded)."
+)
 
 
-async def build(settings: Settings, databases: Databases, say: Say) -> dict[str, Difference]:
-    """Builds the copy and puts it in the place of the live tables. Returns: what differed, by table
+async def build(
+    settings: Settings, databases: Databases, copy: Copy, source: Source, say: Say
+) -> dict[str, Difference]:
+    """Builds the copy and puts it in the place of what is live. Returns: what differed, by table
 
     say: is told how far it is
-    Raises: BadRequest (400) when another process builds one, or the live consumer has not begun or is walking
+    Raises: BadRequest (400) when another process builds one, the live consumer has not begun or is walking, or there
+    are no topics
     """
-    sink = ShadowSink(settings, databases)
-    async with alone(sink.pool) as conn:
-        async with databases.store.acquire() as store:
-            present, lives = await epoch.settle(store), await epoch.lives(store)
-        walk = Resync(sink, databases.store, present, settings.bus == "embedded")
-        await _place(conn, databases.store, walk, present, settings.bus == "embedded")
-        async with log_of(settings, databases, sink) as (log, follow):
-            prepare = Prepare(sink, Persons(databases.identity), _GateOfLive(databases.identity), follow, lives)
-            offsets, duties = Offsets(sink.pool, COPY, present), (_behind(walk, sink.pool),)
-            stop = asyncio.Event()
-            running = asyncio.create_task(Runner(sink, _Following(log, sink.pool), offsets, prepare, duties).run(stop))
-            try:
-                await _walked(sink.pool, running, say)
-                found = await _swapped(conn, sink.pool, running, stop, say)
-            finally:
-                stop.set()
-                await asyncio.wait({running})
-        await forget(conn, databases.store)
+    if source == "topic" and settings.bus == "embedded":
+        raise BadRequest(NO_TOPICS)
+    async with alone(copy) as conn:
+        found = await Building(settings, databases, copy, conn, say).run(source)
+        await forget(copy, conn, databases.store)
         return found
 
 
-async def abort(settings: Settings, databases: Databases) -> bool:
+async def abort(databases: Databases, copy: Copy) -> bool:
     """Drops a copy that was not finished; False when there is none.
 
     Raises: BadRequest (400) while a process builds it"""
-    async with alone(databases.warehouse) as conn:
-        there = await shadow.stands(conn)
-        await forget(conn, databases.store)
+    async with alone(copy) as conn:
+        there = await copy.there(conn)
+        await forget(copy, conn, databases.store)
         return there
 
 
-async def _place(conn: Any, store: Any, walk: Resync, present: int, embedded: bool) -> None:
-    """Begins a copy, unless one of this epoch is there that can go on."""
-    if await shadow.stands(conn) and await resync.begun(conn, COPY, present) and await walk.reachable():
-        return
-    if not await resync.begun(conn, LIVE, present) or await resync.progress(conn, LIVE) is not None:
-        raise BadRequest("The warehouse has not begun, or walks through the store: `ecluse status`. Try again then.")
-    await forget(conn, store)
-    if embedded:
-        # Before the offsets are copied: what lies behind them is still there then.
-        await store.execute(SQL["hold_outbox"], COPY, LIVE)
-    async with conn.transaction():
-        await shadow.make(conn)
-        await conn.execute(SQL["place"], COPY, LIVE)
-        await conn.execute(SQL["begin"], COPY, present)
+class Building:
+    """A copy, in the one process that builds it."""
 
+    def __init__(self, settings: Settings, databases: Databases, copy: Copy, conn: Any, say: Say) -> None:
+        """conn: that of `alone`"""
+        self._settings = settings
+        self._databases = databases
+        self._copy = copy
+        self._conn = conn
+        self._say = say
+        self._pool = copy.pool
+        self._sink = copy.sink()
+        self._lives = epoch.Lives()
 
-async def _walked(pool: Any, running: asyncio.Task[None], say: Say) -> None:
-    """Returns when the copy has walked through the store."""
-    while (at := await resync.progress(pool, COPY)) is not None:
-        say(f"walks through the store, at {at}" if at else "walks through the store")
-        await _look(running)
+    async def run(self, source: Source) -> dict[str, Difference]:
+        """What `build` returns; what is left of the copy is dropped by the caller."""
+        async with self._databases.store.acquire() as store:
+            present, self._lives = await epoch.settle(store), await epoch.lives(store)
+        walk = Resync(self._sink, self._databases.store, present, self._settings.bus == "embedded")
+        await self._place(walk, present)
+        async with AsyncExitStack() as turn:
+            await self._sink.open()
+            try:
+                await self._fill(walk, present, source, turn)
+            finally:
+                await self._sink.close()
+            self._say("compares the copy with what is live")
+            found = await self._swap()
+        return found | dict(await self._copy.put_in_place(self._conn))
 
-
-async def _swapped(
-    conn: Any, pool: Any, running: asyncio.Task[None], stop: asyncio.Event, say: Say
-) -> dict[str, Difference]:
-    """Lets the copy come near, then catch up while the live consumer waits, then swaps."""
-    while True:
-        say("takes what the live consumer has taken meanwhile")
-        for _ in range(NEARER):
-            await _reach(pool, running)
-        await conn.execute(SQL["wait_for_turn"], LIVE)
-        try:
-            async with asyncio.timeout(TURN_S) as turn:
-                await _reach(pool, running)
-                turn.reschedule(None)
-                stop.set()
-                await running
-                say("compares the copy with the live tables")
-                return await _swap(conn)
-        except TimeoutError:
-            say("is too far behind; the live consumer goes on")
-        finally:
-            await conn.execute(SQL["end_turn"], LIVE)
-
-
-async def _reach(pool: Any, running: asyncio.Task[None]) -> None:
-    """Returns when the copy has read as far as the live consumer has by now."""
-    live = await _offsets(pool, LIVE)
-    while True:
-        own = await _offsets(pool, COPY)
-        if all(own.get(part, 0) >= at for part, at in live.items()):
+    async def _place(self, walk: Resync, present: int) -> None:
+        """Begins a copy, unless one of this epoch is there that can go on."""
+        live, name, conn = self._copy.live, self._copy.name, self._conn
+        if await self._copy.stands(conn) and await resync.begun(conn, name, present) and await walk.reachable():
             return
-        await _look(running)
+        if not await resync.begun(conn, live, present) or await resync.progress(conn, live) is not None:
+            raise BadRequest(f"{live} has not begun, or walks through the store: `ecluse status`. Try again then.")
+        await forget(self._copy, conn, self._databases.store)
+        if self._settings.bus == "embedded":
+            # Before the offsets are copied: what lies behind them is still there then.
+            await self._databases.store.execute(SQL["hold_outbox"], name, live)
+        async with conn.transaction():
+            await self._copy.make(conn)
+            await conn.execute(SQL["place"], name, live)
+            await conn.execute(SQL["begin"], name, present)
+
+    async def _fill(self, walk: Resync, present: int, source: Source, turn: AsyncExitStack) -> None:
+        """Returns with the live consumer waiting, and the copy where that one is. turn: when it is left, it goes on"""
+        step: Duty = behind(walk, self._pool, self._copy.live)
+        if source == "topic" and await resync.progress(self._pool, self._copy.name) is not None:
+            await self._read_states(present)
+            step = Untold(self._pool, self._databases.store, self._copy).step
+        async with self._running(present, [step], states=False) as running:
+            await self._walked(running)
+            await self._live_has_all(running)
+            await self._level(running, turn)
+
+    async def _read_states(self, present: int) -> None:
+        """Takes what the topics of last states tell of resources, up to where they end now."""
+        from ecluse.bus.ends import state_ends
+
+        self._say("reads the topics of last states")
+        ends = await state_ends(self._settings, self._databases.store, sorted(self._sink.types))
+        async with self._running(present, [], states=True) as running:
+            await self._reach(running, ends)
+
+    @asynccontextmanager
+    async def _running(
+        self, present: int, duties: Sequence[Duty], *, states: bool
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        """The copy's consumer at work, on its log or on the topics of last states. Raises: what ended it"""
+        gate, stop = GateOfLive(self._databases.identity, self._copy.live), asyncio.Event()
+        async with log_of(self._settings, self._databases, self._sink, states=states) as (whole, follow):
+            log = (States if states else Following)(whole, self._pool, self._copy.live)
+            prepare = Prepare(self._sink, Persons(self._databases.identity), gate, follow, self._lives)
+            offsets = Offsets(self._pool, self._copy.name, present)
+            running = asyncio.create_task(Runner(self._sink, log, offsets, prepare, duties).run(stop))
+            try:
+                yield running
+            except BaseException:
+                stop.set()
+                await asyncio.wait({running})
+                raise
+            stop.set()
+            await running
+
+    async def _walked(self, running: asyncio.Task[None]) -> None:
+        """Returns when the copy is filled."""
+        while (at := await resync.progress(self._pool, self._copy.name)) is not None:
+            self._say(f"walks through the store, at {at}" if at else "walks through the store")
+            await _look(running)
+
+    async def _live_has_all(self, running: asyncio.Task[None]) -> None:
+        """Returns when the live consumer has what is stored now: of what it lacked while the copy was filled, the copy
+        knows nothing until then."""
+        runs = await place.processes(self._pool, self._copy.live)
+        self._say("waits for the live consumer" + ("" if runs else ", of which no process runs: start it"))
+        now = await Replay(self._databases.store).present()
+        reaching = asyncio.create_task(reach(self._settings, self._databases, [self._copy.live], now, math.inf))
+        try:
+            while not reaching.done():
+                await asyncio.wait({running, reaching}, return_when=asyncio.FIRST_COMPLETED)
+                _check(running)
+            await reaching
+        finally:
+            reaching.cancel()
+
+    async def _level(self, running: asyncio.Task[None], turn: AsyncExitStack) -> None:
+        """Lets the copy come near, then catch up while the live consumer waits."""
+        live = self._copy.live
+        while True:
+            self._say("takes what the live consumer has taken meanwhile")
+            for _ in range(NEARER):
+                await self._reach(running, await _offsets(self._pool, live))
+            async with AsyncExitStack() as own:
+                await self._conn.execute(SQL["wait_for_turn"], live)
+                own.push_async_callback(self._conn.execute, SQL["end_turn"], live)
+                try:
+                    async with asyncio.timeout(TURN_S):
+                        await self._reach(running, await _offsets(self._pool, live))
+                    await turn.enter_async_context(own.pop_all())
+                    return
+                except TimeoutError:
+                    self._say("is too far behind; the live consumer goes on")
+
+    async def _reach(self, running: asyncio.Task[None], ends: Mapping[Partition, int]) -> None:
+        """Returns when the copy has read as far."""
+        while True:
+            own = await _offsets(self._pool, self._copy.name)
+            if all(own.get(part, 0) >= at for part, at in ends.items()):
+                return
+            await _look(running)
+
+    async def _swap(self) -> dict[str, Difference]:
+        live, name, conn = self._copy.live, self._copy.name, self._conn
+        async with conn.transaction():
+            await conn.execute("SET LOCAL statement_timeout = 0")
+            found = await self._copy.put_right(conn)
+            await conn.execute(SQL["books"], name, live)
+            await conn.execute(SQL["drop_dead_letters"], live)
+            await conn.execute(SQL["own_dead_letters"], name, live)
+            return dict(found)
 
 
 async def _offsets(pool: Any, consumer: str) -> dict[Partition, int]:
@@ -144,106 +233,15 @@ async def _offsets(pool: Any, consumer: str) -> dict[Partition, int]:
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
 
-async def _swap(conn: Any) -> dict[str, Difference]:
-    async with conn.transaction():
-        await conn.execute("SET LOCAL statement_timeout = 0")
-        found = await shadow.put_right(conn)
-        await conn.execute(SQL["books"], COPY, LIVE)
-        await conn.execute(SQL["drop_dead_letters"], LIVE)
-        await conn.execute(SQL["own_dead_letters"], COPY, LIVE)
-        return found
-
-
 async def _look(running: asyncio.Task[None]) -> None:
     """Waits a little.
 
     Raises: what ended the copy's runner"""
     await asyncio.wait({running}, timeout=LOOK_S)
+    _check(running)
+
+
+def _check(running: asyncio.Task[None]) -> None:
     if running.done():
         running.result()
         raise Unavailable("The building of the copy was ended; the same command goes on with it.")
-
-
-def _behind(walk: Resync, pool: Any) -> Callable[[Take], Any]:
-    """The walk, without what the live consumer has not taken yet: its event comes later."""
-
-    async def step(take: Take) -> bool:
-        async def taken(batch: Batch) -> bool:
-            return await take(await _known(pool, batch))
-
-        return await walk.step(taken)
-
-    return step
-
-
-async def _known(pool: Any, batch: Batch) -> Batch:
-    keys = [(record.event.site, record.event.type, record.event.id) for record in batch.records]
-    rows = await pool.fetch(SQL["known"], LIVE, *map(list, zip(*keys, strict=True))) if keys else []
-    taken = {(row["site"], row["type"], row["id"]): (row["epoch"], row["version"]) for row in rows}
-    kept = [
-        record
-        for key, record in zip(keys, batch.records, strict=True)
-        if key in taken and record.event.order <= taken[key]
-    ]
-    return batch._replace(records=kept)
-
-
-class _GateOfLive(Gate):
-    """What was decided for the live consumer holds for its copy."""
-
-    async def decisions(self, persons: Collection[int], consumer: str, purpose: str) -> Decisions:
-        return await super().decisions(persons, LIVE, purpose)
-
-
-class _Following:
-    """A log of which nothing is handed out that the live consumer has not taken."""
-
-    def __init__(self, log: Log, pool: Any) -> None:
-        self._log, self._pool = log, pool
-        self._ahead: Batch | None = None
-        self._told: dict[Partition, int] = {}
-        self._assignment = 0
-
-    async def open(self, claim: Claim) -> None:
-        await self._log.open(claim)
-
-    async def poll(self, max_events: int, max_bytes: int, timeout_s: float) -> Batch:
-        """The next records up to the live consumer's positions; empty when none came in time."""
-        deadline = clock.monotonic() + timeout_s
-        while True:
-            if self._ahead is None or not self._log.holds(self._ahead):
-                self._ahead = await self._log.poll(max_events, max_bytes, max(0.0, deadline - clock.monotonic()))
-            if self._ahead.assignment != self._assignment:
-                # What was told under another one may not have been written.
-                self._assignment = self._ahead.assignment
-                self._told.clear()
-            found, self._ahead = _cut(self._ahead, await _offsets(self._pool, LIVE), self._told)
-            self._told |= found.positions
-            if found.positions or clock.monotonic() >= deadline:
-                return found
-            await self._log.rest(LOOK_S)
-
-    def holds(self, batch: Batch) -> bool:
-        return self._log.holds(batch)
-
-    async def rest(self, delay_s: float) -> None:
-        await self._log.rest(delay_s)
-
-    async def commit(self, positions: Mapping[Partition, int]) -> None:
-        if self._ahead is None:  # the log counts as read what it has handed out
-            await self._log.commit(positions)
-
-    async def close(self) -> None:
-        await self._log.close()
-
-
-def _cut(batch: Batch, live: Mapping[Partition, int], told: Mapping[Partition, int]) -> tuple[Batch, Batch | None]:
-    """What of a batch the live consumer has taken, and the rest, None when there is none. told: positions before"""
-    reached = {part: min(at, live.get(part, 0)) for part, at in batch.positions.items()}
-    new = {part: at for part, at in reached.items() if at > told.get(part, 0)}
-    parted: tuple[list[Record], list[Record]] = ([], [])
-    for record in batch.records:
-        parted[record.offset >= live.get((record.topic, record.partition), 0)].append(record)
-    behind = {part: at for part, at in batch.positions.items() if at > reached[part]}
-    rest = batch._replace(records=parted[1], positions=behind) if behind else None
-    return batch._replace(records=parted[0], positions=new), rest

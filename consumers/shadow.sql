@@ -21,6 +21,15 @@ SELECT l.site, l.type, l.id, l.epoch, l.version
 FROM unnest($2::text[], $3::text[], $4::text[]) AS k (site, type, id)
 JOIN bus.ledger l ON l.consumer = $1 AND l.site = k.site AND l.type = k.type AND l.id = k.id
 
+-- name: untold
+-- The resources that a consumer has and its copy has not, or as they were before; those that are gone only when the copy has them.
+-- $1 copy  $2 live consumer  $3 site  $4 type  $5 id, after which to go on  $6 most rows
+SELECT l.site, l.type, l.id
+FROM bus.ledger l LEFT JOIN bus.ledger s ON s.consumer = $1 AND s.site = l.site AND s.type = l.type AND s.id = l.id
+WHERE l.consumer = $2 AND (l.site, l.type, l.id) > ($3, $4, $5)
+  AND CASE WHEN s.id IS NULL THEN NOT l.deleted ELSE (s.epoch, s.version) < (l.epoch, l.version) END
+ORDER BY l.site, l.type, l.id LIMIT $6
+
 -- name: wait_for_turn
 -- Keeps the live consumer from writing until the connection lets it.
 -- $1 live consumer
@@ -55,14 +64,6 @@ DELETE FROM bus.dead_letter WHERE consumer = $1
 -- What the copy could not take is what the live consumer cannot take.
 -- $1 copy  $2 live consumer
 UPDATE bus.dead_letter SET consumer = $2 WHERE consumer = $1
-
--- name: there
--- Whether there are tables of a copy.
-SELECT to_regnamespace('omop_shadow') IS NOT NULL
-
--- name: drop
--- No tables of a copy any more.
-DO $$ BEGIN DROP SCHEMA IF EXISTS omop_shadow CASCADE; DROP SCHEMA IF EXISTS omop_map_shadow CASCADE; END $$
 
 -- name: left
 -- Whether nobody has gone on with a copy for so long.

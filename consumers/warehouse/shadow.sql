@@ -1,8 +1,3 @@
--- name: tables
--- The tables that there are in a schema.
--- $1 schema
-SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename
-
 -- name: period_ids
 -- Gives the periods of the copy the ids of those that stand, as all other rows have theirs.
 WITH known AS (

@@ -17,7 +17,7 @@ from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr
 
 from ecluse.bus import envelope
 from ecluse.bus.backlog import Waiting
-from ecluse.bus.broker import TIMEOUT_S, client, layout
+from ecluse.bus.broker import TIMEOUT_S, Broker, client, layout
 from ecluse.bus.log import Partition
 from ecluse.core import clock
 from ecluse.core.errors import Unavailable
@@ -54,6 +54,30 @@ async def unread_ends(
     return {place: at + count for place, (at, count) in behind.items()}
 
 
+async def state_ends(settings: Settings, store: Any, resource_types: Sequence[str]) -> dict[Partition, int]:
+    """Where the topics of last states of these types end now, behind what is still being sent.
+
+    Raises: Unavailable (503) when the broker is away
+    """
+    topics = await layout(settings, store)
+    await Broker(settings, store, topics).ensure(resource_types)
+    return await asyncio.to_thread(_ends, settings, {topics.state(kind) for kind in resource_types})
+
+
+def _ends(settings: Settings, names: set[str]) -> dict[Partition, int]:
+    try:
+        admin = AdminClient(client(settings))
+        # Not what is committed: of one transaction the mark may stand in one partition, and not yet in another.
+        return _offsets(admin, _places(admin, names), OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+    except KafkaException as error:
+        raise Unavailable("the broker does not answer") from error
+
+
+def _places(admin: AdminClient, names: set[str]) -> list[TopicPartition]:
+    standing = admin.list_topics(timeout=TIMEOUT_S).topics
+    return [TopicPartition(name, number) for name in names & standing.keys() for number in standing[name].partitions]
+
+
 def _unread(settings: Settings, names: set[str], positions: Mapping[Partition, int]) -> dict[Partition, Waiting]:
     behind = _settled(settings, names, positions)
     moments = _moments(settings, {partition: at for partition, (at, _) in behind.items()}) if behind else {}
@@ -79,18 +103,22 @@ def _behind(
 ) -> dict[Partition, tuple[int, int]]:
     """For each partition that is not read to its end: the position and how many offsets lie behind it."""
     admin = AdminClient(client(settings))
-    standing = admin.list_topics(timeout=TIMEOUT_S).topics
-    places = [TopicPartition(name, number) for name in names & standing.keys() for number in standing[name].partitions]
+    places = _places(admin, names)
     first, last = (_offsets(admin, places, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
     at = {place: max(first[place], positions.get(place, 0)) for place in last}
     return {place: (at[place], last[place] - at[place]) for place in last if last[place] > at[place]}
 
 
-def _offsets(admin: AdminClient, places: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
+def _offsets(
+    admin: AdminClient,
+    places: list[TopicPartition],
+    spec: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[Partition, int]:
     if not places:
         return {}
     asked = dict.fromkeys(places, spec)
-    answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S)
+    answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=TIMEOUT_S)
     return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
 
 

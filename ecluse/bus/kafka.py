@@ -42,12 +42,16 @@ AWAY = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.UNKNOWN_
 class KafkaLog:
     """One consumer's view of the topics of its resource types."""
 
-    def __init__(self, settings: Settings, store: Any, name: str, resource_types: Sequence[str]) -> None:
-        """store: the store's database, which holds the number of partitions; name: the consumer and its group."""
+    def __init__(
+        self, settings: Settings, store: Any, name: str, resource_types: Sequence[str], *, states: bool = False
+    ) -> None:
+        """store: the store's database, which holds the number of partitions; name: the consumer and its group; states:
+        the topics of last states, not those of events"""
         self._settings = settings
         self._store = store
         self._name = name
         self._types = resource_types
+        self._states = states
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._waiting: deque[Message] = deque()
         self._assignment = 0
@@ -159,7 +163,7 @@ class KafkaLog:
             self._forget()
             consumer.unassign()
 
-        names = [topics.events(kind) for kind in self._types]
+        names = [topics.state(kind) if self._states else topics.events(kind) for kind in self._types]
         self._consumer.subscribe(names, on_assign=assigned, on_revoke=revoked, on_lost=revoked)
 
     def _forget(self) -> None:

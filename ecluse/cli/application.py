@@ -105,7 +105,7 @@ def _upkeep(fhir: FhirApp, timed: Timed) -> list[Coroutine[Any, Any, None]]:
         reindex.keep(databases.store, server.registries),
         building.keep(databases.store),
         retention.keep(databases.store, server.settings),
-        abandoned.keep(databases),
+        abandoned.keep(server.settings, databases),
         fhir.refusals.keep(server),
         timed.keep(databases.store),
         runner.keep(server),

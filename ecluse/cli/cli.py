@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -168,23 +168,30 @@ async def wait(event: str | None, consumers: tuple[str, ...], timeout: float) ->
 
 @main.command()
 @click.argument("consumer")
-@click.option("--from", "source", type=click.Choice(["store"]), default="store", help="From all that is stored.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["store", "topic"]),
+    default="store",
+    show_default=True,
+    help="From all that is stored; or, on Kafka and into a shadow, from the topics of last states.",
+)
 @click.option("--into", type=click.Choice(["live", "shadow"]), default="live", show_default=True)
 @click.option("--abort", is_flag=True, help="Drops a shadow that was not finished.")
 @readable
-async def replay(consumer: str, source: str, into: str, abort: bool) -> None:
+async def replay(consumer: str, source: Literal["store", "topic"], into: str, abort: bool) -> None:
     """Makes anew what a consumer holds, while it goes on with what is live.
 
-    Into the live tables, resource by resource; or into a shadow of the warehouse, which then takes their place at once.
+    Into what is live, resource by resource; or into a shadow, which then takes its place at once.
     """
     from ecluse.cli import replay
 
     if abort:
         await replay.abort(settings_of(), consumer)
     elif into == "shadow":
-        await replay.shadow(settings_of(), consumer)
+        await replay.shadow(settings_of(), consumer, source)
     else:
-        await replay.live(settings_of(), consumer)
+        await replay.live(settings_of(), consumer, source)
 
 
 @main.command()

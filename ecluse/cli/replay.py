@@ -7,22 +7,30 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from consumers import place, registry, resync
-from consumers import shadow as copy
-from consumers.warehouse.shadow import Difference
+from consumers import shadow as built
+from consumers.beside import Copy, Difference
+from consumers.shadow import Source
 from ecluse.cli.terminal import terminal
 from ecluse.core.db.databases import Databases, open_databases
 from ecluse.core.errors import BadRequest
 from ecluse.core.settings import Settings
 
+A_FEED = (
+    "A feed has no shadow: it is a log that recipients have read, and what they have cannot be exchanged. "
+    "`ecluse replay {name}` appends what is new to it."
+)
 ONLY_THE_WAREHOUSE = "Only the warehouse has a shadow; `ecluse replay {name}` makes {name} anew in its place."
+INTO_A_SHADOW = "--from topic fills a shadow: add --into shadow. The running consumer is made anew from the store."
 SENT_ONCE = "Notifications are sent once; an app asks for them again by its Subscription's $events or $resend."
 
 
-async def live(settings: Settings, consumer: str) -> None:
+async def live(settings: Settings, consumer: str, source: Source) -> None:
     """Asks the running consumer for a walk through the store.
 
     Raises: NotFound (404) when none has this name, BadRequest (400) when it walks already, has never run, or repeats
-    nothing"""
+    nothing, and for topics"""
+    if source == "topic":
+        raise BadRequest(INTO_A_SHADOW)
     async with open_databases(settings, migrate=True) as databases:
         sink = registry.sink(settings, databases, consumer)
         if sink.name == "subscriptions":
@@ -36,13 +44,13 @@ async def live(settings: Settings, consumer: str) -> None:
     terminal().print(f"{consumer} is made anew, {when}; what is live goes on. `ecluse status` shows where it is.")
 
 
-async def shadow(settings: Settings, consumer: str) -> None:
-    """Builds a shadow of the warehouse, swaps it in, and prints what differed.
+async def shadow(settings: Settings, consumer: str, source: Source) -> None:
+    """Builds a shadow of a consumer, swaps it in, and prints what differed.
 
-    Raises: what shadow.build raises; NotFound (404) and BadRequest (400) for another consumer"""
+    Raises: what shadow.build raises; NotFound (404) and BadRequest (400) for a consumer that has none"""
     console = terminal()
     async with open_databases(settings, migrate=True) as databases:
-        _check(settings, databases, consumer)
+        copy = _copy(settings, databases, consumer)
         with console.status("begins") as status:
             told = ""
 
@@ -53,23 +61,27 @@ async def shadow(settings: Settings, consumer: str) -> None:
                     console.print(words)
                 told = words
 
-            found = await copy.build(settings, databases, say)
+            found = await built.build(settings, databases, copy, source, say)
     console.print(_table(found))
 
 
 async def abort(settings: Settings, consumer: str) -> None:
     """Drops a shadow that was not finished.
 
-    Raises: what shadow.abort raises; NotFound (404) and BadRequest (400) for another consumer"""
+    Raises: what shadow.abort raises; NotFound (404) and BadRequest (400) for a consumer that has none"""
     async with open_databases(settings, migrate=True) as databases:
-        _check(settings, databases, consumer)
-        there = await copy.abort(settings, databases)
+        there = await built.abort(databases, _copy(settings, databases, consumer))
     terminal().print("The shadow is dropped." if there else "There was no shadow.")
 
 
-def _check(settings: Settings, databases: Databases, consumer: str) -> None:
-    if (sink := registry.sink(settings, databases, consumer)).name != copy.LIVE:
-        raise BadRequest(ONLY_THE_WAREHOUSE.format(name=sink.name))
+def _copy(settings: Settings, databases: Databases, consumer: str) -> Copy:
+    copies = registry.copies(settings, databases)
+    if consumer in copies:
+        return copies[consumer]
+    name = registry.sink(settings, databases, consumer).name
+    if name == "subscriptions":
+        raise BadRequest(SENT_ONCE)
+    raise BadRequest((A_FEED if name.startswith("hub-") else ONLY_THE_WAREHOUSE).format(name=name))
 
 
 def _table(found: Mapping[str, Difference]) -> Table:

@@ -27,13 +27,27 @@ BUNDLES = 6
 REPLAY = [sys.executable, "-m", "ecluse", "replay"]
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+SOURCES = [
+    ("embedded", "store"),
+    pytest.param(("kafka", "store"), marks=pytest.mark.kafka),
+    pytest.param(("kafka", "topic"), marks=pytest.mark.kafka),
+]
+
+
+@pytest.fixture(params=SOURCES, ids="-".join)
+def source(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A log, and what copies are filled from."""
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture
 def served(
-    request: pytest.FixtureRequest, postgres: Postgres, kafka: str, tmp_path: Path, hub_folder: Path
+    source: tuple[str, str], postgres: Postgres, kafka: str, tmp_path: Path, hub_folder: Path
 ) -> Iterator[Served]:
     """A server with patients in its warehouse."""
-    bus = {"ECLUSE_BUS": request.param}
-    if request.param == "kafka":
+    bus = {"ECLUSE_BUS": source[0]}
+    if source[0] == "kafka":
         bus |= {
             "ECLUSE_KAFKA_BOOTSTRAP": kafka,
             "ECLUSE_KAFKA_PREFIX": f"{tmp_path.name}.",
@@ -79,6 +93,22 @@ def refused(served: Served, *words: str) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
+async def object_to(conn: asyncpg.Connection, served: Served, patient: str) -> None:
+    """The patient objects, and is written once more."""
+    await conn.execute(
+        "INSERT INTO identity.decision (person, decision, reason) "
+        "SELECT person, 'withdraw', 'opposition' FROM identity.person_patient WHERE patient_id = $1",
+        patient,
+    )
+    put(served, patient, birthDate="1971-01-01")
+
+
+def put(served: Served, patient: str, **given: Any) -> None:
+    """Writes a patient."""
+    body = {"resourceType": "Patient", "id": patient, **given}
+    httpx.put(f"{served.url}/fhir/Patient/{patient}", json=body, timeout=60).raise_for_status()
+
+
 async def spoil(conn: asyncpg.Connection) -> None:
     """Rows changed, lost and made up by hand."""
     await conn.execute("UPDATE omop.measurement SET value_as_number = 0 WHERE measurement_id % 2 = 0")
@@ -88,10 +118,14 @@ async def spoil(conn: asyncpg.Connection) -> None:
     )
 
 
-async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served) -> None:
+async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served, source: tuple[str, str]) -> None:
+    words = ["warehouse", "--from", source[1], "--into", "shadow"]
     conn = await asyncpg.connect(served.environment["ECLUSE_DATABASE_URL"])
     before = await state(conn)
     ids: list[Any] = await conn.fetch("SELECT * FROM omop_map.id_map ORDER BY omop_table, omop_id")
+    for patient in ("objects", "purged"):
+        put(served, patient, birthDate="1970-01-01")
+    served.ecluse("wait", "--timeout", "120")
     await spoil(conn)
     await conn.execute("CREATE ROLE analyst; GRANT USAGE ON SCHEMA omop TO analyst")
     await conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA omop TO analyst")
@@ -99,26 +133,28 @@ async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served) -> None
     counted = await asyncpg.connect(served.environment["ECLUSE_DATABASE_URL"])
     with writing(served) as standing:
         # Killed in the middle, the same command goes on.
-        first = subprocess.Popen(
-            [*REPLAY, "warehouse", "--into", "shadow"], env=served.environment, stdout=subprocess.DEVNULL
-        )
+        first = subprocess.Popen([*REPLAY, *words], env=served.environment, stdout=subprocess.PIPE, text=True)
         while not await conn.fetchval("SELECT count(*) FROM bus.consumer WHERE consumer = 'warehouse-shadow'"):
             assert first.poll() is None
             await asyncio.sleep(0.02)
-        assert "Another process" in refused(served, "warehouse", "--into", "shadow")
+        assert "Another process" in refused(served, *words)
+        await object_to(conn, served, "objects")
+        httpx.post(f"{served.url}/fhir/Patient/purged/$purge", timeout=60).raise_for_status()
         first.send_signal(signal.SIGKILL)
-        first.wait()
+        said = first.communicate()[0]
         # Somebody who reads sees all of the old or all of the new, for as long as one looks.
         async with counted.transaction(isolation="repeatable_read"):
             visits = await counted.fetchval("SELECT count(*) FROM omop.visit_occurrence")
-            said = served.ecluse("replay", "warehouse", "--into", "shadow", timeout_s=300)
+            said += served.ecluse("replay", *words, timeout_s=300)
             assert await counted.fetchval("SELECT count(*) FROM omop.visit_occurrence") == visits
         assert "omop.visit_occurrence" in said
+        assert ("topics of last states" in said) == (source[1] == "topic")
         time.sleep(1)
     served.ecluse("wait", "--timeout", "120")
     after = await state(conn)
     for table in before.keys() - {"person", "observation_period", "id_map"}:
         assert after[table] == before[table], table
+    # Neither of the patient who objects nor of the one who was purged.
     assert len(after["person"]) == len(before["person"]) + len(standing)
     kept = await conn.fetch(
         "SELECT * FROM omop_map.id_map WHERE resource_id NOT LIKE 'live-%' ORDER BY omop_table, omop_id"
@@ -149,11 +185,15 @@ async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served) -> None
     await counted.close()
 
 
-def test_a_shadow_is_dropped_and_is_the_warehouses_alone(postgres: Postgres, tmp_path: Path) -> None:
-    with postgres.database("template0") as url, serving(tmp_path, ECLUSE_DATABASE_URL=url) as served:
+def test_what_has_no_shadow_says_why(postgres: Postgres, tmp_path: Path, hub_folder: Path) -> None:
+    own = {"ECLUSE_HUB_PROJECTS": str(hub_folder)}
+    with postgres.database("template0") as url, serving(tmp_path, ECLUSE_DATABASE_URL=url, **own) as served:
         for words, told in (
             (["warehouse", "--into", "shadow"], "has not begun"),
             (["search", "--into", "shadow"], "Only the warehouse has a shadow"),
+            (["warehouse", "--from", "topic"], "add --into shadow"),
+            (["warehouse", "--from", "topic", "--into", "shadow"], "The embedded log has no topics"),
+            (["hub-trial", "--into", "shadow"], "A feed has no shadow"),
             (["warehouse"], "has never run"),
         ):
             assert told in refused(served, *words)

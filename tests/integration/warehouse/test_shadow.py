@@ -1,42 +1,86 @@
-"""A shadow that nobody goes on with."""
+"""A shadow that nobody goes on with, and one that is filled from topics which do not tell all."""
 
 from __future__ import annotations
 
 import pytest
 
-from consumers import abandoned
-from consumers.warehouse import shadow as tables
+from consumers import abandoned, resync
+from consumers.following import Untold
+from consumers.warehouse.shadow import WarehouseCopy
+from ecluse.bus.log import Batch
 from ecluse.core.db.databases import Databases
 from ecluse.core.errors import BadRequest
+from tests.conftest import SettingsFactory
+from tests.integration.bus.store import Put, put
 
 
-async def begun(databases: Databases, hours: int) -> None:
+@pytest.fixture
+def copy(settings: SettingsFactory, databases: Databases) -> WarehouseCopy:
+    """A copy that was not begun."""
+    return WarehouseCopy(settings(), databases)
+
+
+async def begun(copy: WarehouseCopy, hours: int) -> None:
     """A copy with which somebody went on so long ago."""
-    async with databases.warehouse.acquire() as conn:
-        await tables.make(conn)
+    async with copy.pool.acquire() as conn:
+        await copy.make(conn)
         await conn.execute(
             "INSERT INTO bus.consumer (consumer, epoch, walking, updated) "
             "VALUES ($1, 1, true, now() - make_interval(hours => $2))",
-            abandoned.COPY,
+            copy.name,
             hours,
         )
 
 
-async def test_a_shadow_that_nobody_has_gone_on_with_for_a_day_is_dropped(databases: Databases) -> None:
-    assert not await abandoned.expire(databases)
-    await begun(databases, 23)
-    assert not await abandoned.expire(databases)
-    assert await tables.stands(databases.warehouse)
-    await databases.warehouse.execute("UPDATE bus.consumer SET updated = updated - interval '2 hours'")
-    assert await abandoned.expire(databases)
-    assert not await tables.stands(databases.warehouse)
-    assert await databases.warehouse.fetchval("SELECT count(*) FROM bus.consumer") == 0
-    assert not await abandoned.expire(databases)
+async def test_a_shadow_that_nobody_has_gone_on_with_for_a_day_is_dropped(copy: WarehouseCopy) -> None:
+    assert not await abandoned.expire(copy, copy.pool)
+    await begun(copy, 23)
+    assert not await abandoned.expire(copy, copy.pool)
+    assert await copy.stands(copy.pool)
+    await copy.pool.execute("UPDATE bus.consumer SET updated = updated - interval '2 hours'")
+    assert await abandoned.expire(copy, copy.pool)
+    assert not await copy.stands(copy.pool)
+    assert await copy.pool.fetchval("SELECT count(*) FROM bus.consumer") == 0
+    assert not await abandoned.expire(copy, copy.pool)
 
 
-async def test_one_that_is_being_built_stays(databases: Databases) -> None:
-    await begun(databases, 48)
-    async with abandoned.alone(databases.warehouse):
+async def test_one_that_is_being_built_stays(copy: WarehouseCopy) -> None:
+    await begun(copy, 48)
+    async with abandoned.alone(copy):
         with pytest.raises(BadRequest):
-            await abandoned.expire(databases)
-    assert await tables.stands(databases.warehouse)
+            await abandoned.expire(copy, copy.pool)
+    assert await copy.stands(copy.pool)
+
+
+async def booked(copy: WarehouseCopy, consumer: str, rows: dict[str, tuple[int, bool]]) -> None:
+    """What a consumer has taken: (version, gone) of patients."""
+    await copy.pool.executemany(
+        "INSERT INTO bus.ledger (consumer, site, type, id, epoch, version, deleted, state, reason) "
+        "VALUES ($1, 'default', 'Patient', $2, 1, $3, $4, 'mapped', '')",
+        [(consumer, patient, *row) for patient, row in rows.items()],
+    )
+
+
+async def test_what_no_topic_told_is_read_from_the_store_as_far_as_the_live_consumer_has_it(
+    copy: WarehouseCopy, databases: Databases
+) -> None:
+    await begun(copy, 0)
+    async with databases.store.acquire() as conn:
+        await put(conn, [Put("Patient", name, {}) for name in ("untold", "older", "ahead", "told", "gone")])
+        await put(conn, [Put("Patient", name, {}) for name in ("older", "ahead")])
+        await put(conn, [Put("Patient", "gone")])
+    live = {"untold": (1, False), "older": (2, False), "ahead": (1, False), "told": (1, False), "long-gone": (3, True)}
+    await booked(copy, copy.live, live | {"gone": (2, True)})
+    await booked(copy, copy.name, {"older": (1, False), "told": (1, False), "gone": (1, False)})
+    taken: list[tuple[str, int, str]] = []
+
+    async def take(batch: Batch) -> bool:
+        taken.extend((record.event.id, record.event.version, record.event.op) for record in batch.records)
+        return True
+
+    untold = Untold(copy.pool, databases.store, copy)
+    while await untold.step(take):
+        assert await resync.progress(copy.pool, copy.name) is not None
+    assert sorted(taken) == [("gone", 2, "deleted"), ("older", 2, "updated"), ("untold", 1, "updated")]
+    assert await resync.progress(copy.pool, copy.name) is None
+    assert not await untold.step(take)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.shadow import _cut
+from consumers.following import cut
 from consumers.warehouse.board import SQL
-from consumers.warehouse.shadow import KEYS, _redirected
+from consumers.warehouse.shadow import TABLES
 from ecluse.bus.event import Event
 from ecluse.bus.log import Batch, Partition, Record
 
@@ -42,7 +42,7 @@ def test_a_batch_is_cut_where_the_live_consumer_stands(
     positions: dict[Partition, int],
     left: list[int] | None,
 ) -> None:
-    found, rest = _cut(BATCH, live, told)
+    found, rest = cut(BATCH, live, told)
     assert ([each.offset for each in found.records], found.positions) == (offsets, positions)
     assert (rest and [each.offset for each in rest.records]) == left
     assert found.assignment == 4
@@ -50,11 +50,11 @@ def test_a_batch_is_cut_where_the_live_consumer_stands(
 
 def test_every_table_is_the_copys_and_every_sequence_is_the_live_one() -> None:
     for sql in SQL.values():
-        copied = _redirected(sql)
+        copied = TABLES.redirected(sql)
         assert "omop." not in copied
         assert copied.count("omop_map.") == sql.count("'omop_map.")
         assert copied.count("omop_map_shadow.") == sql.count("omop_map.") - sql.count("'omop_map.")
-    assert _redirected("DELETE FROM omop.person USING omop_map.link") == (
+    assert TABLES.redirected("DELETE FROM omop.person USING omop_map.link") == (
         "DELETE FROM omop_shadow.person USING omop_map_shadow.link"
     )
-    assert len(KEYS) == 20
+    assert len(TABLES.keys) == 20
