@@ -9,7 +9,7 @@ that a site has made on them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import asyncpg
@@ -71,10 +71,14 @@ class Copy(Protocol):
 class Tables:
     """The tables of a copy: the live ones, in other schemas."""
 
-    def __init__(self, schemas: Mapping[str, str], keys: Mapping[str, tuple[str, ...]]) -> None:
-        """schemas: those of the copy, by the live ones; keys: the columns that tell the rows of a live table apart"""
+    def __init__(
+        self, schemas: Mapping[str, str], keys: Mapping[str, tuple[str, ...]], alone: Collection[str] = ()
+    ) -> None:
+        """schemas: those of the copy, by the live ones; keys: the columns that tell the rows of a live table apart;
+        alone: live tables that are made and are not put right by the copy's"""
         self.schemas = schemas
         self.keys = keys
+        self._all = {*keys, *alone}
         self._qualified = re.compile(rf"(?<!')\b({'|'.join(schemas)})\.(?=[a-z])")
         self._known: dict[str, str] = {}
 
@@ -92,13 +96,13 @@ class Tables:
     async def stand(self, conn: Any) -> bool:
         """Whether every table is there."""
         found = {f"{live}.{row[0]}" for live, own in self.schemas.items() for row in await conn.fetch(SQL["of"], own)}
-        return self.keys.keys() <= found
+        return self._all <= found
 
     async def make(self, conn: Any) -> None:
         """Empty tables, as the live ones are."""
         for schema in self.schemas.values():
             await conn.execute(f"CREATE SCHEMA {schema}")
-        for table in self.keys:
+        for table in self._all:
             await conn.execute(f"CREATE TABLE {self.redirected(table)} (LIKE {table} INCLUDING ALL)")
 
     async def drop(self, conn: Any) -> None:
@@ -158,6 +162,10 @@ class Redirected:
     async def fetchrow(self, sql: str, *values: Any) -> Any:
         """As asyncpg's."""
         return await self.live.fetchrow(self._tables.redirected(sql), *values)
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        """As asyncpg's."""
+        return await self.live.fetchval(self._tables.redirected(sql), *values)
 
     async def copy_records_to_table(self, table: str, *, schema_name: str, **given: Any) -> Any:
         """As asyncpg's."""

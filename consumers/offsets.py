@@ -41,9 +41,10 @@ class Offsets:
         """Those positions that are not stored yet."""
         return {partition: at for partition, at in positions.items() if self._stored.get(partition) != at}
 
-    async def turn(self, conn: Any) -> None:
-        """Waits until no other process of this consumer writes, as the first statement of the caller's transaction."""
-        await conn.execute(SQL["turn"], self._consumer, STOPPED)
+    async def turn(self, conn: Any, *, several: bool) -> None:
+        """Waits until no other process of this consumer writes, nor one that puts its copy in place, as the first
+        statement of the caller's transaction. several: there may be others, who do not wait for one that was stopped"""
+        await conn.execute(SQL["turn"], self._consumer, STOPPED if several else None)
 
     async def advance(self, conn: Any, positions: Mapping[Partition, int]) -> None:
         """Stores positions in the caller's transaction.

@@ -28,6 +28,7 @@ ON CONFLICT (consumer, topic, partition) DO UPDATE
 SET next_offset = excluded.next_offset, generation = o.generation + 1, epoch = excluded.epoch, updated = now()
 
 -- name: turn
--- Waits until no other process of a consumer writes. Whoever is stopped in its turn loses it.
--- $1 consumer  $2 for how long it may say nothing, "60s"
-SELECT set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock(7305004, hashtext($1))
+-- Waits until no other process of a consumer writes. Whoever is stopped in its turn loses it, where several write.
+-- $1 consumer  $2 for how long it may say nothing, "60s"; NULL for as long as the session may
+SELECT set_config('idle_in_transaction_session_timeout', coalesce($2, current_setting('idle_in_transaction_session_timeout')), true),
+       pg_advisory_xact_lock(7305004, hashtext($1))

@@ -63,9 +63,10 @@ def sink(settings: Settings, databases: Databases, name: str) -> Sink:
 
 def copies(settings: Settings, databases: Databases) -> dict[str, Copy]:
     """What can be built beside what is live, by the name of the live consumer."""
+    from consumers.search_index.shadow import IndexCopy
     from consumers.warehouse.shadow import WarehouseCopy
 
-    built: list[Copy] = [WarehouseCopy(settings, databases)]
+    built: list[Copy] = [WarehouseCopy(settings, databases), IndexCopy(settings, databases)]
     return {copy.live: copy for copy in built}
 
 

@@ -139,8 +139,7 @@ class Runner:
     async def _write(self, parts: Sequence[Sequence[Work]], positions: dict[tuple[str, int], int]) -> None:
         with tracing.span("write"):  # 4
             async with self._sink.pool.acquire() as conn, conn.transaction():
-                if self._sink.several:
-                    await self._offsets.turn(conn)
+                await self._offsets.turn(conn, several=self._sink.several)
                 await self._offsets.advance(conn, positions)
                 for work in parts:
                     await self._write_work(conn, work)

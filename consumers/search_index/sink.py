@@ -9,7 +9,8 @@ the index cannot find again by itself.
 
 A crash between 2 and 3 is harmless: the same changes come again and take out what they put in. An index that is of
 another generation than its ledger, or behind it, has lost something: it is emptied, and the consumer walks through the
-store. So it is after a restore of the database, when the index may know reports that the store does not.
+store. So it is after a restore of the database, when the index may know reports that the store does not. When the
+ledger describes one that was made anew beside it (shadow.py), the consumer goes over to that one.
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ class SearchIndexSink:
     async def _adopt(self, conn: Any) -> None:
         present = await epoch.current(conn)
         known = await conn.fetchrow(SQL["generation"])
+        if known is not None:
+            # One that was made anew, and whose building ended before it was put in its place.
+            await asyncio.to_thread(self._index.change_to, known["generation"])
         if known is None:
             lost = "" if self._index.empty else "the database is another one"
         else:
@@ -116,6 +120,8 @@ class SearchIndexSink:
         keys = sorted(told | {"/".join(placed.key) for placed in documents})
         if not keys and not erasing:
             return
+        if await conn.fetchval(SQL["described"], self._index.generation) is None:
+            raise Fenced("another text index has taken the place of this one")
         entries = [_entry(placed) for placed in documents if placed.standing.text]
         opstamp = await asyncio.to_thread(_replace, self._index, keys, entries, erasing)
         if await conn.execute(SQL["committed"], self._index.generation, opstamp) != "UPDATE 1":

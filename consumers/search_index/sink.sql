@@ -13,6 +13,11 @@ ON CONFLICT (only_row) DO UPDATE SET generation = excluded.generation, opstamp =
 -- $1 consumer
 UPDATE bus.consumer SET walking = true, walk_site = 0, walk_type = 0, walk_pk = 0, updated = now() WHERE consumer = $1
 
+-- name: described
+-- Whether the ledger describes this index still, until the transaction ends.
+-- $1 generation
+SELECT true FROM search.generation WHERE generation = $1 FOR UPDATE
+
 -- name: committed
 -- The commit of the index that the rows of this transaction belong to.
 -- $1 generation  $2 opstamp

@@ -19,7 +19,6 @@ A_FEED = (
     "A feed has no shadow: it is a log that recipients have read, and what they have cannot be exchanged. "
     "`ecluse replay {name}` appends what is new to it."
 )
-ONLY_THE_WAREHOUSE = "Only the warehouse has a shadow; `ecluse replay {name}` makes {name} anew in its place."
 INTO_A_SHADOW = "--from topic fills a shadow: add --into shadow. The running consumer is made anew from the store."
 SENT_ONCE = "Notifications are sent once; an app asks for them again by its Subscription's $events or $resend."
 
@@ -79,9 +78,7 @@ def _copy(settings: Settings, databases: Databases, consumer: str) -> Copy:
     if consumer in copies:
         return copies[consumer]
     name = registry.sink(settings, databases, consumer).name
-    if name == "subscriptions":
-        raise BadRequest(SENT_ONCE)
-    raise BadRequest((A_FEED if name.startswith("hub-") else ONLY_THE_WAREHOUSE).format(name=name))
+    raise BadRequest(SENT_ONCE if name == "subscriptions" else A_FEED.format(name=name))
 
 
 def _table(found: Mapping[str, Difference]) -> Table:

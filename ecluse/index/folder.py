@@ -1,12 +1,17 @@
-"""The folder of an index: made, locked, recognised, replaced when it is broken.
+"""The folder of an index: made, locked, recognised, exchanged, replaced when it is broken.
 
 Enters: DATA/index. Leaves: a tantivy index in a folder whose name says its format, and which generation it is. The
 index can always be built again from the store, so what cannot be opened is made anew. Only its owner reads the folder:
 it holds the text of the reports.
+
+    reports-1               the index, until one was put in its place
+    reports-1-GENERATION    the index that was, as the file `present` says
+    shadow/reports-1        one that is being built beside it, a home of its own
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -22,6 +27,9 @@ from ecluse.index.protocol import Missing, Written
 
 FORMAT = "reports-1"
 """Changes with the fields below or with words.py: the index is then built again."""
+
+PRESENT = "present"
+BESIDE = "shadow"
 
 log = Log("index")
 
@@ -72,13 +80,33 @@ def make_home(home: Path) -> None:
         raise Unavailable(f"The folder of the text index cannot be made: {error.strerror}.") from error
 
 
+def beside(home: Path) -> Path:
+    """The home of an index that is being built to take the place of the one here."""
+    return home / BESIDE
+
+
+def present(home: Path) -> Path:
+    """The folder of the index here, whether it is there or not."""
+    with contextlib.suppress(OSError):
+        name = (home / PRESENT).read_text()
+        if name.startswith(f"{FORMAT}-"):
+            return home / name
+    return home / FORMAT
+
+
+def generation(home: Path) -> str:
+    """Which generation the index here is, "" when there is none."""
+    return _generation(present(home))
+
+
 def open_or_make(home: Path) -> tuple[Any, str]:
     """The index to write and its generation, made anew where there is none that opens; the caller holds the lock."""
-    folder = home / FORMAT
+    folder = present(home)
     try:
         generation = (folder / "generation").read_text()
         index = tantivy.Index.open(str(folder))
         index.searcher()
+        tidy(home)
         return index, generation
     except FileNotFoundError:
         pass
@@ -89,6 +117,7 @@ def open_or_make(home: Path) -> tuple[Any, str]:
 
 def make(home: Path) -> tuple[Any, str]:
     """A new, empty index and its generation, in the place of what was there; the caller holds the lock."""
+    (home / PRESENT).unlink(missing_ok=True)
     for old in home.glob("reports-*"):
         shutil.rmtree(old, ignore_errors=True)
     folder = home / FORMAT
@@ -98,13 +127,77 @@ def make(home: Path) -> tuple[Any, str]:
     return tantivy.Index(schema(), path=str(folder)), generation
 
 
+def put_in_place(home: Path, generation: str) -> bool:
+    """Whether the index of this generation is the one here, once it was put here from beside. Whoever searches sees the
+    old one, then the new one; several processes may do it at once. Nobody may write to the one that lies beside.
+
+    Raises: Unavailable (503) when the folder cannot be written
+    """
+    if _generation(present(home)) == generation:
+        return True
+    folder = home / f"{FORMAT}-{generation}"
+    try:
+        if _generation(beside(home) / FORMAT) == generation:
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                (beside(home) / FORMAT).rename(folder)
+        if _generation(folder) != generation:
+            return False
+        _point(home, folder.name)
+    except OSError as error:
+        raise Unavailable(f"The text index cannot be put in its place: {error.strerror}.") from error
+    return True
+
+
+def _point(home: Path, name: str) -> None:
+    """Durably: the old folder goes next."""
+    drawn = home / f"{PRESENT}-{os.getpid()}"
+    drawn.write_text(name)
+    _sync(drawn)
+    drawn.replace(home / PRESENT)
+    _sync(home)
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def tidy(home: Path) -> None:
+    """Removes indexes that are no longer the one here; the caller holds the lock."""
+    for old in set(home.glob("reports-*")) - {present(home)}:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def tidy_if_free(home: Path) -> None:
+    """The same, when nobody writes here; who does tidies up when it finds another index in its place."""
+    with contextlib.suppress(Written):
+        lock = Lock(home)
+        tidy(home)
+        lock.release()
+
+
+def drop_beside(home: Path) -> None:
+    """Leaves nothing of an index that was being built."""
+    shutil.rmtree(beside(home), ignore_errors=True)
+
+
+def _generation(folder: Path) -> str:
+    try:
+        return (folder / "generation").read_text()
+    except OSError:
+        return ""
+
+
 def open_to_search(home: Path) -> Any:
     """The index to search.
 
     Raises: Missing (503) when there is none
     """
     try:
-        index = tantivy.Index.open(str(home / FORMAT))
+        index = tantivy.Index.open(str(present(home)))
     except Exception as error:
         raise Missing("There is no text index yet: start `ecluse up`, or `ecluse consume search`.") from error
     index.config_reader("manual")
@@ -112,11 +205,13 @@ def open_to_search(home: Path) -> Any:
 
 
 def state(home: Path) -> bytes:
-    """What changes with each commit: the file that names the segments. Its time is too coarse to tell two apart.
+    """What changes with each commit, and with another index: the file that names the segments. Its time is too coarse
+    to tell two apart.
 
     Raises: Missing (503) when there is no index
     """
+    folder = present(home)
     try:
-        return (home / FORMAT / "meta.json").read_bytes()
+        return folder.name.encode() + (folder / "meta.json").read_bytes()
     except OSError as error:
         raise Missing("There is no text index yet: start `ecluse up`, or `ecluse consume search`.") from error

@@ -131,6 +131,9 @@ class IndexWriter(Protocol):
     def clear(self) -> None:
         """Removes everything at once, and begins another generation."""
 
+    def change_to(self, generation: str) -> None:
+        """Goes over to the index of another generation that was built beside this one, if there is one."""
+
     def commit(self) -> int:
         """Makes what was done since the last commit durable and visible; returns the opstamp."""
 

@@ -19,7 +19,7 @@ import tantivy
 from ecluse.core.errors import BadRequest, Unavailable, Unprocessable
 from ecluse.core.fhir import dates
 from ecluse.index import folder
-from ecluse.index.protocol import BadQuery, Choices, Entry, Filters, Hit, Hits
+from ecluse.index.protocol import BadQuery, Choices, Entry, Filters, Hit, Hits, Missing
 from ecluse.index.question import Question, Term
 from ecluse.index.question import question as parsed
 from ecluse.index.snippet import excerpt, places
@@ -87,6 +87,13 @@ class Writer:
         self._end()
         with _writing():
             self._take(*folder.make(self._home))
+
+    def change_to(self, generation: str) -> None:
+        """Goes over to the index of another generation that was built beside this one, if there is one."""
+        if generation != self.generation and folder.put_in_place(self._home, generation):
+            self._end()
+            with _writing():
+                self._take(*folder.open_or_make(self._home))
 
     def commit(self) -> int:
         """Makes what was done durable and visible; returns the opstamp."""
@@ -221,12 +228,18 @@ class Reader:
     def _searcher(self) -> Any:
         """What is committed now: the file that each commit replaces is looked at before each search."""
         with self._mutex:
-            present = folder.state(self._home)
-            if present != self._state:
-                self._index = folder.open_to_search(self._home)
-                self._index.reload()
-                self._state = present
+            try:
+                self._look()
+            except (Missing, *FAILURES):
+                self._look()  # another index may have come in its place meanwhile
             return self._index.searcher()
+
+    def _look(self) -> None:
+        present = folder.state(self._home)
+        if present != self._state:
+            self._index = folder.open_to_search(self._home)
+            self._index.reload()
+            self._state = present
 
     def _hit(self, searcher: Any, at: Any, score: Any, asked: Question) -> Hit:
         entry = _stored(searcher, at)

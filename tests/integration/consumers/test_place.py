@@ -79,11 +79,11 @@ async def test_writes_of_one_consumer_take_turns(pool: asyncpg.Pool) -> None:
     ours = Offsets(pool, CONSUMER, 1)
     async with pool.acquire() as first, pool.acquire() as second:
         async with first.transaction():
-            await ours.turn(first)
+            await ours.turn(first, several=True)
 
             async def write() -> None:
                 async with second.transaction():
-                    await ours.turn(second)
+                    await ours.turn(second, several=True)
                     told.append("second")
 
             writing = asyncio.create_task(write())
@@ -95,7 +95,7 @@ async def test_writes_of_one_consumer_take_turns(pool: asyncpg.Pool) -> None:
 
             await until(waits, writing)
             async with pool.acquire() as other, other.transaction():
-                await Offsets(pool, "another", 1).turn(other)
+                await Offsets(pool, "another", 1).turn(other, several=True)
             told.append("first")
         await writing
     assert told == ["first", "second"]
@@ -109,9 +109,19 @@ async def test_a_process_that_was_stopped_in_its_turn_loses_it(
     async with pool.acquire() as stopped:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
             async with stopped.transaction():
-                await ours.turn(stopped)
+                await ours.turn(stopped, several=True)
                 async with pool.acquire() as other, other.transaction():
-                    await asyncio.wait_for(ours.turn(other), 30)
+                    await asyncio.wait_for(ours.turn(other, several=True), 30)
                 with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as failed:
                     await stopped.execute("SELECT 1")
                 assert transient(failed.value)
+
+
+async def test_one_that_writes_alone_may_be_silent_for_as_long_as_its_session(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL idle_in_transaction_session_timeout = '7min'")
+        shown = "SHOW idle_in_transaction_session_timeout"
+        await Offsets(pool, CONSUMER, 1).turn(conn, several=False)
+        assert await conn.fetchval(shown) == "7min"
+        await Offsets(pool, CONSUMER, 1).turn(conn, several=True)
+        assert await conn.fetchval(shown) == "1min"
