@@ -23,6 +23,7 @@ from ecluse.core import clock
 from ecluse.core.log import Log as Logger
 
 LOOK_S = 0.2
+START = ("", "", "")
 
 logger = Logger("shadow")
 
@@ -56,27 +57,68 @@ class Untold:
     def __init__(self, pool: Any, store: Any, copy: Copy) -> None:
         """pool: that of the books; store: the store's database"""
         self._pool, self._store, self._copy = pool, store, copy
-        self._after = ("", "", "")
+        self._after = START
         self._count = 0
 
     async def step(self, take: Take) -> bool:
         """A part of it, until the copy counts as filled. Returns: whether there is more"""
         if await resync.progress(self._pool, self._copy.name) is None:
             return False
-        rows = await self._pool.fetch(SQL["untold"], self._copy.name, self._copy.live, *self._after, LIMITS[0])
-        keys = [(row["site"], row["type"], row["id"]) for row in rows]
+        keys = await _keys(self._pool, "untold", self._copy.name, self._copy.live, *self._after, LIMITS[0])
         if not keys:
             await self._pool.execute(RESYNC["finished"], self._copy.name)
             logger.info(
                 "what the topics did not tell is read from the store", consumer=self._copy.name, count=self._count
             )
             return False
-        batch = snapshot.batch(await snapshot.by_key(self._store, keys, snapshot.WALKED))
-        records = await known(self._pool, self._copy.live, batch.records)
-        if await take(batch._replace(records=records)):
+        taken = await _take(self._pool, self._store, self._copy.live, keys, take)
+        if taken is not None:
             self._after = keys[-1]
-            self._count += len(records)
+            self._count += taken
         return True
+
+
+class Redecided:
+    """What was decided about persons after the copy had taken what is theirs: their resources, read from the store and
+    taken again."""
+
+    def __init__(self, pool: Any, store: Any, gate: Gate, copy: Copy, purpose: str) -> None:
+        """pool: that of the books; store: the store's database; purpose: that of the sink"""
+        self._pool, self._store, self._gate, self._copy, self._purpose = pool, store, gate, copy, purpose
+        self._held_back: list[int] | None = None
+        self._after = START
+        self._wanted = False
+
+    async def settled(self) -> bool:
+        """Whether the copy is as is decided now; `step` sees to it when it is not."""
+        held_back = await self._gate.held_back(self._copy.live, self._purpose)
+        if held_back != self._held_back:
+            self._held_back, self._after, self._wanted = held_back, START, True
+        return not self._wanted
+
+    async def step(self, take: Take) -> bool:
+        """A part of it. Returns: whether there is more"""
+        if not self._wanted:
+            return False
+        held_back = self._held_back
+        keys = await _keys(self._pool, "redecided", self._copy.name, *self._after, held_back, LIMITS[0])
+        taken = await _take(self._pool, self._store, self._copy.live, keys, take)
+        if self._held_back is held_back and taken is not None:  # else another decision came meanwhile
+            self._after = keys[-1] if keys else START
+            self._wanted = bool(keys)
+        return self._wanted
+
+
+async def _keys(pool: Any, query: str, *values: Any) -> list[tuple[str, str, str]]:
+    return [(row["site"], row["type"], row["id"]) for row in await pool.fetch(SQL[query], *values)]
+
+
+async def _take(pool: Any, store: Any, live: str, keys: Sequence[tuple[str, str, str]], take: Take) -> int | None:
+    """How many of these resources were taken as the store has them, if the live consumer has that too; None when it was
+    stopped."""
+    batch = snapshot.batch(await snapshot.by_key(store, keys, snapshot.WALKED))
+    records = await known(pool, live, batch.records)
+    return len(records) if await take(batch._replace(records=records)) else None
 
 
 class GateOfLive(Gate):

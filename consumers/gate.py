@@ -53,6 +53,10 @@ class Gate:
         rows = await self._pool.fetch(SQL["decisions"], list(persons), consumer, purpose)
         return Decisions({(row["person"], row["site"]): Decision(row["decision"], row["reason"]) for row in rows})
 
+    async def held_back(self, consumer: str, purpose: str) -> list[int]:
+        """The persons of whom something is not delivered, in order."""
+        return [row["person"] for row in await self._pool.fetch(SQL["held_back"], consumer, purpose)]
+
     async def decide(self, person: int | None, site: str, consumer: str, purpose: str) -> Decision:
         """What was decided for one person."""
         found = await self.decisions([] if person is None else [person], consumer, purpose)

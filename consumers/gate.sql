@@ -1,3 +1,18 @@
+-- name: held_back
+-- The persons of whom something is not delivered to this consumer and purpose, with those into whom one of them was merged.
+-- $1 consumer  $2 purpose
+WITH decided AS (
+    SELECT person FROM identity.decision
+    WHERE until IS NULL AND decision <> 'deliver' AND (consumer IS NULL OR consumer = $1) AND (purpose IS NULL OR purpose = $2)
+)
+SELECT person FROM decided
+UNION
+SELECT now.person
+FROM decided d
+JOIN identity.person_patient was ON was.person = d.person AND was.merge = 0
+JOIN identity.person_patient now ON now.site = was.site AND now.patient_id = was.patient_id AND now.until IS NULL AND now.merge > 0
+ORDER BY person
+
 -- name: decisions
 -- What was decided for these persons, for this consumer and purpose; the most careful answer wins. A decision about
 -- somebody who was merged into a person holds for that person.

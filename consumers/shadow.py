@@ -8,7 +8,8 @@ Enters: a live consumer that has a copy. Leaves: what is live as the present cod
     3  follow   it takes only what the live consumer has taken: every row of the warehouse has an id by then, and the
                 copy the same
     4  level    the live consumer has what was stored when the filling was over, so that nothing was left out for good
-    5  turn     the live consumer waits; the copy reads up to where it stopped
+    5  turn     the live consumer waits; the copy reads up to where it stopped, and takes again what is of persons about
+                whom was decided after it had taken that
     6  swap     in one transaction the live rows, books and dead letters become those of the copy, where they differ;
                 what is in no table follows by itself (Copy.put_in_place)
 
@@ -27,7 +28,8 @@ from typing import Any, Literal
 from consumers import place, resync
 from consumers.abandoned import SQL, alone, forget
 from consumers.beside import Copy, Difference
-from consumers.following import Following, GateOfLive, States, Untold, behind
+from consumers.following import Following, GateOfLive, Redecided, States, Untold, behind
+from consumers.gate import Gate
 from consumers.offsets import SQL as OFFSETS
 from consumers.offsets import Offsets
 from consumers.persons import Persons
@@ -136,10 +138,12 @@ class Building:
         if source == "topic" and await resync.progress(self._pool, self._copy.name) is not None:
             await self._read_states(present)
             step = Untold(self._pool, self._databases.store, self._copy).step
-        async with self._running(present, [step], states=False) as running:
+        store, gate = self._databases.store, Gate(self._databases.identity)
+        decided = Redecided(self._pool, store, gate, self._copy, self._sink.purpose)
+        async with self._running(present, [step, decided.step], states=False) as running:
             await self._walked(running)
             await self._live_has_all(running)
-            await self._level(running, turn)
+            await self._level(running, decided, turn)
 
     async def _read_states(self, present: int) -> None:
         """Takes what the topics of last states tell of resources, up to where they end now."""
@@ -191,23 +195,30 @@ class Building:
         finally:
             reaching.cancel()
 
-    async def _level(self, running: asyncio.Task[None], turn: AsyncExitStack) -> None:
+    async def _level(self, running: asyncio.Task[None], decided: Redecided, turn: AsyncExitStack) -> None:
         """Lets the copy come near, then catch up while the live consumer waits."""
         live = self._copy.live
         while True:
             self._say("takes what the live consumer has taken meanwhile")
             for _ in range(NEARER):
                 await self._reach(running, await _offsets(self._pool, live))
+            await self._follow(running, decided)
             async with AsyncExitStack() as own:
                 await self._conn.execute(SQL["wait_for_turn"], live)
                 own.push_async_callback(self._conn.execute, SQL["end_turn"], live)
                 try:
                     async with asyncio.timeout(TURN_S):
                         await self._reach(running, await _offsets(self._pool, live))
+                        await self._follow(running, decided)
                     await turn.enter_async_context(own.pop_all())
                     return
                 except TimeoutError:
                     self._say("is too far behind; the live consumer goes on")
+
+    async def _follow(self, running: asyncio.Task[None], decided: Redecided) -> None:
+        """Returns when the copy is as is decided by now."""
+        while not await decided.settled():
+            await _look(running)
 
     async def _reach(self, running: asyncio.Task[None], ends: Mapping[Partition, int]) -> None:
         """Returns when the copy has read as far."""

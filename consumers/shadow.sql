@@ -30,6 +30,15 @@ WHERE l.consumer = $2 AND (l.site, l.type, l.id) > ($3, $4, $5)
   AND CASE WHEN s.id IS NULL THEN NOT l.deleted ELSE (s.epoch, s.version) < (l.epoch, l.version) END
 ORDER BY l.site, l.type, l.id LIMIT $6
 
+-- name: redecided
+-- The resources of a copy that were delivered and are held back now, or were held back and are not; of persons of whom only some
+-- are held back, all.
+-- $1 copy  $2 site  $3 type  $4 id, after which to go on  $5 persons of whom something is held back  $6 most rows
+SELECT site, type, id FROM bus.ledger
+WHERE consumer = $1 AND NOT deleted AND (site, type, id) > ($2, $3, $4)
+  AND CASE WHEN state = 'withheld' THEN NOT person = ANY ($5::bigint[]) ELSE person = ANY ($5::bigint[]) AND state <> 'removed' END
+ORDER BY site, type, id LIMIT $6
+
 -- name: wait_for_turn
 -- Keeps the live consumer from writing until the connection lets it.
 -- $1 live consumer

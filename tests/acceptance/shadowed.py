@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import httpx
@@ -23,11 +24,11 @@ SOURCES = [
 """A log, and what copies are filled from."""
 
 
-def bus(log: str, kafka: str, prefix: str) -> dict[str, str]:
-    """The settings of a log."""
+def bus(log: str, kafka: str) -> dict[str, str]:
+    """The settings of a log of one's own."""
     own = {
         "ECLUSE_KAFKA_BOOTSTRAP": kafka,
-        "ECLUSE_KAFKA_PREFIX": f"{prefix}.",
+        "ECLUSE_KAFKA_PREFIX": f"shadow-{secrets.token_hex(4)}.",
         "ECLUSE_KAFKA_PARTITIONS": "2",
     }
     return {"ECLUSE_BUS": log, **(own if log == "kafka" else {})}
@@ -40,17 +41,21 @@ def refused(served: Served, *words: str) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-async def killed(served: Served, conn: asyncpg.Connection, words: list[str], meanwhile: Callable[[], None]) -> str:
+async def killed(
+    served: Served, conn: asyncpg.Connection, words: list[str], meanwhile: Callable[[], Awaitable[None]]
+) -> str:
     """What `ecluse replay` said that was killed while it built a shadow. meanwhile: what is done when it has begun"""
     first = subprocess.Popen([*REPLAY, *words], env=served.environment, stdout=subprocess.PIPE, text=True)
     for table in ("consumer", "ledger"):
         while not await conn.fetchval(f"SELECT count(*) FROM bus.{table} WHERE consumer = $1", f"{words[0]}-shadow"):
+            if table == "ledger" and first.poll() is not None:
+                break  # held for longer than a connection waits, it has ended by itself
             assert first.poll() is None
             await asyncio.sleep(0.01)
         if table == "consumer":
             first.send_signal(signal.SIGSTOP)
             assert "Another process" in refused(served, *words)
-            meanwhile()
+            await meanwhile()
             first.send_signal(signal.SIGCONT)
     first.send_signal(signal.SIGKILL)
     said = first.communicate()[0]

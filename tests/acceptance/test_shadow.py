@@ -35,7 +35,7 @@ def served(
     source: tuple[str, str], postgres: Postgres, kafka: str, tmp_path: Path, hub_folder: Path
 ) -> Iterator[Served]:
     """A server with patients in its warehouse."""
-    own = bus(source[0], kafka, tmp_path.name)
+    own = bus(source[0], kafka)
     with postgres.database("template0") as url, serving(tmp_path / "data", "up", ECLUSE_DATABASE_URL=url, **own) as up:
         Sender(f"{up.url}/fhir", BUNDLES).start().finish()
         up.ecluse("wait", "--timeout", "120")
@@ -75,8 +75,10 @@ def put(served: Served, patient: str, **given: Any) -> None:
     httpx.put(f"{served.url}/fhir/Patient/{patient}", json=body, timeout=60).raise_for_status()
 
 
-def changed(served: Served) -> None:
-    """One who objects is written once more, one goes for good."""
+async def changed(served: Served, conn: asyncpg.Connection) -> None:
+    """Two object, of whom one is written once more; one goes for good."""
+    for patient in ("objects", "silent"):
+        await object_to(conn, patient)
     put(served, "objects", birthDate="1971-01-01")
     purge(served, "purged")
 
@@ -95,7 +97,7 @@ async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served, source:
     conn = await asyncpg.connect(served.environment["ECLUSE_DATABASE_URL"])
     before = await state(conn)
     ids: list[Any] = await conn.fetch("SELECT * FROM omop_map.id_map ORDER BY omop_table, omop_id")
-    for patient in ("objects", "purged"):
+    for patient in ("objects", "silent", "purged"):
         put(served, patient, birthDate="1970-01-01")
     served.ecluse("wait", "--timeout", "120")
     await spoil(conn)
@@ -105,8 +107,7 @@ async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served, source:
     counted = await asyncpg.connect(served.environment["ECLUSE_DATABASE_URL"])
     with writing(served) as standing:
         # Killed in the middle, the same command goes on.
-        await object_to(conn, "objects")
-        said = await killed(served, conn, words, lambda: changed(served))
+        said = await killed(served, conn, words, lambda: changed(served, conn))
         # Somebody who reads sees all of the old or all of the new, for as long as one looks.
         async with counted.transaction(isolation="repeatable_read"):
             visits = await counted.fetchval("SELECT count(*) FROM omop.visit_occurrence")
@@ -119,7 +120,7 @@ async def test_a_shadow_takes_the_place_of_spoilt_tables(served: Served, source:
     after = await state(conn)
     for table in before.keys() - {"person", "observation_period", "id_map"}:
         assert after[table] == before[table], table
-    # Neither of the patient who objects nor of the one who was purged.
+    # Neither of the patients who object nor of the one who was purged.
     assert len(after["person"]) == len(before["person"]) + len(standing)
     kept = await conn.fetch(
         "SELECT * FROM omop_map.id_map WHERE resource_id NOT LIKE 'live-%' ORDER BY omop_table, omop_id"

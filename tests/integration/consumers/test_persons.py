@@ -52,7 +52,9 @@ async def test_a_decision_about_either_of_two_merged_holds_for_the_person(databa
     await persons.resolve([A], {A: Merge("b", 1)})
     told = await gate.decide(before[B].person, "default", "warehouse", "research")
     assert (told.answer, told.reason) == ("withdraw", "opposition")
+    assert await gate.held_back("warehouse", "research") == sorted(before[patient].person for patient in (A, B))
     await persons.resolve([A], {A: Merge("a", 2)})
+    assert await gate.held_back("warehouse", "research") == [before[A].person]
     assert (await gate.decide(before[B].person, "default", "warehouse", "research")).answer == "deliver"
     assert (await gate.decide(before[A].person, "default", "warehouse", "research")).answer == "withdraw"
 

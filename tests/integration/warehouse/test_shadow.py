@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from consumers import abandoned, resync
-from consumers.following import Untold
+from consumers.following import Redecided, Untold
+from consumers.gate import Gate
 from consumers.warehouse.shadow import WarehouseCopy
 from ecluse.bus.log import Batch
 from ecluse.core.db.databases import Databases
@@ -84,3 +85,41 @@ async def test_what_no_topic_told_is_read_from_the_store_as_far_as_the_live_cons
     assert sorted(taken) == [("gone", 2, "deleted"), ("older", 2, "updated"), ("untold", 1, "updated")]
     assert await resync.progress(copy.pool, copy.name) is None
     assert not await untold.step(take)
+
+
+async def test_what_is_decided_while_a_copy_is_filled_holds_in_it(copy: WarehouseCopy, databases: Databases) -> None:
+    async with databases.store.acquire() as conn:
+        await put(conn, [Put("Patient", name, {}) for name in ("p1", "p2", "p3", "p4")])
+    await booked(copy, copy.live, {name: (1, False) for name in ("p1", "p2", "p3", "p4")})
+    await booked(copy, copy.name, {name: (1, False) for name in ("p1", "p2", "p3", "p4")})
+    await copy.pool.execute("UPDATE bus.ledger SET person = right(id, 1)::int")
+    await copy.pool.execute("UPDATE bus.ledger SET state = 'withheld' WHERE id IN ('p3', 'p4')")
+    taken: list[str] = []
+
+    async def take(batch: Batch) -> bool:
+        taken.extend(record.event.id for record in batch.records)
+        await copy.pool.execute(
+            "UPDATE bus.ledger SET state = CASE state WHEN 'mapped' THEN 'withheld' ELSE 'mapped' END "
+            "WHERE id = ANY ($1)",
+            [record.event.id for record in batch.records],
+        )
+        return True
+
+    decided = Redecided(copy.pool, databases.store, Gate(databases.identity), copy, "research")
+    await databases.identity.execute(
+        "INSERT INTO identity.decision (person, purpose, decision, reason) "
+        "VALUES (1, NULL, 'withdraw', ''), (2, 'care', 'withdraw', ''), (4, 'research', 'withhold', '')"
+    )
+    assert not await decided.settled()
+    while await decided.step(take):
+        assert not await decided.settled()
+    # Newly held back, and no longer; neither what is for another purpose nor what is held back already.
+    assert sorted(taken) == ["p1", "p3"]
+    assert await decided.settled()
+    await databases.identity.execute("UPDATE identity.decision SET until = now() WHERE person = 1")
+    taken.clear()
+    assert not await decided.settled()
+    while await decided.step(take):
+        pass
+    assert taken == ["p1"]
+    assert await decided.settled()
