@@ -68,7 +68,7 @@ class WarehouseSink:
 
     def map(self, event: Event, resource: dict[str, Any], person: int | None) -> Mapped | Excluded:
         """The rows of a resource, by reference, or why it has none."""
-        found = mapping.rows(resource, self._context(event.site))
+        found = mapping.rows(resource, self._context(event.site), event.body)
         if isinstance(found, record.Excluded):
             return Excluded(found.reason)
         return found._replace(patient=event.owner) if event.survivor and found.patient == event.patient else found

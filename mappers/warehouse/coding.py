@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any
 
 from mappers.warehouse.record import Code
@@ -23,6 +24,8 @@ STANDARD = frozenset(
 )
 """Systems whose codes are standard concepts in OMOP, and so come first (f2o-034)."""
 
+REMEMBERED = 4096
+"""Codes and units of a hospital are few; to look one up takes a tenth of the time of judging it again."""
 _SHAPE = re.compile(r"[!-~]{1,255}")
 _LOCAL_SHAPE = re.compile(r"(?=[^\d]*\d)(?!.*\d{9})[A-Za-z0-9][A-Za-z0-9._:/+*-]{0,19}")
 _UNIT_ATOMS = frozenset(
@@ -53,7 +56,11 @@ def plausible(coding: dict[str, Any] | None) -> Code | None:
     """
     if not coding:
         return None
-    system, code = coding.get("system") or "", coding.get("code") or ""
+    return _plausible(coding.get("system") or "", coding.get("code") or "")
+
+
+@lru_cache(REMEMBERED)
+def _plausible(system: str, code: str) -> Code | None:
     return Code(system, code) if (_SHAPE if system else _LOCAL_SHAPE).fullmatch(code) else None
 
 
@@ -89,11 +96,14 @@ def unit(quantity: dict[str, Any] | None) -> str | None:
     """The unit's code verbatim, else the written unit when it is made of units only: `mg/L`, `x10^9/L`."""
     if not quantity:
         return None
-    written = quantity.get("code") or ""
-    if _SHAPE.fullmatch(written) and (quantity.get("system") or _is_unit(written)):
-        return str(written)
-    written = quantity.get("unit") or ""
-    return written if _is_unit(written) else None
+    return _unit(quantity.get("code") or "", bool(quantity.get("system")), quantity.get("unit") or "")
+
+
+@lru_cache(REMEMBERED)
+def _unit(code: str, under_system: bool, text: str) -> str | None:
+    if _SHAPE.fullmatch(code) and (under_system or _is_unit(code)):
+        return code
+    return text if _is_unit(text) else None
 
 
 def _is_unit(text: str) -> bool:

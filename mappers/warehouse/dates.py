@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+REMEMBERED = 4096
 
 
 class Moment(NamedTuple):
@@ -30,8 +33,12 @@ def moment(text: str | None, *, last: bool = False) -> Moment | None:
     """The moment of a FHIR date, None when there is none; last: an imputed day is the last of its month or year, not
     the first.
     """
-    if not text:
-        return None
+    return _moment(text, last) if text else None
+
+
+@lru_cache(REMEMBERED)
+def _moment(text: str, last: bool) -> Moment | None:
+    """Remembered: all that is observed in one visit tells the same moment."""
     try:
         if len(text) < 10:
             return Moment(_imputed(text, last), None)

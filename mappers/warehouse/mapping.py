@@ -66,16 +66,22 @@ MAPPERS: dict[str, Callable[[dict[str, Any], Context], Mapped | Excluded]] = {
 }
 
 
-def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
+def rows(resource: dict[str, Any], context: Context, body: bytes | None = None) -> Mapped | Excluded:
     """What one resource gives in the warehouse.
 
+    body: the JSON that it was decoded from, where it is at hand: most often no modifier can be in it
     Spec: http://hl7.org/fhir/uv/omop, f2o-063 for modifiers
     """
     if "implicitRules" in resource:
         return Excluded("implicitRules")
-    if _modified(resource):
+    if (body is None or _may_be_modified(body)) and _modified(resource):
         return Excluded("unknown modifierExtension")
     return MAPPERS[resource["resourceType"]](resource, context)
+
+
+def _may_be_modified(body: bytes) -> bool:
+    """Whether the name stands in the text, or may stand there in escapes."""
+    return b"modifierExtension" in body or b"\\u" in body
 
 
 def _modified(element: dict[str, Any]) -> bool:

@@ -5,8 +5,7 @@ Spec: http://hl7.org/fhir/R4/observation.html, http://hl7.org/fhir/uv/omop
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from mappers.warehouse import coding, concepts, dates, quantity, references
 from mappers.warehouse.record import (
@@ -15,12 +14,11 @@ from mappers.warehouse.record import (
     NO_DATE,
     NO_PATIENT,
     TEXT_ONLY,
+    Code,
     Context,
     Excluded,
-    Link,
     Mapped,
     Own,
-    Row,
     refused,
     row,
 )
@@ -30,6 +28,15 @@ DONE = ("final", "amended", "corrected")
 MEASURED = frozenset({"laboratory", "vital-signs"})
 CATEGORIES = frozenset({*MEASURED, "social-history", "imaging", "procedure", "survey", "exam", "therapy", "activity"})
 PATIENTS = frozenset({"Patient", "RelatedPerson"})
+
+
+class _Told(NamedTuple):
+    """What the observation itself, part 0, or one of its components tells."""
+
+    element: dict[str, Any]
+    part: int
+    code: Code | None
+    value: Value
 
 
 def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
@@ -44,26 +51,35 @@ def rows(resource: dict[str, Any], context: Context) -> Mapped | Excluded:
     found = dates.interval(resource, "effective") or dates.point(resource.get("issued"))
     if found is None:
         return Excluded(NO_DATE)
-    components = [
-        (part, each) for part, each in enumerate(resource.get("component") or (), 1) if not each.get("dataAbsentReason")
-    ]
-    if resource.get("dataAbsentReason") and not components:
+    told = _told(resource)
+    if not told:
         return Excluded("dataAbsentReason")
-    table = _table(resource, components)
-    frame = {**_frame(table, found.start), f"{table}_type_concept_id": _type(resource, context)}
-    provider = references.provider(resource.get("performer") or (), context)
-    made = [_row(table, frame, resource, 0, provider)]
-    made += [_row(table, frame, each, part, provider) for part, each in components]
-    losses = _losses([resource, *(each for _, each in components)])
-    return Mapped(tuple(made), patient, references.encounter(resource.get("encounter"), context), losses)
+    table = _table(resource, told)
+    made = _MADE[table]
+    kind, provider = _type(resource, context), references.provider(resource.get("performer") or (), context)
+    rows = tuple(row(table, made(each, found.start, kind), each.part, (provider,), _own(table, each)) for each in told)
+    return Mapped(rows, patient, references.encounter(resource.get("encounter"), context), _losses(told))
 
 
-def _table(resource: dict[str, Any], components: list[tuple[int, dict[str, Any]]]) -> str:
+def _told(resource: dict[str, Any]) -> list[_Told]:
+    """The observation and its components that are not absent; nothing when all of them are."""
+    components = [
+        _read(each, part)
+        for part, each in enumerate(resource.get("component") or (), 1)
+        if not each.get("dataAbsentReason")
+    ]
+    return [] if resource.get("dataAbsentReason") and not components else [_read(resource, 0), *components]
+
+
+def _read(element: dict[str, Any], part: int) -> _Told:
+    return _Told(element, part, coding.code(element.get("code")), value(element))
+
+
+def _table(resource: dict[str, Any], told: list[_Told]) -> str:
     categories = {each["code"] for each in coding.codings(resource.get("category")) if each.get("code") in CATEGORIES}
     if categories:
         return "measurement" if categories & MEASURED else "observation"
-    numbers = (value(each).number for each in (resource, *(component for _, component in components)))
-    return "measurement" if any(number is not None for number in numbers) else "observation"
+    return "measurement" if any(each.value.number is not None for each in told) else "observation"
 
 
 def _type(resource: dict[str, Any], context: Context) -> int:
@@ -72,40 +88,30 @@ def _type(resource: dict[str, Any], context: Context) -> int:
     return concepts.PATIENT_REPORTED if reported else concepts.EHR
 
 
-def _frame(table: str, start: dates.Moment) -> dict[str, Any]:
-    frame: dict[str, Any] = {f"{table}_date": start.day, f"{table}_datetime": start.time}
-    return frame
+def _own(table: str, told: _Told) -> tuple[Own, ...]:
+    return (_FIRST[table],) if told.part else ()
 
 
-def _row(table: str, frame: dict[str, Any], element: dict[str, Any], part: int, provider: Link | None) -> Row:
-    found = value(element)
-    code = coding.code(element.get("code"))
-    values = {
-        **frame,
-        f"{table}_concept_id": concepts.MEASUREMENT.get(code, concepts.NONE)
-        if code and table == "measurement"
-        else concepts.NONE,
-        f"{table}_source_value": code.code if code else None,
-        f"{table}_source_concept_id": concepts.NONE,
+def _measurement(told: _Told, start: dates.Moment, kind: int) -> dict[str, Any]:
+    code, found = told.code, told.value
+    normal: dict[str, Any] = next((each for each in told.element.get("referenceRange") or () if _normal(each)), {})
+    return {
+        "measurement_date": start.day,
+        "measurement_datetime": start.time,
+        "measurement_type_concept_id": kind,
+        "measurement_concept_id": concepts.MEASUREMENT.get(code, concepts.NONE) if code else concepts.NONE,
+        "measurement_source_value": code.code if code else None,
+        "measurement_source_concept_id": concepts.NONE,
         "value_as_number": found.number,
         "value_as_concept_id": concepts.NONE if found.coded else None,
         "unit_concept_id": concepts.NONE if found.unit else None,
         "unit_source_value": found.unit,
+        "unit_source_concept_id": concepts.NONE if found.unit else None,
         "value_source_value": found.source,
-        **(_measured if table == "measurement" else _observed)(element, found, part),
-    }
-    event = "measurement_event_id" if table == "measurement" else "observation_event_id"
-    return row(table, values, part, (provider,), (Own(event, 0),) if part else ())
-
-
-def _measured(element: dict[str, Any], found: Value, part: int) -> dict[str, Any]:
-    normal: dict[str, Any] = next((each for each in element.get("referenceRange") or () if _normal(each)), {})
-    return {
         "operator_concept_id": found.operator,
         "range_low": quantity.amount(normal.get("low")),
         "range_high": quantity.amount(normal.get("high")),
-        "unit_source_concept_id": concepts.NONE if found.unit else None,
-        "meas_event_field_concept_id": concepts.EVENT_FIELD["measurement"] if part else None,
+        "meas_event_field_concept_id": concepts.EVENT_FIELD["measurement"] if told.part else None,
     }
 
 
@@ -114,21 +120,32 @@ def _normal(reference_range: dict[str, Any]) -> bool:
     return (kind is None or coding.has(kind, ("normal",)) is not None) and not reference_range.get("appliesTo")
 
 
-def _observed(element: dict[str, Any], found: Value, part: int) -> dict[str, Any]:
-    interpretation = coding.source(element.get("interpretation"))
+def _observation(told: _Told, start: dates.Moment, kind: int) -> dict[str, Any]:
+    code, found = told.code, told.value
+    interpretation = coding.source(told.element.get("interpretation"))
     return {
+        "observation_date": start.day,
+        "observation_datetime": start.time,
+        "observation_type_concept_id": kind,
+        "observation_concept_id": concepts.NONE,
+        "observation_source_value": code.code if code else None,
+        "observation_source_concept_id": concepts.NONE,
+        "value_as_number": found.number,
+        "value_as_concept_id": concepts.NONE if found.coded else None,
         "value_as_string": found.answer,
+        "unit_concept_id": concepts.NONE if found.unit else None,
+        "unit_source_value": found.unit,
+        "value_source_value": found.source,
         "qualifier_source_value": interpretation,
         "qualifier_concept_id": concepts.NONE if interpretation else None,
-        "obs_event_field_concept_id": concepts.EVENT_FIELD["observation"] if part else None,
+        "obs_event_field_concept_id": concepts.EVENT_FIELD["observation"] if told.part else None,
     }
 
 
-def _losses(elements: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    found = [_loss(each) for each in elements]
-    return tuple(loss for loss in (TEXT_ONLY, FREE_VALUE) if any(loss in each for each in found))
+_MADE = {"measurement": _measurement, "observation": _observation}
+_FIRST = {"measurement": Own("measurement_event_id", 0), "observation": Own("observation_event_id", 0)}
 
 
-def _loss(element: dict[str, Any]) -> tuple[str, ...]:
-    text_only = (TEXT_ONLY,) if coding.code(element.get("code")) is None else ()
-    return (*text_only, FREE_VALUE) if value(element).lost else text_only
+def _losses(told: list[_Told]) -> tuple[str, ...]:
+    text_only = (TEXT_ONLY,) if any(each.code is None for each in told) else ()
+    return (*text_only, FREE_VALUE) if any(each.value.lost for each in told) else text_only

@@ -6,6 +6,7 @@ text as sent. A number that no column takes is left out, never a failed insert.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,13 +16,18 @@ from ecluse.core.fhir.json import number
 
 INTEGER = 2_147_483_647
 _DIGITS = 40
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_NO_NUMBER = (bool, str)
 
 
 def decimal(value: Any) -> Decimal | None:
     """The exact decimal, None when there is none or when it has more than 40 digits on a side."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, _NO_NUMBER):
         return None
-    if isinstance(value, msgspec.Raw) and len(bytes(value)) > 4 * _DIGITS:
+    text = lexeme(value) or ""
+    if len(text) <= _DIGITS and _PLAIN.fullmatch(text):
+        return Decimal(text)
+    if len(text) > 4 * _DIGITS:
         return None
     try:
         found = number(value)

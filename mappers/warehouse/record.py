@@ -88,18 +88,14 @@ def row(
 
     Too long source values are cut, other texts left out: half a name says nothing, half a local code often does.
     """
-    limits = TABLES[table].limits
-    kept = {}
-    for name, value in values.items():
-        if value is None:
-            continue
-        limit = limits.get(name)
-        if limit and len(value) > limit:
-            if not name.endswith("_source_value"):
-                continue
-            value = value[:limit]
-        kept[name] = value
-    return Row(table, kept, part, tuple(sorted(link for link in links if link)), tuple(sorted(own)))
+    kept = {name: value for name, value in values.items() if value is not None}
+    for name, limit in TABLES[table].limits.items():
+        if name in kept and len(kept[name]) > limit:
+            if name.endswith("_source_value"):
+                kept[name] = kept[name][:limit]
+            else:
+                del kept[name]
+    return Row(table, kept, part, tuple(sorted(filter(None, links))), tuple(sorted(own)))
 
 
 def refused(resource: dict[str, Any], allowed: Collection[str], element: str = "status") -> Excluded | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mappers.warehouse.record import Context, Link
 
 PROVIDERS = frozenset({"Practitioner", "PractitionerRole"})
 CARE_SITES = frozenset({"Organization", "Location"})
+REMEMBERED = 4096
 _RELATIVE = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
@@ -26,10 +28,14 @@ class Target(NamedTuple):
 
 def target(reference: dict[str, Any] | None, context: Context) -> Target | None:
     """The type and id that a Reference names on this site."""
-    text = (reference or {}).get("reference")
-    if not text:
-        return None
-    for base in context.bases:
+    text = reference.get("reference") if reference else None
+    return _named(text, context.bases) if text else None
+
+
+@lru_cache(REMEMBERED)
+def _named(text: str, bases: tuple[str, ...]) -> Target | None:
+    """Remembered: what one patient's resources refer to is the same few again and again."""
+    for base in bases:
         text = text.removeprefix(base)
     found = _RELATIVE.fullmatch(text)
     return Target(found[1], found[2]) if found else None
