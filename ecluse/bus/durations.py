@@ -7,6 +7,7 @@ takes a second's counts along; and all rows, for the scrape.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from math import inf
@@ -42,11 +43,11 @@ class Durations:
         self._found: dict[tuple[str, str, float], tuple[int, float]] = {}
         self._store_at = 0.0
 
-    def add(self, subject: str, detail: str, seconds: float) -> None:
-        """One more."""
+    def add(self, subject: str, detail: str, seconds: float, times: int = 1) -> None:
+        """One more, or several that took as long."""
         key = subject, detail, BOUNDS_S[bisect_left(BOUNDS_S, seconds)]
         count, total_s = self._found.get(key, (0, 0.0))
-        self._found[key] = count + 1, total_s + seconds
+        self._found[key] = count + times, total_s + seconds * times
 
     async def store(self, pool: Any, *, now: bool = False) -> None:
         """Stores what was measured, at most once a second unless `now`; what cannot be stored is kept for later."""
@@ -77,9 +78,10 @@ class Stages:
 
     def reached(self, stage: str, events: Iterable[Event], at: datetime) -> None:
         """They came there at this moment. What was sent again, or is history, is old for other reasons."""
-        for event in events:
-            if event.lane == "live" and not event.reason and event.op != "moved":
-                self._durations.add(self._part, stage, max(0.0, (at - event.time).total_seconds()))
+        # What one request has written was stored at one moment.
+        times = Counter(each.time for each in events if each.lane == "live" and not each.reason and each.op != "moved")
+        for time, found in times.items():
+            self._durations.add(self._part, stage, max(0.0, (at - time).total_seconds()), found)
 
     async def store(self, pool: Any) -> None:
         """As `Durations.store`."""

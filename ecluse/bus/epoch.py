@@ -46,7 +46,8 @@ class Lives(NamedTuple):
 
     def undone(self, event: Event) -> bool:
         """True when a restore took this event back: its number was given in an earlier life, behind where that ends."""
-        return any(event.epoch < epoch and event.seq >= first for epoch, first in self.beginnings)
+        lives = self.beginnings
+        return len(lives) > 1 and any(event.epoch < epoch and event.seq >= first for epoch, first in lives)
 
     @property
     def present(self) -> int:

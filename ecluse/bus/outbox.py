@@ -88,7 +88,7 @@ class Outbox:
         until: a number that `settle` returned; lane: None for all
         """
         rows = await self._pool.fetch(SQL["read"], after, until, lane, self._types, max_events, max_bytes, self._sites)
-        if rows and (rows[0]["found"] == max_events or len(rows) < rows[0]["found"]):
+        if rows and (len(rows) == max_events or sum(len(row["body"] or b"") for row in rows) >= max_bytes):
             until = rows[-1]["seq"]
         return Slice([_sent(row) for row in rows if _readable(row)], max(after, until))
 

@@ -20,7 +20,7 @@ SELECT max(seq) FROM bus.outbox WHERE seq <= $1
 -- $1 after this number  $2 up to this number  $3 lane or NULL for all  $4 type numbers or NULL for all  $5 most rows
 -- $6 most bytes  $7 site numbers or NULL for all
 SELECT seq, site, type, id, version, op, lane, patient, former_patient, epoch, current_version, updated, body,
-       write_id, entry, entries, sender, request_id, traceparent, reason, survivor, merge, found
+       write_id, entry, entries, sender, request_id, traceparent, reason, survivor, merge
 FROM (
     SELECT o.seq, s.name AS site, o.type, r.id, o.version, o.op, o.lane, o.patient, r.version AS current_version,
            coalesce(v.updated, r.updated) AS updated, v.body, v.write_id, v.entry, w.sender, w.request_id,
@@ -28,9 +28,8 @@ FROM (
            CASE WHEN o.version > 1 THEN
                (SELECT patient FROM fhir.version f WHERE f.pk = o.pk AND f.version = o.version - 1)
            END AS former_patient,
-           (SELECT max(epoch) FROM bus.epoch e WHERE e.first_seq <= o.seq) AS epoch,
-           sum(coalesce(octet_length(v.body), 0)) OVER (ORDER BY o.seq) - coalesce(octet_length(v.body), 0) AS before,
-           count(*) OVER () AS found
+           (SELECT epoch FROM bus.epoch e WHERE e.first_seq <= o.seq ORDER BY epoch DESC LIMIT 1) AS epoch,
+           sum(coalesce(octet_length(v.body), 0)) OVER (ORDER BY o.seq) - coalesce(octet_length(v.body), 0) AS before
     FROM (
         SELECT seq, pk, version, site, type, op, lane, patient, reason FROM bus.outbox
         WHERE seq > $1 AND seq <= $2 AND ($3::smallint IS NULL OR lane = $3)
