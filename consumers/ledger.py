@@ -52,16 +52,17 @@ class Books(NamedTuple):
     balanced: bool
 
 
-async def claim(conn: Any, consumer: str, entries: Sequence[Entry]) -> set[Key]:
-    """The keys that may be written; their rows stay locked and hold the given state. At most one entry a resource."""
+async def claim(conn: Any, consumer: str, entries: Sequence[Entry]) -> dict[Key, bool]:
+    """The keys that may be written, and whether nothing of them was ever taken before; their rows stay locked and hold
+    the given state. At most one entry a resource."""
     if not entries:
-        return set()
+        return {}
     rows = [
         (*entry.key, *entry.event.order, entry.event.gone, entry.state, entry.reason, entry.event.patient, entry.person)
         for entry in entries
     ]
     accepted = await conn.fetch(SQL["claim"], consumer, *_columns(rows))
-    return {(row["site"], row["type"], row["id"]) for row in accepted}
+    return {(site, kind, key_id): fresh for site, kind, key_id, fresh in accepted}
 
 
 async def repeated(conn: Any, consumer: str, entries: Sequence[Entry]) -> set[Key]:

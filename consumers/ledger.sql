@@ -1,5 +1,6 @@
 -- name: claim
--- Rows of what is about to be written; where something newer stands, nothing changes and nothing is returned.
+-- Rows of what is about to be written; where something newer stands, nothing changes and nothing is returned. fresh: there
+-- was no row, which is when no transaction has locked the one that is returned.
 -- $1 consumer  $2 sites  $3 types  $4 ids  $5 epochs  $6 versions  $7 deleted  $8 states  $9 reasons  $10 patients  $11 persons
 INSERT INTO bus.ledger AS l (consumer, site, type, id, epoch, version, deleted, state, reason, patient, person)
 SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::boolean[], $8::text[], $9::text[],
@@ -10,7 +11,7 @@ ON CONFLICT (consumer, site, type, id) DO UPDATE
 SET epoch = excluded.epoch, version = excluded.version, deleted = excluded.deleted, state = excluded.state,
     reason = excluded.reason, patient = excluded.patient, person = excluded.person
 WHERE (l.epoch, l.version) <= (excluded.epoch, excluded.version)
-RETURNING site, type, id
+RETURNING site, type, id, xmax = 0 AS fresh
 
 -- name: repeated
 -- Those of which this very version was taken.

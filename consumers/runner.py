@@ -153,18 +153,20 @@ class Runner:
             accepted = await self._claimed_once(conn, [item.entry for item in booked])
         else:
             accepted = await ledger.claim(conn, name, [item.entry for item in booked])
+        for item in booked:
+            item.change.fresh = accepted.get(item.entry.key, False)
         current = [item for item in work if item.entry.key in accepted or not item.entry.event.version]
         outcomes = await self._isolated(conn, [item for item in current if item.entry.event.version])
         failures = [(item, item.failure) for item in current if item.failure]
         failures += [(item, told) for item, told in outcomes if isinstance(told, str) and not item.failure]
         taken = [(item, told) for item, told in outcomes if isinstance(told, Disposition) and not item.failure]
         await ledger.settle(conn, name, [(item.entry.key, "dead", why) for item, why in failures if not item.failure])
-        await dead_letters.heal(conn, name, [item.entry.key for item, _ in taken])
+        await dead_letters.heal(conn, name, [item.entry.key for item, _ in taken if not item.change.fresh])
         await dead_letters.park(conn, name, [_failure(item, why) for item, why in failures])
         for item, why in failures:
             logger.warning("dead letter", consumer=name, reason=why, resource_type=item.entry.event.type)
 
-    async def _claimed_once(self, conn: Any, entries: Sequence[Entry]) -> set[ledger.Key]:
+    async def _claimed_once(self, conn: Any, entries: Sequence[Entry]) -> dict[ledger.Key, bool]:
         """The same for a sink that is given every version: none twice, though the log may give a record twice, and
         none left out because a walk through the store has met a later one."""
         fresh = [entry for entry in entries if not entry.event.reason]

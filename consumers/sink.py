@@ -38,6 +38,7 @@ class Change(msgspec.Struct):
     letter); payload and resource are None then
     payload: what `map` returned; resource: the decoded body
     person: None when the resource is in no patient's compartment
+    fresh: nothing of the resource was ever taken, so that the sink holds nothing of it
     """
 
     event: Event
@@ -45,6 +46,7 @@ class Change(msgspec.Struct):
     resource: dict[str, Any] | None = None
     payload: Any = None
     remove: bool = False
+    fresh: bool = False
 
 
 class Disposition(msgspec.Struct, frozen=True):

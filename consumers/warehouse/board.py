@@ -6,7 +6,7 @@ Leaves: a place for each wish, ids for each row, the visit and the parent rows t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from ecluse.core.db import queries
@@ -67,9 +67,10 @@ class Visit(NamedTuple):
 class Board:
     """The batch. `held` knows every wish and everything that a wish refers to."""
 
-    def __init__(self, wishes: dict[Key, Wish]) -> None:
+    def __init__(self, wishes: dict[Key, Wish], fresh: Collection[Key] = ()) -> None:
+        """fresh: those of them of which nothing stands."""
         self.wishes = wishes
-        self.held: dict[Key, dict[tuple[str, int], Held]] = {}
+        self.held: dict[Key, dict[tuple[str, int], Held]] = {key: {} for key in fresh}
         self.codes: dict[Key, Code] = {}
         self.ids: dict[tuple[Key, str, int], int] = {}
         self.kept: dict[tuple[Key, str, int], int] = {}
@@ -148,16 +149,14 @@ class Board:
 
         A Patient or top Encounter that goes on standing as it was shakes nothing; a part of another may have moved.
         """
-        return {key for key in self.wishes if self.main(key) is not None and self._shaken(key)}
+        return {key for key in self.wishes if key[1] in ("Patient", "Encounter") and self._shaken(key)}
 
     def _shaken(self, key: Key) -> bool:
-        if key[1] == "Patient":
-            return not self.stands(key)
-        if key[1] != "Encounter":
-            return False
         wish, main = self.wishes[key], self.main(key)
+        if main is None:
+            return False
         part = wish.mapped is not None and wish.mapped.encounter is not None
-        return not self.stands(key) or part or (main is not None and main.table == "visit_detail")
+        return not self.stands(key) or (key[1] == "Encounter" and (part or main.table == "visit_detail"))
 
     def id(self, key: Key, table: str, part: int = 0) -> int | None:
         """The id of a row of a standing resource."""

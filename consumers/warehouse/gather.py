@@ -17,7 +17,9 @@ from mappers.warehouse.record import Code
 
 async def gather(conn: Any, board: Board) -> None:
     """Completes the board."""
-    await conn.execute(SQL["forget_waiting"], *columns(board.wishes))
+    known = [key for key in board.wishes if key not in board.held]
+    if known:
+        await conn.execute(SQL["forget_waiting"], *columns(known))
     await _learn(conn, board)
     asked: set[Key] = set()
     while True:

@@ -80,7 +80,8 @@ class WarehouseSink:
             {
                 key: Wish(None if change.remove else change.payload, change.person)
                 for key, change in zip(keys, changes, strict=True)
-            }
+            },
+            fresh=[key for key, change in zip(keys, changes, strict=True) if change.fresh],
         )
         await conn.execute(SQL["begin"], LOCK)
         await gather(conn, board)

@@ -121,6 +121,32 @@ async def test_a_later_version_heals_the_dead_letter_and_a_dropped_one_is_booked
     assert (books.mapped, books.dead, books.excluded) == (1, 0, {"dead letter dropped": 1})
 
 
+class _Told(RecordingSink):
+    """Keeps which versions it was given as the first of their resource."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self.fresh: list[tuple[str, int, bool]] = []
+
+    async def write(self, conn: Any, changes: Sequence[Change]) -> Sequence[Disposition]:
+        self.fresh += [(change.event.id, change.event.version, change.fresh) for change in changes]
+        return await super().write(conn, changes)
+
+
+async def test_only_what_nothing_was_taken_of_is_fresh(pool: asyncpg.Pool) -> None:
+    sink = _Told(pool)
+    await sink.open()
+    consuming, stop = runner(sink, pool), asyncio.Event()
+    await consuming.take(batch([event("a", 1, "one"), event("gone", 1, None), event("bad", 1, "broken")]), stop)
+    again = [event("a", 1, "one"), event("gone", 2, "back"), event("bad", 2, "good"), event("b", 2, "late")]
+    await consuming.take(batch(again), stop)
+    assert [told for told in sink.fresh if told[0] != "bad" or told[1] == 2] == [
+        *[("a", 1, True), ("gone", 1, True)],
+        *[("a", 1, False), ("gone", 2, False), ("bad", 2, False), ("b", 2, True)],
+    ]
+    assert await dead_letters.listed(pool) == []
+
+
 async def test_what_was_decided_for_a_person_is_kept_out(pool: asyncpg.Pool, sink: RecordingSink) -> None:
     running = runner(sink, pool)
     await running.take(batch([event("o", 1, "a"), event("q", 1, "b", patient="other")]), asyncio.Event())
