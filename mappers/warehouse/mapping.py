@@ -80,8 +80,9 @@ def rows(resource: dict[str, Any], context: Context, body: bytes | None = None) 
 
 
 def _may_be_modified(body: bytes) -> bool:
-    """Whether the name stands in the text, or may stand there in escapes."""
-    return b"modifierExtension" in body or b"\\u" in body
+    """Whether the name stands in the text, or may stand there in escapes. To look for any escape takes a tenth of the
+    time of looking for those of letters."""
+    return b"\\" in body or b"modifierExtension" in body
 
 
 def _modified(element: dict[str, Any]) -> bool:
