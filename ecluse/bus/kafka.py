@@ -26,7 +26,8 @@ from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
 log = Log("bus.kafka")
-AT_ONCE = 500
+AT_ONCE = 2000
+"""Records of one look: what a consumer takes at once, since a batch costs its statements however few are in it."""
 CALL_S = 0.2
 LINGER_S = 0.02
 CLAIM_S = 60.0
