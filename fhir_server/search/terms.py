@@ -1,4 +1,4 @@
-"""Value sets and hierarchies of codes in a search, as lists of codes.
+"""Value sets and hierarchies of codes in a search, as lists of codes; codes in every case where case does not count.
 
 Enters: a connection and a query as it was parsed. Leaves: the same query, in which `:in`, `:not-in`, `:above` and
 `:below` of codes have become the codes themselves, read anew each time: who changes a value set changes its searches.
@@ -7,7 +7,7 @@ Spec: http://hl7.org/fhir/R4/search.html#token
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ecluse.core.db import queries
 from ecluse.core.errors import BadRequest, Gone, NotFound, Unprocessable
 from ecluse.core.fhir.code_systems import spellings
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not, SearchQuery
+from fhir_server.search.spellings import may_differ, spelled
 from fhir_server.terminology import compile as sql
 from fhir_server.terminology import definitions
 from fhir_server.terminology.compile import Wish
@@ -32,24 +33,29 @@ async def resolved(conn: Any, site: int, query: SearchQuery) -> SearchQuery:
     """The search that can be compiled.
 
     Raises: BadRequest (400) when a value set or code cannot be followed, or has too many codes"""
-    if not has_terms(query):
+    if not has_terms(query) and not any(_any(may_differ, one) for one in query.conditions):
         return query
     return replace(query, conditions=await _all(Planner(conn, site), query.conditions))
 
 
 def has_terms(query: SearchQuery) -> bool:
     """Whether it asks for a value set or a hierarchy of codes."""
-    return any(map(_has_terms, query.conditions))
+    return any(_any(_names_some, one) for one in query.conditions)
 
 
-def _has_terms(condition: Condition) -> bool:
+def _names_some(clause: Clause) -> bool:
+    return any(isinstance(value, InSet | Subsumed) for value in clause.values)
+
+
+def _any(test: Callable[[Clause], bool], condition: Condition) -> bool:
+    """Whether one of the clauses of a condition is such a one."""
     match condition:
         case Clause():
-            return any(isinstance(value, InSet | Subsumed) for value in condition.values)
+            return test(condition)
         case Joined(_, inner) | Linked(_, _, _, inner) | Linking(_, _, _, inner) | AllOf(_, inner) | AnyOf(_, inner):
-            return any(map(_has_terms, inner))
+            return any(_any(test, one) for one in inner)
         case Not(_, one):
-            return _has_terms(one)
+            return _any(test, one)
         case Missing():
             return False
 
@@ -73,6 +79,7 @@ async def _one(planner: Planner, condition: Condition) -> Condition:
 
 
 async def _clause(planner: Planner, clause: Clause) -> Clause:
+    clause = await spelled(planner.conn, planner.site, clause)
     values: list[Value] = []
     for value in clause.values:
         try:

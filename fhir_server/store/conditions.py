@@ -80,7 +80,7 @@ async def matching_codes(
         code = await _code(conn, site, resource_type, criteria)
         if code is not None:
             paths, token = code
-            rows += [(len(found), number_of[resource_type], path, *token) for path in paths]
+            rows += [(len(found), number_of[resource_type], path, *token[:2]) for path in paths]
             found[resource_type, criteria] = []
     if rows:
         lists = list(found.values())
@@ -93,7 +93,7 @@ async def matching_codes(
 async def _code(
     conn: Connection, site: Site, resource_type: str, criteria: str
 ) -> tuple[tuple[int, ...], Token] | None:
-    """Paths and code of a condition that is nothing else."""
+    """Paths and code of a condition that is nothing else, and has one spelling."""
     if resource_type not in number_of:
         return None
     try:
@@ -101,7 +101,7 @@ async def _code(
     except BadRequest:
         return None
     match query.conditions:
-        case (Clause(kind="token", paths=paths, values=(Token(int(), str()) as token,)),):
+        case (Clause(kind="token", paths=paths, values=(Token(int(), str(), "") as token,)),):
             return paths, token
     return None
 

@@ -15,7 +15,7 @@ from ecluse.core.errors import BadRequest, Unprocessable
 from ecluse.core.fhir import types
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Missing, Not
 from mappers.search import reference
-from mappers.search.question import Branch, Circle, InSet, Listed, Subsumed
+from mappers.search.question import Branch, Circle, InSet, Listed, Subsumed, Token
 
 PLACE = "Subscription.criteria"
 ELSEWHERE = (Branch, Circle, InSet, Listed, Subsumed)
@@ -81,7 +81,8 @@ def _elsewhere(value: Any) -> bool:
 
 
 def _value(value: Any) -> list[Any]:
-    return [type(value).__name__, *map(_plain, value)]
+    members = value[:2] if isinstance(value, Token) else value  # case counts: no code system is asked
+    return [type(value).__name__, *map(_plain, members)]
 
 
 def _plain(member: Any) -> Any:

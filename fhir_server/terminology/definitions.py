@@ -69,6 +69,11 @@ async def find(conn: Connection, site: int, kind: str, url: str, version: str = 
 async def candidates(conn: Connection, site: int, kind: str, url: str) -> list[Definition]:
     """Every version under this address, each spelling of a code system's included."""
     await base.settle(conn)
+    return await present(conn, site, kind, url)
+
+
+async def present(conn: Connection, site: int, kind: str, url: str) -> list[Definition]:
+    """The same, but that R4's own are not taken in first."""
     addresses = spellings(url) if kind == "CodeSystem" else (url,)
     indexed = [uri.normalise(address) for address in addresses]
     rows = await conn.fetch(SQL["candidates"], site, types.number_of[kind], addresses, url_path(kind), indexed)

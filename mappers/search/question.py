@@ -26,10 +26,12 @@ class Question(NamedTuple):
 
 
 class Token(NamedTuple):
-    """system: key, 0 for none, None for any; code: None for any."""
+    """system: key, 0 for none, None for any; code: None for any; address: of the system of a code with letters, whose
+    case may not count, "" where it does."""
 
     system: int | None
     code: str | None
+    address: str = ""
 
 
 class Target(NamedTuple):

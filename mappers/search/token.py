@@ -2,8 +2,9 @@
 
 Enters: a value of a resource, or the text of a query. Leaves: rows, or the same codes and keys to look for. What people
 read of a code stands among the strings, under the same path, for `:text`; an identifier that has a type has a row for
-it, for `:of-type`. Codes are compared as they are written: two identifiers that differ in case are two identifiers.
-Elements that are plain strings are compared without case.
+it, for `:of-type`. Codes are indexed as they are written: two identifiers that differ in case are two identifiers.
+Which other spellings a code of a system without case has is found out when it is asked for. Elements that are plain
+strings are compared without case.
 Spec: http://hl7.org/fhir/R4/search.html#token
 """
 
@@ -157,10 +158,21 @@ def asked(text: str, question: Question) -> list[Value]:
             keys.append(0)
     if len(codes) != 1 or not (system or codes[0]):
         raise refused(question, text, "write code, system|code, |code or system|, and \\| for a bar inside them.")
-    found: list[Value] = [Token(key, normalise(codes[0]) if codes[0] else None) for key in keys]
-    if codes[0] and any(end.kind == "string" for path in question.paths for end in ends_of(path)):
+    kinds = {end.kind for path in question.paths for end in ends_of(path)}
+    address = system if system and kinds & _OF_SYSTEMS and has_case(codes[0]) else ""
+    found: list[Value] = [Token(key, normalise(codes[0]) if codes[0] else None, address if key else "") for key in keys]
+    if codes[0] and "string" in kinds:
         found += [Token(key, caseless(codes[0])) for key in keys if not key]
     return found
+
+
+_OF_SYSTEMS = {"Coding", "CodeableConcept"}
+"""The data types whose `system` is a code system."""
+
+
+def has_case(code: str) -> bool:
+    """Whether a code that stands in the index as it is written may be written otherwise."""
+    return code.lower() != code.upper() and len(code) <= LONGEST
 
 
 def of_type_key(system: str, code: str) -> int:

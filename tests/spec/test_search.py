@@ -162,6 +162,51 @@ def test_a_url_may_be_asked_for_with_its_version(fhir: httpx.Client) -> None:
     assert hits(fhir, f"/ValueSet?url={url}|3,{url}\\|2") == []
 
 
+def test_case_counts_unless_the_code_system_says_otherwise(fhir: httpx.Client) -> None:
+    url = f"http://acme.test/{uuid.uuid4()}"
+    ids: dict[str, str] = {}
+    for code in ("E11.9a", "e11.9A", "e11.9b", "E11.9", "E11.9İ"):
+        coding = {"system": url, "code": code}
+        body = {"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}}
+        ids[code] = fhir.post("/Observation", json=body).json()["id"]
+
+    def found(asked: str) -> list[str]:
+        known = {own: code for code, own in ids.items()}
+        return [known[own] for own in hits(fhir, f"/Observation?{asked}")]
+
+    exact = f"code={url}|e11.9A"
+    assert found(exact) == ["e11.9A"]
+    system = {"resourceType": "CodeSystem", "url": url, "status": "active", "content": "not-present"}
+    own = fhir.post("/CodeSystem", json=system).json()["id"]
+    assert found(exact) == ["e11.9A"]
+    loose = {**system, "id": own, "caseSensitive": False}
+    assert fhir.put(f"/CodeSystem/{own}", json=loose).status_code == 200
+    assert found(exact) == found(f"code={url}|E11.9A") == ["E11.9a", "e11.9A"]
+    assert found(f"code={url}|e11.9") == ["E11.9"]
+    assert found(f"code={url}|e11.9i") == []
+    assert found(f"code={url}|&code:not={url}|e11.9a,{url}|E11.9B") == ["E11.9", "E11.9İ"]
+    assert found(f"code={url}|&_filter=code ne {url}|e11.9a") == ["e11.9b", "E11.9", "E11.9İ"]
+    assert found(f"combo-code={exact.partition('=')[2]}") == ["E11.9a", "e11.9A"]
+    assert found("code=e11.9A") == ["e11.9A"]
+    assert fhir.delete(f"/CodeSystem/{own}").status_code in (200, 204)
+    assert found(exact) == ["e11.9A"]
+
+
+def test_a_conditional_write_finds_a_code_in_any_case(fhir: httpx.Client) -> None:
+    url = f"http://acme.test/{uuid.uuid4()}"
+    system = {"resourceType": "CodeSystem", "url": url, "status": "active", "content": "not-present"}
+    fhir.post("/CodeSystem", json={**system, "caseSensitive": False})
+    coding = {"system": url, "code": "Ab"}
+    body = {"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}}
+    own = fhir.post("/Observation", json=body).json()["id"]
+    request = {"method": "POST", "url": "Observation", "ifNoneExist": f"code={url}|aB"}
+    entry = {"resource": body, "request": request}
+    answer = fhir.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["entry"][0]["response"]["status"].startswith("200")
+    assert hits(fhir, f"/Observation?code={url}|AB") == [own]
+
+
 def test_a_media_type_is_above_those_with_parameters(fhir: httpx.Client) -> None:
     kind = f"text/x{uuid.uuid4().hex}"
     ids = [

@@ -52,7 +52,7 @@ def _keys(parameter: Parameter, value: Value) -> list[Any]:
             return [folded(text) for text in strings(value)]
         case "token":
             found = [one for one in codes(value) if one.code or one.system]
-            return [one.code.casefold() if one.caseless else one.code for one in found]
+            return [one.code.casefold() if one.caseless and not one.system else one.code for one in found]
         case "reference":
             end = target(value)
             return [end.id, end.id.partition("|")[0]] if end else []

@@ -23,6 +23,8 @@ TEXTS = (
 )  # fmt: skip
 CODES = ("a", "A", "b", "c1", "c1.1", "c1.2", "c2", "x|y", "p,q", "d$e", "b\\s", "final", "true")
 SYSTEMS = ("http://a.test/cs", "http://b.test/cs", "urn:oid:1.2.3", "http://a.test/cs|odd")
+CASELESS = SYSTEMS[1]
+"""Codes of this system are the same in either case."""
 CONCEPTS = ("c1", "c1.1", "c1.1.1", "c1.2", "c2", "c3")
 """Codes of the tree that the stored code system has."""
 TREE = "http://tree.test/cs"

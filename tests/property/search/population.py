@@ -15,7 +15,7 @@ from typing import Any
 from ecluse.core.fhir.types import number_of
 from tests.official import official_files
 from tests.property.search.definitions import Resource
-from tests.property.search.pools import IDS, TREE, identified
+from tests.property.search.pools import CASELESS, IDS, TREE, identified
 from tests.property.search.shapes import META, SHAPES, Shape
 
 LIKELY = 0.6
@@ -33,7 +33,7 @@ IMPLIED_SYSTEMS: dict[tuple[str, str], str] = {
 
 
 def code_system() -> Resource:
-    """The tree of concepts that `:above`, `:below` and `:in` climb."""
+    """The tree of concepts that `:above`, `:below` and `:in` climb; its codes have no case to look at."""
     leaf = {"code": "c1.1", "concept": [{"code": "c1.1.1"}]}
     tree = [{"code": "c1", "concept": [leaf, {"code": "c1.2"}]}, {"code": "c2"}, {"code": "c3"}]
     return {"resourceType": "CodeSystem", "id": "tree", "url": TREE, "status": "active", "content": "complete"} | {
@@ -41,8 +41,14 @@ def code_system() -> Resource:
     }
 
 
+def caseless_system() -> Resource:
+    """A code system in which case does not count."""
+    told = {"id": "caseless", "url": CASELESS, "status": "active", "content": "fragment", "caseSensitive": False}
+    return {"resourceType": "CodeSystem", **told, "concept": [{"code": "a"}]}
+
+
 def population(seed: int) -> list[Resource]:
-    """Resources of all types, in a random order; the code system is the first."""
+    """Resources of all types, in a random order; the code systems are the first."""
     random = Random(seed)
     found: list[Resource] = []
     for kind, shape in SHAPES.items():
@@ -52,7 +58,7 @@ def population(seed: int) -> list[Resource]:
             found.append(head | {name: value for name, value in meta.items() if value} | made(shape, random))
             _contain(found[-1], random)
     random.shuffle(found)
-    return [code_system(), *found]
+    return [code_system(), caseless_system(), *found]
 
 
 @cache

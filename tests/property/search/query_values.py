@@ -127,7 +127,7 @@ def _code(wanted: Wanted, code: Code) -> str:
     if text:
         other = escaped(wanted.choice(*pools.SYSTEMS))
         forms += [text, text, escaped(code.code.swapcase()), f"|{text}", f"{other}|{text}", f"{text}x"]
-        forms += [f"{system}|{text}"] * 3 if system else []
+        forms += [f"{system}|{text}"] * 3 + [f"{system}|{escaped(code.code.swapcase())}"] if system else []
     return wanted.choice(*forms)
 
 

@@ -1,7 +1,7 @@
 """Codes, identifiers and references: what a resource says, and whether a query means it.
 
 Enters: a value of a resource and the text of a query. Leaves: whether they match. Codes are compared letter by letter,
-elements that are plain strings without case.
+those of code systems that say so and elements that are plain strings without case.
 Spec: http://hl7.org/fhir/R4/search.html#token, http://hl7.org/fhir/R4/search.html#reference
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tests.property.search.definitions import Value
+from tests.property.search.pools import CASELESS
 from tests.property.search.texts import folded, parts, plain
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]+)?")
@@ -19,7 +20,7 @@ _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z
 
 class Code(NamedTuple):
     """A code with its system, "" for none; implied: the system of the value set that a plain code comes from; caseless:
-    a plain string."""
+    a plain string, or of a code system in which case does not count."""
 
     system: str
     code: str
@@ -37,10 +38,9 @@ def codes(value: Value, implied: str = "") -> Iterator[Code]:
         case "boolean":
             yield Code("", "true" if data else "false")
         case "CodeableConcept":
-            for coding in data.get("coding", ()):
-                yield Code(coding.get("system", ""), coding.get("code", ""))
+            yield from map(_coded, data.get("coding", ()))
         case "Coding":
-            yield Code(data.get("system", ""), data.get("code", ""))
+            yield _coded(data)
         case "Identifier":
             yield Code(data.get("system", ""), data.get("value", ""))
         case "ContactPoint":
@@ -49,11 +49,16 @@ def codes(value: Value, implied: str = "") -> Iterator[Code]:
             yield Code("", data, implied, value.type == "string")
 
 
+def _coded(coding: dict[str, Any]) -> Code:
+    system = coding.get("system", "")
+    return Code(system, coding.get("code", ""), caseless=system == CASELESS)
+
+
 def has_code(found: Code, asked: str) -> bool:
     """Whether `code`, `system|code`, `|code` or `system|` means this code."""
     system, *rest = [plain(part) for part in parts(asked, "|")]
     if not rest:
-        return system != "" and found.says(system)
+        return system != "" and (found.code == system if found.system else found.says(system))
     (code,) = rest
     same_system = system in (found.system, found.implied) if system else not found.system
     return same_system and (not code or found.says(code)) and (found.code, found.system) != ("", "")

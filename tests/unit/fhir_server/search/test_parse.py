@@ -38,6 +38,7 @@ from mappers.search.question import (
     plain,
 )
 from mappers.search.registry import served
+from mappers.search.rows import limited
 from mappers.search.token import of_type_key, system_key
 
 BASE = "http://here/fhir"
@@ -86,6 +87,10 @@ def issues(query: str, resource_type: str = "Patient") -> list[str]:
             [Token(system_key("http://hl7.org/fhir/administrative-gender"), "male"), Token(0, "male")],
         ),
         ("gender=http://s|male", [Token(S, "male")]),
+        ("language=http://s|fr", [Token(S, "fr", "http://s")]),
+        ("language=http://s|1-2", [Token(S, "1-2")]),
+        (f"language=http://s|{'a' * 251}", [Token(S, limited("a" * 251))]),
+        ("language=fr,|fr", [Token(None, "fr"), Token(0, "fr")]),
         ("name=Zœ", [Beginning("zoe")]),
         ("name=Jean-Pierre", [Beginning("jean pierre")]),
         ("_id=a,b.c-1", [Id("a"), Id("b.c-1")]),
