@@ -6,7 +6,7 @@ has read another number forgets all and begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ecluse.core.db import queries
@@ -14,6 +14,7 @@ from ecluse.core.db.pool import Connection
 from ecluse.core.errors import BadRequest
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter
+from mappers.search.composite import Component, Context
 from mappers.search.registry import BUILT_IN, Registry, Unique
 
 SQL = queries.load(__package__, "registries.sql")
@@ -26,7 +27,8 @@ ENFORCED = ("verifying", "active")
 
 class Made(NamedTuple):
     """One parameter made at run time. site: 0 for all; source: of its package; id: of its SearchParameter; readings:
-    type → numbers of its paths and the types it may point to; numbers, types, evaluated, texts: of its own paths"""
+    type → numbers of its paths, the types it may point to, and of a composite its contexts, each a list of parts;
+    numbers, types, evaluated, texts: of its own paths"""
 
     generation: int
     pk: int
@@ -51,10 +53,24 @@ class Made(NamedTuple):
     def paths(self) -> list[IndexedPath]:
         """The paths of its own."""
         columns = (self.numbers or (), self.types or (), self.evaluated or (), self.texts or ())
-        return [
-            IndexedPath(number, self.kind, text, evaluated=types.name_of[kind] if evaluated else "")
-            for number, kind, evaluated, text in zip(*columns, strict=True)
-        ]
+        parts = {number: (part["kind"], part["context"]) for part in self._parts for number in part["paths"]}
+        found = []
+        for number, type_number, evaluated, text in zip(*columns, strict=True):
+            kind, context = parts.get(number, (self.kind, ""))
+            named = types.name_of[type_number] if evaluated else ""
+            found.append(IndexedPath(number, kind, text, evaluated=named, context=context))
+        return found
+
+    @property
+    def _parts(self) -> Iterator[dict[str, Any]]:
+        """The parts of a composite, in each type and context."""
+        return (part for reading in self.readings.values() for one in reading.get("contexts", ()) for part in one)
+
+    @property
+    def defined(self) -> Parameter:
+        """What it is as a part of a composite."""
+        targets = dict.fromkeys(name for reading in self.readings.values() for name in reading["targets"])
+        return Parameter(self.code, self.kind, self.url, targets=tuple(targets))
 
     @property
     def name(self) -> str:
@@ -123,6 +139,7 @@ class Registries:
 def registry_of(generation: int, made: Sequence[Made]) -> Registry:
     """The registry of a site that has these parameters beside R4's."""
     active: dict[str, dict[str, Parameter]] = {}
+    composites: dict[str, dict[str, tuple[Context, ...]]] = {}
     waiting: dict[str, dict[str, str]] = {}
     unique: dict[str, list[Unique]] = {}
     for one in made:
@@ -131,12 +148,25 @@ def registry_of(generation: int, made: Sequence[Made]) -> Registry:
             if one.state == "active":
                 parameter = Parameter(one.code, one.kind, one.url, reading["expression"], numbers, targets)
                 active.setdefault(name, {})[one.code] = parameter
+                if own := reading.get("contexts"):
+                    composites.setdefault(name, {})[one.code] = tuple(map(_context, own))
             else:
                 waiting.setdefault(name, {}).setdefault(one.code, _reason(one))
             if one.unique and one.state in ENFORCED:
                 unique.setdefault(name, []).append(Unique(one.pk, one.name, frozenset(numbers)))
     paths = {path.number: path for one in made if one.state in BUILT for path in one.paths}
-    return Registry(generation, active, waiting, paths, {name: tuple(rules) for name, rules in unique.items()})
+    rules = {name: tuple(own) for name, own in unique.items()}
+    return Registry(generation, active, waiting, paths, rules, composites=composites)
+
+
+def _context(parts: Sequence[dict[str, Any]]) -> Context:
+    components = tuple(Component(_part(part), part["together"]) for part in parts)
+    return Context(parts[0]["context"], any(part["together"] for part in parts), components)
+
+
+def _part(told: dict[str, Any]) -> Parameter:
+    numbers, targets = tuple(told["paths"]), tuple(told["targets"])
+    return Parameter(told["code"], told["kind"], told["url"], told["text"], numbers, targets)
 
 
 def _reason(one: Made) -> str:

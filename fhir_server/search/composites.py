@@ -13,7 +13,7 @@ from fhir_server.search.asked import Asked
 from fhir_server.search.clause import clause, texts_of
 from fhir_server.search.modifiers import PLAIN
 from fhir_server.search.query import Clause, Condition, Joined, all_of, any_of
-from mappers.search.composite import Context, contexts
+from mappers.search.composite import Context
 from mappers.search.question import parts
 
 
@@ -26,7 +26,7 @@ def composite(asked: Asked, parameter: Parameter, more: str) -> Condition:
 
 def _together(asked: Asked, parameter: Parameter, text: str) -> Condition:
     """One value: all its parts, in one of the contexts."""
-    own = contexts(asked.type, parameter.code)
+    own = asked.registry.contexts(asked.type, parameter.code)
     return any_of(parameter.code, [_in(asked, parameter, context, parts(text, "$")) for context in own])
 
 

@@ -6,7 +6,7 @@ the numbers of their paths; the generation is counted on, so that every process 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ecluse.core import clock
@@ -15,10 +15,14 @@ from ecluse.core.errors import EcluseError, Issue, Unprocessable
 from ecluse.core.fhir import json, types
 from ecluse.core.fhir.acceptance import accept
 from ecluse.core.fhir.definitions.indexed import FIRST_AT_RUN_TIME, LAST_AT_RUN_TIME
+from ecluse.core.fhir.definitions.search_parameters import Parameter
 from ecluse.core.fhir.packages import Package
 from ecluse.related.registries import Made, load
 from fhir_server.search_parameters.parameters import SQL
-from mappers.search.definition import Definition, Reading, definition, known_paths
+from mappers.search.composed import Known
+from mappers.search.composite import contexts
+from mappers.search.definition import Definition, definition, of_r4
+from mappers.search.reading import Part, Reading, known_paths
 from mappers.search.registry import served
 from mappers.search.words import TEXT_OF
 
@@ -80,11 +84,12 @@ async def _held(conn: Connection, stored: Sequence[Stored]) -> dict[int, set[int
 async def _follow(conn: Connection, site: int, one: Stored, made: list[Made], held: set[int]) -> list[Made]:
     """All parameters, after this one was taken in."""
     own = [each for each in made if each.pk in held]
-    wanted = definition(one.resource) if one.resource and _is_active(one) else None
+    others = [each for each in made if each.pk not in held]
+    known = _known(site, others)
+    wanted = definition(one.resource, known=known) if one.resource and _is_active(one) else None
     if wanted and own and own[0].state != "failed" and _same(own[0], wanted):
         return made
     await conn.execute(SQL["set_aside"], list(held))
-    others = [each for each in made if each.pk not in held]
     if wanted is None:
         return others
     wanted = beside(wanted, site, others)
@@ -93,14 +98,38 @@ async def _follow(conn: Connection, site: int, one: Stored, made: list[Made], he
     return (await load(conn))[1]
 
 
+def _known(site: int, others: Iterable[Made]) -> Known:
+    """What parts of a composite may be defined by: R4's own parameters, and those that the site has beside them."""
+    made = {one.url: one.defined for one in others if one.readings and _meet(one.site, site)}
+    return lambda url: of_r4(url) or made.get(url)
+
+
 def _same(held: Made, wanted: Definition) -> bool:
-    readings = {name: (one["expression"], tuple(one["targets"])) for name, one in held.readings.items()}
-    asked = {name: (_expression(one), one.targets) for name, one in wanted.readings.items()}
+    readings = {name: _without_numbers(one) for name, one in held.readings.items()}
+    asked = {name: _described(one) for name, one in wanted.readings.items()}
     return (held.code, held.kind, held.url, held.unique, readings) == (*wanted[:4], asked)
 
 
-def _expression(reading: Reading) -> str:
-    return reading.evaluated or " | ".join(reading.steps)
+def _without_numbers(told: dict[str, Any]) -> dict[str, Any]:
+    """A reading as it is stored, but for the numbers of its paths."""
+    found = {name: value for name, value in told.items() if name != "paths"}
+    if "contexts" in told:
+        found["contexts"] = [[_without_numbers(part) for part in one] for one in told["contexts"]]
+    return found
+
+
+def _described(reading: Reading) -> dict[str, Any]:
+    """A reading as it is stored, without the numbers of its paths."""
+    expression = reading.evaluated or " | ".join(reading.steps)
+    found: dict[str, Any] = {"targets": list(reading.targets), "expression": expression}
+    if reading.contexts:
+        found["contexts"] = [[_described_part(part) for part in one] for one in reading.contexts]
+    return found
+
+
+def _described_part(part: Part) -> dict[str, Any]:
+    told = part._asdict()
+    return {**told, "targets": list(part.targets), "steps": list(part.steps)}
 
 
 def beside(wanted: Definition, site: int, others: Iterable[Made]) -> Definition:
@@ -114,9 +143,7 @@ def beside(wanted: Definition, site: int, others: Iterable[Made]) -> Definition:
     for name, reading in wanted.readings.items():
         there = served(name).get(wanted.code)
         if there is not None:
-            known = known_paths(name, wanted.kind)
-            read = {known.get(step, -1) for step in reading.steps} if not reading.evaluated else {-1}
-            if there.type == wanted.kind and set(there.paths) == read and not wanted.unique:
+            if there.type == wanted.kind and _is_read_so(there, name, reading) and not wanted.unique:
                 continue
             issues.append(_taken(wanted.code, name, f"FHIR R4 has {there.url}"))
         else:
@@ -125,6 +152,22 @@ def beside(wanted: Definition, site: int, others: Iterable[Made]) -> Definition:
     if issues:
         raise Unprocessable(issues=issues[:20])
     return wanted._replace(readings=new)
+
+
+def _is_read_so(there: Parameter, name: str, reading: Reading) -> bool:
+    """Whether R4's own parameter reads the very same of a type."""
+    if reading.contexts:
+        own = [[_numbers_of(part, name) for part in one] for one in reading.contexts]
+        r4 = [[set(part.parameter.paths) for part in one.components] for one in contexts(name, there.code)]
+        return own == r4
+    known = known_paths(name, there.type)
+    read = {known.get(step, -1) for step in reading.steps} if not reading.evaluated else {-1}
+    return set(there.paths) == read
+
+
+def _numbers_of(part: Part, name: str) -> set[int]:
+    known = known_paths(name, part.kind)
+    return {-1} if part.evaluated else {known.get(step, -1) for step in part.steps}
 
 
 def _meet(site: int, other: int) -> bool:
@@ -163,9 +206,13 @@ async def _take_all(conn: Connection, source: str, bodies: Iterable[bytes]) -> N
     await conn.execute(SQL["next_generation"])
     _, made = await load(conn)
     left = {one.pk: one for one in made if one.source == source}
-    for body in bodies:
+    for body in sorted(bodies, key=_is_composite):  # those that define its parts first
         made = await _take(conn, source, body, made, left)
     await conn.execute(SQL["set_aside"], list(left))
+
+
+def _is_composite(body: bytes) -> bool:
+    return bool(json.decode(body).get("type") == "composite")
 
 
 async def _take(conn: Connection, source: str, body: bytes, made: list[Made], left: dict[int, Made]) -> list[Made]:
@@ -173,7 +220,7 @@ async def _take(conn: Connection, source: str, body: bytes, made: list[Made], le
     head = json.decode(body)
     origin = Origin(EVERY_SITE, source, str(head.get("id", "")))
     try:
-        wanted = definition(accept(SEARCH_PARAMETER, body))
+        wanted = definition(accept(SEARCH_PARAMETER, body), known=_known(EVERY_SITE, made))
         if wanted.code in TEXT_OF:
             raise Unprocessable("words are indexed where a site's own SearchParameter asks for them")
         same = [one for one in left.values() if one.state != "failed" and _same(one, wanted)]
@@ -192,26 +239,61 @@ async def _take(conn: Connection, source: str, body: bytes, made: list[Made], le
 
 async def _add(conn: Connection, origin: Origin, wanted: Definition) -> None:
     """Asks for a parameter. One that only combines what is indexed already is active at once."""
-    new = [
-        (types.number_of[name], bool(reading.evaluated), text)
+    every = [
+        place
         for name, reading in wanted.readings.items()
-        for text in ((reading.evaluated,) if reading.evaluated else reading.steps)
-        if reading.evaluated or text not in known_paths(name, wanted.kind)
+        for one in _each(reading)
+        for place in _places(name, wanted.kind, one)
     ]
-    numbers = await _numbers(conn, len(new))
-    own = {(kind, text): number for number, (kind, _, text) in zip(numbers, new, strict=True)}
-    readings = {name: _told(name, wanted.kind, reading, own) for name, reading in wanted.readings.items()}
+    new = [place for place in dict.fromkeys(every) if place.known is None]
+    numbers = dict(zip(new, await _numbers(conn, len(new)), strict=True))
+    readings = {name: _told(name, wanted.kind, reading, numbers) for name, reading in wanted.readings.items()}
     state = "requested" if new or wanted.unique else "active"
     parameter = await _insert(conn, origin, wanted, state, "", readings)
     if new:
-        await conn.execute(SQL["add_paths"], parameter, numbers, *map(list, zip(*new, strict=True)))
+        columns = zip(*((types.number_of[one.type], one.evaluated, one.text) for one in new), strict=True)
+        await conn.execute(SQL["add_paths"], parameter, list(numbers.values()), *map(list, columns))
 
 
-def _told(name: str, kind: str, reading: Reading, own: dict[tuple[int, str], int]) -> dict[str, Any]:
+class _Place(NamedTuple):
+    """One path that is read. known: its number, where R4's own parameters read it, too"""
+
+    type: str
+    kind: str
+    context: str
+    evaluated: bool
+    text: str
+    known: int | None
+
+
+def _each(reading: Reading) -> Iterator[Reading | Part]:
+    """The reading, and its parts in each context."""
+    yield reading
+    for context in reading.contexts:
+        yield from context
+
+
+def _places(name: str, kind: str, read: Reading | Part) -> list[_Place]:
+    if read.evaluated:
+        context = read.context if isinstance(read, Part) else ""
+        return [_Place(name, read.kind if isinstance(read, Part) else kind, context, True, read.evaluated, None)]
+    kind = read.kind if isinstance(read, Part) else kind
     known = known_paths(name, kind)
-    texts = (reading.evaluated,) if reading.evaluated else reading.steps
-    paths = [own.get((types.number_of[name], text)) or known[text] for text in texts]
-    return {"paths": paths, "targets": reading.targets, "expression": _expression(reading)}
+    return [_Place(name, kind, "", False, text, known.get(text)) for text in read.steps]
+
+
+def _told(name: str, kind: str, reading: Reading, numbers: dict[_Place, int]) -> dict[str, Any]:
+    """A reading as it is stored."""
+
+    def paths(read: Reading | Part) -> list[int]:
+        places = _places(name, kind, read)
+        return [numbers[place] if place.known is None else place.known for place in places]
+
+    found = {"paths": paths(reading), **_described(reading)}
+    for told, parts in zip(found.get("contexts", ()), reading.contexts, strict=True):
+        for one, part in zip(told, parts, strict=True):
+            one["paths"] = paths(part)
+    return found
 
 
 async def _numbers(conn: Connection, count: int) -> list[int]:

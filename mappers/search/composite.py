@@ -58,10 +58,10 @@ def _context(resource_type: str, path: Path, parameter: Parameter) -> Context | 
 
 def _component(context: Path, url: str, text: str, *, repeats: bool) -> Component | None:
     """The part of a composite that the parameter of this address defines, as it stands in this context."""
-    defined = _by_url()[CANONICAL + url]
+    defined = by_url()[CANONICAL + url]
     outside = text.startswith(RESOURCE)
     start = context[:1] if outside else context
-    branches = [(*start, *branch) for branch in _relative(text.removeprefix(RESOURCE))]
+    branches = [(*start, *branch) for branch in relative(text.removeprefix(RESOURCE))]
     numbers = {(one.kind, one.text): one.number for one in paths_of(context[0].name)}
     found = [numbers.get((defined.type, rendered(path))) for path in normalised(branches, defined.type)]
     known = tuple(number for number in found if number is not None)
@@ -72,14 +72,15 @@ def _component(context: Path, url: str, text: str, *, repeats: bool) -> Componen
     )
 
 
-def _relative(text: str) -> list[Path]:
-    """The paths of an expression that begins inside of a context."""
+def relative(text: str) -> list[Path]:
+    """The paths of an expression that begins inside of a context. Raises: Unsupported when it is of another kind"""
     whole = " | ".join(f"X.{branch.strip()}" for branch in text.split("|"))
     return [path[1:] for path in parse(whole)]
 
 
 @cache
-def _by_url() -> dict[str, Parameter]:
+def by_url() -> dict[str, Parameter]:
+    """R4's own parameters by their canonical address."""
     return {one.url: one for name in number_of for one in parameters(name).values()}
 
 

@@ -8,7 +8,7 @@ Spec: http://hl7.org/fhir/R4/searchparameter-definitions.html#SearchParameter.ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from ecluse.core.fhir.fhirpath.nodes import Item, Node, collect, members
 from ecluse.core.fhir.fhirpath.temporal import Temporal
 from mappers.search import words
 from mappers.search.rows import IndexRows, Visit
-from mappers.search.walk import READERS, compiled
+from mappers.search.walk import READERS, compiled, lengths, number_rows
 
 _CALCULATED: dict[type, tuple[str, ...]] = {
     bool: ("boolean",),
@@ -56,18 +56,28 @@ def visit_of(resource_type: str, paths: Iterable[IndexedPath], *, strict: bool =
 def _evaluated(path: IndexedPath, *, strict: bool) -> Visit:
     select = expression.compile(path.text)
     readers = {kind: reader(path.number) for kind, reader in READERS[path.kind].items()}
+    items = expression.compile(path.context) if path.context else None
 
     def visit(resource: dict[str, Any], rows: IndexRows) -> None:
         try:
-            found = select(resource)
+            found = [(0, select(resource))] if items is None else [*_of_items(items(resource), select)]
         except FhirPathError:
             if strict:
                 raise
             return
-        for item in found:
-            _read(item, readers, rows)
+        for place, own in found:
+            before = lengths(rows)
+            for item in own:
+                _read(item, readers, rows)
+            if place:
+                number_rows(rows, before, place)
 
     return visit
+
+
+def _of_items(items: Iterable[Item], select: expression.Expression) -> Iterator[tuple[int, list[Item]]]:
+    """What is found in each item of a context, with its place."""
+    return ((place, select(item)) for place, item in enumerate(items, 1))
 
 
 def _read(item: Item, readers: dict[str, Visit], rows: IndexRows) -> None:

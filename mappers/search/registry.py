@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from ecluse.core.fhir.definitions.search_parameters import IndexedPath, Parameter, parameters, paths
+from mappers.search.composite import Context, contexts
 from mappers.search.evaluated import visit_of
 from mappers.search.not_indexed import GENERAL, PARAMETERS
 from mappers.search.rows import Visit
@@ -36,7 +37,8 @@ class Registry:
 
     generation: counts the changes of parameters made at run time; made: those that are active, by type and code;
     waiting: type → code → why one of them is not served yet; paths: what is indexed for them beside R4's own, also for
-    those that are being built; unique: by type, what no two resources may have in common
+    those that are being built; unique: by type, what no two resources may have in common; composites: the contexts of
+    active composites among them, by type and code
     """
 
     generation: int = 0
@@ -44,6 +46,7 @@ class Registry:
     waiting: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     paths: Mapping[int, IndexedPath] = field(default_factory=dict)
     unique: Mapping[str, tuple[Unique, ...]] = field(default_factory=dict)
+    composites: Mapping[str, Mapping[str, tuple[Context, ...]]] = field(default_factory=dict)
     _visits: dict[str, Visit | None] = field(default_factory=dict)
 
     def served(self, resource_type: str) -> Mapping[str, Parameter]:
@@ -63,6 +66,11 @@ class Registry:
     def may_be_awaited_in(self, text: str) -> bool:
         """Whether it may mean one that is not served yet."""
         return _names_one(text, self.waiting)
+
+    def contexts(self, resource_type: str, code: str) -> tuple[Context, ...]:
+        """The contexts of a composite parameter."""
+        own = self.composites.get(resource_type, {}).get(code)
+        return contexts(resource_type, code) if own is None else own
 
     def path(self, number: int) -> IndexedPath:
         """The path of a number."""

@@ -112,13 +112,24 @@ def _numbered(one: Visit) -> Visit:
 
     def visit(values: list[Any], rows: IndexRows) -> None:
         for place, value in enumerate(values, 1):
-            before = [len(rows[kind]) for kind in WITH_ITEM]
+            before = lengths(rows)
             one(value, rows)
-            for kind, first in zip(WITH_ITEM, before, strict=True):
-                own: list[Any] = rows[kind]
-                own[first:] = [(row[0], row[1] or min(place, MOST_ITEMS), *row[2:]) for row in own[first:]]
+            number_rows(rows, before, place)
 
     return visit
+
+
+def lengths(rows: IndexRows) -> list[int]:
+    """How many rows there are of each kind."""
+    return [len(kind) for kind in rows]
+
+
+def number_rows(rows: IndexRows, before: Sequence[int], place: int) -> None:
+    """Says of which item the latest rows are. before: how many there were of each kind; place: of the item, from 1"""
+    for kind in WITH_ITEM:
+        own: list[Any] = rows[kind]
+        first = before[kind]
+        own[first:] = [(row[0], row[1] or min(place, MOST_ITEMS), *row[2:]) for row in own[first:]]
 
 
 def _members(handlers: dict[str, Visit]) -> Visit:

@@ -131,6 +131,105 @@ def test_references_of_ones_own_are_chained_and_included(fhir: httpx.Client) -> 
         ]
 
 
+GENDER = {"definition": "http://hl7.org/fhir/SearchParameter/individual-gender", "expression": "gender"}
+PHONE = {"definition": "http://hl7.org/fhir/SearchParameter/individual-telecom", "expression": "telecom"}
+
+
+def composite(code: str, expression: str, *parts: dict[str, str], **members: Any) -> dict[str, Any]:
+    return parameter(code, expression, type="composite", component=list(parts), **members)
+
+
+def test_parts_of_a_composite_stand_in_one_item(fhir: httpx.Client) -> None:
+    phone = uuid.uuid4().hex
+
+    def person(*contacts: tuple[str, str]) -> str:
+        listed = [
+            {"gender": gender, "telecom": [{"system": "phone", "value": phone + end}]} for gender, end in contacts
+        ]
+        answer = fhir.post("/Patient", json={"resourceType": "Patient", "gender": "other", "contact": listed})
+        own: str = answer.json()["id"]
+        return own
+
+    before = [person(("male", "1"), ("female", "2")), person(("female", "1"))]
+    code = fresh("contact")
+    own = made(fhir, composite(code, "Patient.contact", GENDER, PHONE))
+    after = person(("other", "3"), ("male", "1"))
+    assert hits(fhir, f"/Patient?{code}=male${phone}1") == [before[0], after]
+    assert hits(fhir, f"/Patient?{code}=female${phone}1,other${phone}3") == [before[1], after]
+    assert hits(fhir, f"/Patient?{code}=male${phone}2") == []
+    assert hits(fhir, f"/Patient?{code}=male${phone}1&_sort=-_lastUpdated") == [after, before[0]]
+    assert fhir.get(f"/Patient?{code}=male&_id={after}").status_code == 400
+    assert fhir.get(f"/Patient?{code}:missing=true").status_code == 400
+    outside = fresh("contact")
+    whole = {**GENDER, "expression": "%resource.gender"}
+    made(fhir, composite(outside, "Patient.contact", whole, PHONE))
+    assert hits(fhir, f"/Patient?{outside}=other${phone}1") == [*before, after]
+    listed = fhir.get("/metadata").json()["rest"][0]["resource"]
+    (types,) = (one["searchParam"] for one in listed if one["type"] == "Patient")
+    assert {"name": code, "type": "composite"}.items() <= next(one for one in types if one["name"] == code).items()
+    assert fhir.delete(f"/SearchParameter/{own}").status_code in (200, 204)
+    assert fhir.get(f"/Patient?{code}=male${phone}1").status_code == 400
+    again = made(fhir, composite(code, "Patient.contact", PHONE, GENDER))
+    assert hits(fhir, f"/Patient?{code}={phone}1$male") == [before[0], after]
+    changed = composite(code, "Patient.contact", PHONE, {**GENDER, "expression": "%resource.gender"}, id=again)
+    assert fhir.put(f"/SearchParameter/{again}", json=changed).status_code == 200
+    assert settled(fhir, again)["state"] == "active"
+    assert hits(fhir, f"/Patient?{code}={phone}1$other") == [*before, after]
+
+
+def test_a_composite_of_what_r4_indexes_is_active_at_once(fhir: httpx.Client) -> None:
+    value = {"value": 7, "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"}
+    code = uuid.uuid4().hex
+    coded = {"coding": [{"system": "urn:codes", "code": code}]}
+    other = {"coding": [{"system": "urn:codes", "code": code + "x"}]}
+    base = {"resourceType": "Observation", "status": "final", "code": other}
+    ids = [
+        fhir.post("/Observation", json={**base, "component": parts}).json()["id"]
+        for parts in (
+            [{"code": coded, "valueQuantity": value}],
+            [{"code": coded, "valueQuantity": {**value, "value": 3}}, {"code": other, "valueQuantity": value}],
+        )
+    ]
+    parts = [
+        {"definition": f"http://hl7.org/fhir/SearchParameter/Observation-{name}", "expression": expression}
+        for name, expression in (("component-code", "code"), ("component-value-quantity", "value.as(Quantity)"))
+    ]
+    asked = fresh("part")
+    own = fhir.post("/SearchParameter", json=composite(asked, "Observation.component", *parts, base=["Observation"]))
+    assert own.status_code == 201, own.text
+    assert status(fhir, own.json()["id"])["state"] == "active"
+    for name in (asked, "component-code-value-quantity"):
+        assert hits(fhir, f"/Observation?{name}=urn:codes|{code}$gt5||mm") == ids[:1]
+        assert hits(fhir, f"/Observation?{name}=urn:codes|{code}$lt5") == ids[1:]
+    same = composite("component-code-value-quantity", "Observation.component", *parts, base=["Observation"])
+    stored = fhir.post("/SearchParameter", json=same)
+    assert stored.status_code == 201, stored.text
+    assert "R4 has the same" in status(fhir, stored.json()["id"])["reason"]
+    turned = fhir.post("/SearchParameter", json={**same, "component": parts[::-1]})
+    assert turned.status_code == 422
+    assert "take another code" in issue(turned)[0]
+
+
+def test_parts_may_be_of_parameters_of_ones_own(fhir: httpx.Client) -> None:
+    ward, code = uuid.uuid4().hex, fresh("ward")
+    expression = f"Patient.extension('{EXTENSION}').value.as(Coding)"
+    part = {"definition": f"http://hospital.example/SearchParameter/{code}", "expression": expression[8:]}
+    joined = composite(fresh("warded"), "Patient", part, GENDER)
+    refused = fhir.post("/SearchParameter", json=joined)
+    assert refused.status_code == 422
+    assert issue(refused) == (
+        "There is no such search parameter here: store it first, or name one of R4's.",
+        "SearchParameter.component[0].definition",
+    )
+    defining = made(fhir, parameter(code, expression))
+    found = patient(fhir, ward, gender="male")
+    patient(fhir, ward, gender="female")
+    made(fhir, joined)
+    assert hits(fhir, f"/Patient?{joined['code']}={ward}$male") == [found]
+    assert fhir.delete(f"/SearchParameter/{defining}").status_code in (200, 204)
+    assert hits(fhir, f"/Patient?{joined['code']}=urn:wards|{ward}$male") == [found]
+
+
 def test_one_for_several_types_is_served_for_each(fhir: httpx.Client) -> None:
     tag = uuid.uuid4().hex
     meta = {"tag": [{"system": "urn:origin", "code": tag}, {"system": "urn:other", "code": tag + "x"}]}
@@ -268,7 +367,7 @@ def test_lenient_handling_leaves_out_only_what_is_not_there(fhir: httpx.Client) 
     [
         ({"code": "family", "type": "string", "expression": "Patient.contact.name.family"}, "code", "FHIR R4 has"),
         ({"code": "_own"}, "code", "FHIR's"),
-        ({"type": "composite"}, "type", "composite parameters cannot be made"),
+        ({"type": "composite"}, "component", "Write the parts of the composite"),
         ({"type": "special"}, "type", "special parameters cannot be made"),
         ({"expression": "Patient.birthDate"}, "expression", "It leads to date in Patient"),
         ({"expression": "Patient.nothing"}, "expression", "no element is there"),

@@ -149,7 +149,7 @@ async def test_what_cannot_be_served_does_not_stop_an_installation(
     await command.install(here, [package(tmp_path, "guide", broken, joined, ward())], allow_missing=False)
     told = capsys.readouterr().out
     assert "search parameter broken: failed" in told
-    assert "search parameter joined: failed, composite parameters cannot be made at run time" in told
+    assert "search parameter joined: failed, Write the parts of the composite" in told
     assert {one.code: one.state for one in await settled(databases)} == {
         "broken": "failed",
         "joined": "failed",

@@ -33,13 +33,15 @@ class Parameter(msgspec.Struct, frozen=True):
 class IndexedPath(msgspec.Struct, frozen=True):
     """What rows are taken from. number: its key in the database; kind: the search type; systems: of plain codes that it
     ends in; evaluated: the resource type for which the text is evaluated as FHIRPath, of a path made at run time; empty
-    when it is a list of steps."""
+    when it is a list of steps; context: FHIRPath of the items on each of which it is evaluated, of a part of a
+    composite; empty when that is the resource."""
 
     number: int
     kind: str
     text: str
     systems: tuple[str, ...] = ()
     evaluated: str = ""
+    context: str = ""
 
     @property
     def resource_type(self) -> str:
