@@ -19,6 +19,7 @@ from mappers.search.includes import EVERY, Include, Wish, wishes
 from mappers.search.reference import ELSEWHERE, normalise
 from mappers.search.registry import Registry
 from mappers.search.rows import ReferenceRow
+from mappers.search.token import caseless
 
 SQL = queries.load(__package__, "related.sql")
 MOST = 1000
@@ -135,7 +136,7 @@ class Follower:
                 local |= {(kind, own)} if targets & {0, kind} else set()
             elif (one.pk, one.version, one.id) not in versioned:
                 url, _, version = one.id.partition("|")
-                canonical |= {(*paths, url, version) for paths in _canonical_paths(targets, self.registry)}
+                canonical |= {(*paths, url, caseless(version)) for paths in _canonical_paths(targets, self.registry)}
         rows = await self._of_ids(local)
         if canonical:
             rows += await self.conn.fetch(SQL["of_urls"], self.site, *_columns(canonical))
@@ -157,26 +158,27 @@ class Follower:
     ) -> list[Resource]:
         if not along:
             return []
-        names = await self._names(along, sources)
+        names = [(one.type, one.type, one.id) for one in sources]
+        names += [(one.type, ELSEWHERE, f"{self.base}/{name_of[one.type]}/{one.id}") for one in sources]
         rows = await self.conn.fetch(
             SQL["referring"], self.site, *_columns(along), *_columns(names), *after, most, PATIENT
         )
+        addressing = [wish for wish in along if _is_canonical(wish.path, self.registry)]
+        if addressing and (urls := await self._urls(sources)):
+            rows += await self.conn.fetch(
+                SQL["addressing"], self.site, *_columns(addressing), *_columns(urls), *after, most
+            )
         return [Resource(*row) for row in rows]
 
-    async def _names(self, along: list[Wish], sources: Sequence[Resource]) -> list[tuple[int, int, str]]:
-        """The names by which others refer to resources, as (type, type of the name, name): ids, whole addresses,
-        canonical ones."""
-        names = [(one.type, one.type, one.id) for one in sources]
-        names += [(one.type, ELSEWHERE, f"{self.base}/{name_of[one.type]}/{one.id}") for one in sources]
-        if any(_is_canonical(wish.path, self.registry) for wish in along):
-            names += await self._urls(sources)
-        return names
-
-    async def _urls(self, sources: Sequence[Resource]) -> list[tuple[int, int, str]]:
+    async def _urls(self, sources: Sequence[Resource]) -> list[tuple[int, str, str]]:
+        """(type, address, version or "") of those resources that have canonical addresses."""
         kinds = {one.pk: one.type for one in sources}
-        paths = [path for _, path, _ in _canonical_paths(set(kinds.values()), self.registry)]
-        rows = await self.conn.fetch(SQL["urls"], self.site, list(kinds), paths) if paths else []
-        return [(kinds[row["pk"]], ELSEWHERE, row["code"]) for row in rows]
+        named = _canonical_paths(set(kinds.values()), self.registry)
+        if not named:
+            return []
+        _, paths, told = _columns(named)
+        rows = await self.conn.fetch(SQL["urls"], self.site, list(kinds), paths, told)
+        return [(kinds[row["pk"]], row["url"], row["version"]) for row in rows]
 
 
 @dataclass(slots=True)

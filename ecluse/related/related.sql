@@ -82,9 +82,50 @@ WHERE NOT r.deleted AND (u.version = '' OR EXISTS (
     SELECT FROM fhir.token v WHERE v.pk = t.pk AND v.site = $1 AND v.path = u.told AND v.code = u.version));
 
 -- name: urls
--- The canonical addresses of some resources.
--- $1 site, $2 keys, $3 paths of urls
-SELECT pk, code FROM fhir.token WHERE site = $1 AND pk = ANY ($2::bigint[]) AND path = ANY ($3::smallint[]);
+-- The canonical addresses of some resources, with their versions, without case, or empty.
+-- $1 site, $2 keys, $3 paths of urls, $4 paths of versions
+SELECT t.pk, t.code AS url, coalesce(v.code, '') AS version
+FROM fhir.token t
+LEFT JOIN fhir.token v ON v.pk = t.pk AND v.site = $1 AND v.path = ANY ($4::smallint[])
+WHERE t.site = $1 AND t.pk = ANY ($2::bigint[]) AND t.path = ANY ($3::smallint[]);
+
+-- name: addressing
+-- What leads to resources by their canonical addresses, along some paths, in the order of type and key: without a
+-- version, or with theirs. An address with a version has a second row without it, which then says nothing; `}` is the
+-- sign after the bar.
+-- $1 site, $2 types that refer, $3 paths, $4 types of the targets or 0, $5 types of the resources, $6 addresses and $7
+-- versions of these, $8 type and $9 key to begin after, $10 most rows
+SELECT DISTINCT r.type, r.pk, r.id, r.version
+FROM unnest($2::smallint[], $3::smallint[], $4::smallint[]) AS w (source, path, target)
+JOIN unnest($5::smallint[], $6::text[], $7::text[]) AS n (type, url, version) ON w.target IN (0, n.type)
+CROSS JOIN LATERAL (
+    (
+        SELECT m.pk
+        FROM fhir.reference m
+        WHERE m.site = $1 AND m.path = w.path AND m.target_id = n.url AND m.target_type = 0
+            AND m.pk > CASE WHEN w.source = $8::smallint THEN $9::bigint ELSE -1 END
+            AND NOT EXISTS (
+                SELECT FROM fhir.reference o
+                WHERE o.pk = m.pk AND o.site = $1 AND o.path = m.path AND o.target_type = 0
+                    AND o.target_id >= n.url || '|' AND o.target_id < n.url || '}')
+        ORDER BY m.pk
+        LIMIT $10
+    )
+    UNION ALL
+    (
+        SELECT m.pk
+        FROM fhir.reference m
+        WHERE m.site = $1 AND m.path = w.path AND m.target_id >= n.url || '|' AND m.target_id < n.url || '}'
+            AND m.target_type = 0 AND lower(substr(m.target_id, length(n.url) + 2)) = n.version
+            AND m.pk > CASE WHEN w.source = $8::smallint THEN $9::bigint ELSE -1 END
+        ORDER BY m.pk
+        LIMIT $10
+    )
+) m
+JOIN fhir.resource r ON r.site = $1 AND r.type = w.source AND r.pk = m.pk
+WHERE w.source >= $8::smallint AND NOT r.deleted
+ORDER BY r.type, r.pk
+LIMIT $10;
 
 -- name: present
 -- The types of which a site has, or had, any resource.

@@ -16,9 +16,10 @@ from ecluse.core.fhir.types import number_of
 from fhir_server.search import conditions
 from fhir_server.search.conditions import Arguments
 from fhir_server.search.order import Keys, beyond, first_of_its_resource
+from fhir_server.search.place import Place
 from fhir_server.search.plan import Plan, is_along, settled, walked
 from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, SearchQuery, Sort
-from fhir_server.search.tree import Place, Tree, groups, is_of_resource, is_ordered, likely
+from fhir_server.search.tree import Tree, groups, is_of_resource, is_ordered, likely
 
 Compiled = tuple[str, list[Any]]
 

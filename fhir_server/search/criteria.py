@@ -20,11 +20,22 @@ from fhir_server.search.asked import Asked, NotServed, unknown
 from fhir_server.search.clause import clause, kind_of, texts_of
 from fhir_server.search.composites import composite
 from fhir_server.search.modifiers import COMPARED, MODIFIED, PLAIN, Reading
-from fhir_server.search.query import AnyOf, Condition, Linked, Linking, Missing, Not, all_of, any_of
-from fhir_server.search.values import types_of
+from fhir_server.search.query import (
+    Addressed,
+    Addressing,
+    AnyOf,
+    Canonical,
+    Condition,
+    Linked,
+    Linking,
+    Missing,
+    Not,
+    all_of,
+    any_of,
+)
+from fhir_server.search.values import by_kind, types_of
 from fhir_server.search.words import of_words
 from mappers.search.question import parts
-from mappers.search.reference import are_addresses
 from mappers.search.words import TEXT_OF
 
 
@@ -156,7 +167,6 @@ def _chain(asked: Asked, parameter: Parameter, modifier: str, rest: str) -> Cond
         raise asked.wrong(f"{parameter.code} is a {parameter.type} parameter; a chain goes on from a reference.")
     if modifier:
         _check_target(asked, parameter, modifier)
-    _check_followed(asked, parameter)
     if not modifier and not parameter.targets:
         raise asked.wrong(f"{parameter.code} points to any type: name it, like {parameter.code}:Patient.{rest[:80]}.")
     return any_of(parameter.code, _links(asked, parameter, (modifier,) if modifier else parameter.targets, rest))
@@ -172,7 +182,9 @@ def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str
         except (NotServed, BadRequest) as error:
             errors.append(error)
         else:
-            found.append(Linked(parameter.code, parameter.paths, target, (inner,)))
+            ways = _ways(asked, parameter, target, inner)
+            found += ways
+            errors += [] if ways else [_without_address(asked, parameter, target)]
     if found:
         return found
     for one in errors:
@@ -181,11 +193,23 @@ def _links(asked: Asked, parameter: Parameter, targets: Sequence[str], rest: str
     raise NotServed(f"{asked.name[:80]}: {errors[0]}")
 
 
-def _check_followed(asked: Asked, parameter: Parameter) -> None:
-    """Raises: BadRequest (400) for a parameter of canonical addresses, which chains do not follow"""
-    if are_addresses(tuple(map(asked.registry.path, parameter.paths))):
-        advice = f"search for their resources first, then for {parameter.code[:80]}=url, or let _include bring them."
-        raise asked.wrong(f"{parameter.code[:80]} holds canonical addresses, and chains do not follow these: {advice}")
+def _ways(asked: Asked, parameter: Parameter, target: str, inner: Condition) -> list[Condition]:
+    """The chain to a type by references, and by canonical addresses where the type has such."""
+    references, addresses = by_kind(list(map(asked.registry.path, parameter.paths)))
+    named = _named(asked, target)
+    found: list[Condition] = [Linked(parameter.code, references, target, (inner,))] if references else []
+    return found + ([Addressed(parameter.code, addresses, target, (inner,), named)] if addresses and named else [])
+
+
+def _without_address(asked: Asked, parameter: Parameter, kind: str) -> BadRequest:
+    return asked.wrong(f"{parameter.code[:80]} holds canonical addresses, and a {kind} has none.")
+
+
+def _named(asked: Asked, kind: str) -> Canonical | None:
+    """How the resources of a type are named by canonical addresses; None of a type that has none."""
+    served = asked.registry.served(kind)
+    found = [path for code in ("url", "version") if code in served for path in served[code].paths]
+    return Canonical(*found) if len(found) == len(Canonical._fields) else None
 
 
 def _check_target(asked: Asked, parameter: Parameter, name: str) -> None:
@@ -207,8 +231,14 @@ def _reverse(asked: Asked) -> Condition:
     if parameter.type != "reference" or (parameter.targets and asked.type not in parameter.targets):
         valid = ", ".join(_pointing(asked, kind)) or "none"
         raise asked.wrong(f"_has: {kind}.{code[:80]} does not point to {asked.type}; parameters that do: {valid}.")
-    _check_followed(asked, parameter)
-    return Linking("_has", kind, parameter.paths, (condition(asked.led_to(kind, rest)),))
+    inner = condition(asked.led_to(kind, rest))
+    references, addresses = by_kind(list(map(asked.registry.path, parameter.paths)))
+    named = _named(asked, asked.type)
+    found: list[Condition] = [Linking("_has", kind, references, (inner,))] if references else []
+    found += [Addressing("_has", kind, addresses, (inner,), named)] if addresses and named else []
+    if not found:
+        raise _without_address(asked, parameter, asked.type)
+    return any_of("_has", found)
 
 
 def _pointing(asked: Asked, kind: str) -> list[str]:

@@ -23,8 +23,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ecluse.core.fhir.types import number_of
+from fhir_server.search import canonicals
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, SearchQuery
+from fhir_server.search.query import (
+    Addressed,
+    Addressing,
+    AllOf,
+    AnyOf,
+    Clause,
+    Condition,
+    Joined,
+    Linked,
+    Linking,
+    SearchQuery,
+)
 from fhir_server.search.tree import WORTH, Tree, groups, is_ordered, is_read_together, likely
 
 MOST = 10_000
@@ -165,8 +177,10 @@ def _count(tree: Tree, group: Sequence[Condition], kind: str, gathered: str) -> 
     limit = f"LIMIT {(COUNTED_BACKWARDS if is_read_together(first) else _most(group)) + 1}"
     if likely(group) > WORTH:
         return "NULL"
-    if isinstance(first, Linking):
+    if isinstance(first, Linking | Addressing):
         sources = [f"FROM ({tree.keys(first.type, first.conditions)}) c"]
+    elif isinstance(first, Addressed):
+        sources = [canonicals.naming(tree, first, "c")]
     elif isinstance(first, Linked):
         where = f"{tree.at('c', first.paths)} AND c.target_id = ANY(ARRAY(SELECT id FROM {gathered}))"
         sources = [f"FROM fhir.reference c\nWHERE {where}"]
@@ -195,7 +209,9 @@ def _most(group: Sequence[Condition]) -> int:
         return MOST_BACKWARDS
     if isinstance(first, AnyOf):
         return min((_most([one]) for one in first.conditions), default=MOST_VALUES)
-    refers = isinstance(first, Linked | Linking) or (isinstance(first, Clause) and first.kind == "reference")
+    refers = isinstance(first, Linked | Linking | Addressing) or (
+        isinstance(first, Clause) and first.kind == "reference"
+    )
     return MOST if refers else MOST_VALUES
 
 
@@ -205,7 +221,7 @@ def walked(query: SearchQuery, plan: Plan) -> int:
     if plan.lead is not None and is_along(query, found[plan.lead]):
         return WALKED_TARGETS
     dear = [place for place in range(len(found)) if place not in plan.gathered]
-    if any(isinstance(found[place][0], Linking) and not is_read_together(found[place][0]) for place in dear):
+    if any(_is_asked_apart(found[place][0]) for place in dear):
         return WALKED_BACKWARDS
     if any(isinstance(group[0], Linking) for group in found):
         return plan.referring // COLLECTED_MEANWHILE or WALKED_TOGETHER
@@ -213,6 +229,11 @@ def walked(query: SearchQuery, plan: Plan) -> int:
     if plan.lead is not None and isinstance(found[plan.lead][0], Joined):
         return WALKED
     return WALKED if plan.lead is None or query.sort or (plan.gathered and is_cheap) else WALKED_OF_LEAD
+
+
+def _is_asked_apart(condition: Condition) -> bool:
+    """Whether each of what refers to a resource is asked by itself."""
+    return isinstance(condition, Addressing) or (isinstance(condition, Linking) and not is_read_together(condition))
 
 
 class _Counted(NamedTuple):
@@ -229,7 +250,7 @@ class _Counted(NamedTuple):
 def _read(query: SearchQuery, found: Sequence[Sequence[Condition]], counted: Sequence[int | None]) -> _Counted:
     """The row of `counts`."""
     chains, after = _chains(query, found), len(found)
-    rows = _known(range(after), counted)
+    rows = {place: number for place, number in _known(range(after), counted).items() if _can_lead(found[place], number)}
     leads_to = _known(chains, counted[after:])
     seconds = _known(_seconds(found), counted[after + len(chains) :])
     turned = {place for place, number in seconds.items() if number < rows.get(place, 0)}
@@ -237,6 +258,12 @@ def _read(query: SearchQuery, found: Sequence[Sequence[Condition]], counted: Seq
     targets = {place: rows.pop(place) for place in list(rows) if is_along(query, found[place])}
     gathered = tuple(place for place, number in leads_to.items() if number <= MOST_GATHERED)
     return _Counted(rows, turned, targets, gathered)
+
+
+def _can_lead(group: Sequence[Condition], number: int) -> bool:
+    """Whether a group with so many rows is worth collecting: there are few resources with canonical addresses, so that
+    to ask each costs no more than to collect much that leads to them by these."""
+    return not isinstance(group[0], Addressing) or number <= MOST
 
 
 def _known(places: Iterable[int], counted: Sequence[int | None]) -> dict[int, int]:

@@ -70,6 +70,35 @@ class Linking(NamedTuple):
     conditions: tuple[Condition, ...]
 
 
+class Canonical(NamedTuple):
+    """The paths under which the resources of a type have their canonical address, and their version."""
+
+    url: int
+    version: int
+
+
+class Addressed(NamedTuple):
+    """A chain over canonical addresses: one under these paths leads to a resource of this type that matches. named: how
+    that is named"""
+
+    code: str
+    paths: tuple[int, ...]
+    type: str
+    conditions: tuple[Condition, ...]
+    named: Canonical
+
+
+class Addressing(NamedTuple):
+    """A reverse chain over canonical addresses: a resource of this type that matches leads to this one, under one of
+    the paths. named: how this one is named"""
+
+    code: str
+    type: str
+    paths: tuple[int, ...]
+    conditions: tuple[Condition, ...]
+    named: Canonical
+
+
 class AllOf(NamedTuple):
     """All of these hold."""
 
@@ -91,7 +120,7 @@ class Not(NamedTuple):
     condition: Condition
 
 
-Condition = Clause | Joined | Missing | Linked | Linking | AllOf | AnyOf | Not
+Condition = Clause | Joined | Missing | Linked | Linking | Addressed | Addressing | AllOf | AnyOf | Not
 
 
 def all_of(code: str, found: Sequence[Condition]) -> Condition:

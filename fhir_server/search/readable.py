@@ -5,7 +5,19 @@ Enters: a condition as it was understood. Leaves: a line of text; how many value
 
 from __future__ import annotations
 
-from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
+from fhir_server.search.query import (
+    Addressed,
+    Addressing,
+    AllOf,
+    AnyOf,
+    Clause,
+    Condition,
+    Joined,
+    Linked,
+    Linking,
+    Missing,
+    Not,
+)
 from mappers.search.registry import Registry
 
 
@@ -19,9 +31,9 @@ def readable(condition: Condition, registry: Registry) -> str:
             return f"{code}: one item with {_all(clauses, registry, ' and ')}"
         case Missing(code, _, paths):
             return f"{code}: nothing under {_paths(paths, registry)}"
-        case Linked(code, paths, kind, inner):
+        case Linked(code, paths, kind, inner) | Addressed(code, paths, kind, inner):
             return f"{code}: {_paths(paths, registry)} leads to a {kind} with {_all(inner, registry, ' and ')}"
-        case Linking(code, kind, paths, inner):
+        case Linking(code, kind, paths, inner) | Addressing(code, kind, paths, inner):
             return f"{code}: a {kind} refers to it by {_paths(paths, registry)} with {_all(inner, registry, ' and ')}"
         case AllOf(_, inner):
             return _all(inner, registry, " and ")

@@ -14,7 +14,20 @@ from typing import Any
 from ecluse.core.db import queries
 from ecluse.core.errors import BadRequest, Gone, NotFound, Unprocessable
 from ecluse.core.fhir.code_systems import spellings
-from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not, SearchQuery
+from fhir_server.search.query import (
+    Addressed,
+    Addressing,
+    AllOf,
+    AnyOf,
+    Clause,
+    Condition,
+    Joined,
+    Linked,
+    Linking,
+    Missing,
+    Not,
+    SearchQuery,
+)
 from fhir_server.search.spellings import may_differ, spelled
 from fhir_server.terminology import compile as sql
 from fhir_server.terminology import definitions
@@ -52,8 +65,10 @@ def _any(test: Callable[[Clause], bool], condition: Condition) -> bool:
     match condition:
         case Clause():
             return test(condition)
-        case Joined(_, inner) | Linked(_, _, _, inner) | Linking(_, _, _, inner) | AllOf(_, inner) | AnyOf(_, inner):
+        case Joined(_, inner) | AllOf(_, inner) | AnyOf(_, inner):
             return any(_any(test, one) for one in inner)
+        case Linked() | Linking() | Addressed() | Addressing():
+            return any(_any(test, one) for one in condition.conditions)
         case Not(_, one):
             return _any(test, one)
         case Missing():
@@ -70,7 +85,7 @@ async def _one(planner: Planner, condition: Condition) -> Condition:
             return await _clause(planner, condition)
         case Joined(code, clauses):
             return Joined(code, tuple([await _clause(planner, clause) for clause in clauses]))
-        case Linked() | Linking() | AllOf() | AnyOf():
+        case Linked() | Linking() | Addressed() | Addressing() | AllOf() | AnyOf():
             return condition._replace(conditions=await _all(planner, condition.conditions))
         case Not(code, one):
             return Not(code, await _one(planner, one))

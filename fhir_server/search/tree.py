@@ -15,12 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from typing import NamedTuple
 
 from ecluse.core.fhir.types import number_of
-from fhir_server.search import conditions, grams, starts
+from fhir_server.search import canonicals, conditions, grams, starts
 from fhir_server.search.conditions import Arguments
-from fhir_server.search.query import AllOf, AnyOf, Clause, Condition, Joined, Linked, Linking, Missing, Not
+from fhir_server.search.place import Place
+from fhir_server.search.query import (
+    Addressed,
+    Addressing,
+    AllOf,
+    AnyOf,
+    Clause,
+    Condition,
+    Joined,
+    Linked,
+    Linking,
+    Missing,
+    Not,
+)
 from mappers.search import reference
 from mappers.search.question import Address, Identified, Target, Token, Value
 
@@ -36,15 +48,6 @@ FEW = 500
 """Amounts that lead a statement of which they are one of several conditions."""
 
 
-class Place(NamedTuple):
-    """Where a resource stands in a statement. type: of the resource; pk: its key, as SQL; row: alias of its row of
-    `fhir.resource`, empty when that is not at hand."""
-
-    type: str
-    pk: str
-    row: str = ""
-
-
 class Tree:
     """The conditions of one statement on one site, while it is built. probed: whether each is asked of one resource
     after another"""
@@ -58,6 +61,10 @@ class Tree:
     def resources(self, alias: str, kind: str) -> str:
         """The condition that a row of `fhir.resource` is one of this site and type."""
         return f"{alias}.site = {self.site} AND {alias}.type = {number_of[kind]}"
+
+    def alias(self) -> str:
+        """A name that no other row of the statement has."""
+        return next(self._aliases)
 
     # Whether conditions hold for a resource
 
@@ -85,6 +92,10 @@ class Tree:
                 return self._linked_holds(condition, at)
             case Linking():
                 return self._linking_holds(condition, at)
+            case Addressed():
+                return canonicals.leads(self, condition, at.pk)
+            case Addressing():
+                return canonicals.is_led_to(self, condition, at.pk)
             case AllOf(_, inner):
                 return f"({' AND '.join(self.all_hold(inner, at))})"
             case AnyOf(_, inner):
@@ -100,7 +111,7 @@ class Tree:
             where = [f"{alias}.pk = {at.pk}", self.at(alias, missing.paths, types)]
             if table != missing.kind and missing.types:
                 where.append(conditions.of_items(alias, reference.marks(missing.types)))
-            found.append(self._exists(f"fhir.{table} {alias}", where))
+            found.append(self.exists(f"fhir.{table} {alias}", where))
         return conditions.any_of(found)
 
     def _rows_hold(self, clauses: Sequence[Clause], at: Place) -> str:
@@ -110,17 +121,17 @@ class Tree:
                 return self.of_resource(clauses, at.row)
             alias = next(self._aliases)
             where = [self.resources(alias, at.type), f"{alias}.pk = {at.pk}", self.of_resource(clauses, alias)]
-            return self._exists(f"fhir.resource {alias}", where)
+            return self.exists(f"fhir.resource {alias}", where)
         alias = next(self._aliases)
         where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows(clauses, alias)]
-        return self._exists(f"fhir.{first.kind} {alias}", where)
+        return self.exists(f"fhir.{first.kind} {alias}", where)
 
     def _joined_hold(self, joined: Joined, at: Place) -> str:
         first, *rest = joined.clauses
         alias = next(self._aliases)
         where = [f"{alias}.pk = {at.pk}", self.at(alias, first.paths), *self.of_rows([first], alias)]
         where += self.of_item(rest, alias)
-        return self._exists(f"fhir.{first.kind} {alias}", where)
+        return self.exists(f"fhir.{first.kind} {alias}", where)
 
     def of_item(self, clauses: Iterable[Clause], alias: str) -> list[str]:
         """Whether rows of the same item as that of the alias match these clauses too."""
@@ -128,7 +139,7 @@ class Tree:
         for clause in clauses:
             own = next(self._aliases)
             same = [f"{own}.pk = {alias}.pk", f"{own}.item = {alias}.item", self.at(own, clause.paths)]
-            found.append(self._exists(f"fhir.{clause.kind} {own}", [*same, *self.of_rows([clause], own)]))
+            found.append(self.exists(f"fhir.{clause.kind} {own}", [*same, *self.of_rows([clause], own)]))
         return found
 
     def _linked_holds(self, linked: Linked, at: Place) -> str:
@@ -141,7 +152,7 @@ class Tree:
             *self.all_hold(linked.conditions, Place(linked.type, f"{target}.pk", target)),
         ]
         row = f"{self.resources(target, linked.type)} AND {target}.id = {names} AND NOT {target}.deleted"
-        return self._exists(f"fhir.reference {link} JOIN fhir.resource {target} ON {row}", where)
+        return self.exists(f"fhir.reference {link} JOIN fhir.resource {target} ON {row}", where)
 
     def _linking_holds(self, linking: Linking, at: Place) -> str:
         link = next(self._aliases)
@@ -153,7 +164,7 @@ class Tree:
         lead = _leader(linking)
         if lead is None:
             where += self.all_hold(linking.conditions, Place(linking.type, f"{link}.pk"))
-            return self._exists(f"fhir.reference {link}", where)
+            return self.exists(f"fhir.reference {link}", where)
         keys = f"SELECT {link}.pk FROM fhir.reference {link} WHERE {' AND '.join(where)}"
         return self._together_hold(linking, lead, keys)
 
@@ -168,7 +179,7 @@ class Tree:
             f"{alias}.pk = ANY(ARRAY({keys}))",
             *[self.group_holds(group, Place(linking.type, f"{alias}.pk")) for group in rest],
         ]
-        return self._exists(f"fhir.{clauses[0].kind} {alias}", where)
+        return self.exists(f"fhir.{clauses[0].kind} {alias}", where)
 
     def gathered_holds(self, condition: Condition, at: Place) -> str:
         """Whether a chain, forwards or backwards, holds for a resource: asked of all that it leads to or comes from,
@@ -185,9 +196,10 @@ class Tree:
                 raise TypeError(condition)
         which = f"{self.at(link, condition.paths)} AND {link}.target_type = {number_of[kind]}"
         # a plain IN would become a join
-        return self._exists(f"fhir.reference {link}", [own, which, f"({name} IN ({found})) IS TRUE"])
+        return self.exists(f"fhir.reference {link}", [own, which, f"({name} IN ({found})) IS TRUE"])
 
-    def _exists(self, source: str, where: Iterable[str]) -> str:
+    def exists(self, source: str, where: Iterable[str]) -> str:
+        """Whether there is such a row."""
         return f"EXISTS (SELECT FROM {source} WHERE {' AND '.join(where)}{self._fence})"
 
     def _names(self, at: Place) -> str:
@@ -232,6 +244,10 @@ class Tree:
                 ]
             case Linking():
                 return [self._linking_source(first, kind, alias)]
+            case Addressed():
+                return canonicals.leading(self, first, alias)
+            case Addressing():
+                return [canonicals.led_to(self, first, kind, alias)]
             case AnyOf(_, inner):
                 found = [self.sources([one], kind, alias) for one in inner]
                 return [source for own in found for source in own] if all(found) else []
@@ -319,7 +335,7 @@ class Tree:
         ]
         return (
             f"SELECT {name}.target_id AS id FROM (\n{ids}\n) {name}\n"
-            f"WHERE {self._exists(f'fhir.resource {target}', held)}\nORDER BY {name}.target_id{order}"
+            f"WHERE {self.exists(f'fhir.resource {target}', held)}\nORDER BY {name}.target_id{order}"
         )
 
     def keys(self, kind: str, conditions: Sequence[Condition]) -> str:
@@ -388,8 +404,8 @@ def likely(group: Sequence[Condition]) -> int:
             return min(one.selective for one in group if isinstance(one, Clause))
         case Joined(_, clauses):
             return min(clause.selective for clause in clauses) + 1
-        case Linked(_, _, _, inner) | Linking(_, _, _, inner):
-            return min(map(likely, groups(inner))) + 2
+        case Linked() | Linking() | Addressed() | Addressing() as chain:
+            return min(map(likely, groups(chain.conditions))) + 2
         case AllOf(_, inner):
             return min(map(likely, groups(inner)), default=99)
         case AnyOf(_, inner):

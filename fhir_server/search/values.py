@@ -32,6 +32,12 @@ def types_of(parameter: Parameter, paths: Sequence[IndexedPath]) -> tuple[int, .
     return () if led_to <= {*parameter.targets} else (ELSEWHERE, *(number_of[name] for name in parameter.targets))
 
 
+def by_kind(paths: Sequence[IndexedPath]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers of those paths that end in references, and of those that end in canonical addresses."""
+    kinds = [(path.number, {end.kind == "Reference" for end in ends_of(path)}) for path in paths]
+    return tuple(number for number, own in kinds if True in own), tuple(number for number, own in kinds if False in own)
+
+
 def kinds_of(paths: Sequence[IndexedPath]) -> set[str]:
     """The data types that these paths end in."""
     return {end.kind for path in paths for end in ends_of(path)}

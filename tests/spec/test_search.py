@@ -231,19 +231,87 @@ def test_an_identifier_is_not_looked_for_beside_a_canonical_address(fhir: httpx.
         assert "canonical" in answer.json()["issue"][0]["details"]["text"]
 
 
+@pytest.fixture(scope="module")
+def forms(fhir: httpx.Client) -> dict[str, str]:
+    """Three versions of a questionnaire, one of another address, and responses to them, by what they name."""
+    url = f"http://acme.test/{uuid.uuid4()}"
+    ids: dict[str, str] = {"url": url}
+    for name, more in {
+        "one": {"version": "1"},
+        "two": {"version": "2-Rc"},
+        "none": {},
+        "other": {"url": f"{url}-2"},
+    }.items():
+        body = {"resourceType": "Questionnaire", "status": "active", "url": url, "title": f"{name} {url[17:]}", **more}
+        ids[name] = fhir.post("/Questionnaire", json=body).json()["id"]
+    for name in ("", "|1", "|2-Rc", "|3", "-2"):
+        body = {"resourceType": "QuestionnaireResponse", "status": "completed", "questionnaire": f"{url}{name}"}
+        ids[f"to{name}"] = fhir.post("/QuestionnaireResponse", json=body).json()["id"]
+    return ids
+
+
 @pytest.mark.parametrize(
-    "search",
+    ("title", "found"),
     [
-        "QuestionnaireResponse?questionnaire.title=x",
-        "QuestionnaireResponse?questionnaire:Questionnaire.title=x",
-        "Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed",
-        "Patient?_has:QuestionnaireResponse:patient:questionnaire.title=x",
+        ("one", ["to", "to|1"]),
+        ("two", ["to", "to|2-Rc"]),
+        ("none", ["to"]),
+        ("other", ["to-2"]),
+        ("nothing", []),
     ],
 )
-def test_a_chain_over_canonical_addresses_is_refused_and_not_empty(fhir: httpx.Client, search: str) -> None:
-    answer = fhir.get(f"/{search}")
+def test_a_chain_follows_a_canonical_address_to_its_version(
+    fhir: httpx.Client, forms: dict[str, str], title: str, found: list[str]
+) -> None:
+    expected = [forms[name] for name in found]
+    asked = f"{title} {forms['url'][17:]}"
+    for name in ("questionnaire", "questionnaire:Questionnaire"):
+        search = f"/QuestionnaireResponse?{name}.title={asked}"
+        assert hits(fhir, search) == expected
+        assert hits(fhir, f"{search}&status=completed&_sort=-_lastUpdated") == expected[::-1]
+        assert len(fhir.get(f"{search}&_count=1").json()["entry"] if found else []) == len(found[:1])
+        assert fhir.get(f"{search}&_summary=count").json()["total"] == len(found)
+    negated = [forms[name] for name in forms if name.startswith("to") and name not in found]
+    among = ",".join(forms[name] for name in forms if name.startswith("to"))
+    search = f'/QuestionnaireResponse?_id={among}&_filter=not (questionnaire.title eq "{asked}")'
+    assert sorted(hits(fhir, search)) == sorted(negated)
+
+
+def test_what_a_canonical_address_leads_to_is_found_backwards(fhir: httpx.Client, forms: dict[str, str]) -> None:
+    reverse = "/Questionnaire?_has:QuestionnaireResponse:questionnaire:_id="
+    for name, found in {
+        "to": ["one", "two", "none"],
+        "to|1": ["one"],
+        "to|2-Rc": ["two"],
+        "to|3": [],
+        "to-2": ["other"],
+    }.items():
+        assert hits(fhir, f"{reverse}{forms[name]}") == [forms[one] for one in found]
+        titled = f"{reverse}{forms[name]}&title:contains={forms['url'][17:]}&_sort=-_lastUpdated"
+        assert hits(fhir, titled) == [forms[one] for one in found][::-1]
+    chained = f"_has:QuestionnaireResponse:questionnaire:questionnaire.title=one {forms['url'][17:]}"
+    assert hits(fhir, f"/Questionnaire?{chained}") == [forms[one] for one in ("one", "two", "none")]
+    url, responded = forms["url"], "_has:QuestionnaireResponse:questionnaire:status=completed"
+    assert hits(fhir, f"/Questionnaire?{responded}&url={url}|2-Rc") == [forms["two"]]
+
+
+def test_an_address_beside_its_version_says_nothing(fhir: httpx.Client, forms: dict[str, str]) -> None:
+    body = {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"display": "x"}}
+    plan = {"resourceType": "PlanDefinition", "status": "active", "url": f"{forms['url']}/plan"}
+    first, second = (
+        fhir.post("/PlanDefinition", json={**plan, "version": version}).json()["id"] for version in ("1", "2")
+    )
+    named = {"instantiatesCanonical": [plan["url"], f"{plan['url']}|1"]}
+    own = fhir.post("/ServiceRequest", json=body | named).json()["id"]
+    chain = "/ServiceRequest?instantiates-canonical:PlanDefinition._id"
+    assert (hits(fhir, f"{chain}={first}"), hits(fhir, f"{chain}={second}")) == ([own], [])
+    assert hits(fhir, f"/PlanDefinition?_has:ServiceRequest:instantiates-canonical:_id={own}") == [first]
+
+
+def test_a_chain_over_addresses_that_a_type_has_not_is_refused(fhir: httpx.Client) -> None:
+    answer = fhir.get("/Patient?_has:QuestionnaireResponse:questionnaire:status=completed")
     assert answer.status_code == 400
-    assert "canonical addresses" in answer.json()["issue"][0]["details"]["text"]
+    assert "does not point to Patient" in answer.json()["issue"][0]["details"]["text"]
 
 
 def test_a_token_that_is_a_plain_string_is_compared_without_case(fhir: httpx.Client) -> None:

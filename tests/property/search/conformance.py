@@ -37,6 +37,9 @@ SPELLED = {
     "chain-of-two": "`a.b.c`",
     "chain-of-three": "`a.b.c.d`",
     "chain-in-has": "`_has`, then a chain",
+    "chain-by-address": "`a.b` over canonical addresses",
+    "has-by-address": "`_has` over canonical addresses",
+    "chain-in-has-by-address": "`_has`, then a chain, over canonical addresses",
     "long-chain-in-has": "`_has` in `_has`, then a chain of two",
 }
 """How the document writes what the tests name."""

@@ -11,7 +11,7 @@ Where the specification leaves a choice (docs/search.md has those of the server)
 - `_list` finds what the entries of a list refer to, whatever their flag says
 - `:above` and `:below` of references follow partOf, of addresses they cut at a `/`
 - an address elsewhere may be of any type: `patient` finds it
-- a chain follows relative references only
+- a chain follows relative references, and canonical addresses: `url|1` to version 1, `url` to every version
 """
 
 from __future__ import annotations
@@ -223,10 +223,8 @@ def _leads_on(world: World, parameter: Parameter, wanted: str, rest: str, text: 
 
 
 def _ends(world: World, resource: Resource, parameter: Parameter) -> Iterator[Resource]:
-    for value in world.values(resource, parameter):
-        found = target(value)
-        end = world.resource(found) if found else None
-        if end and (not parameter.targets or end["resourceType"] in parameter.targets):
+    for end in world.ends(resource, parameter):
+        if not parameter.targets or end["resourceType"] in parameter.targets:
             yield end
 
 

@@ -32,7 +32,12 @@ URIS = (
     "http://acme.test/fhir", "http://acme.test/fhir/ValueSet/1", "http://acme.test/fhir/ValueSet/12",
     "http://acme.test/fhir/ValueSet/1/_history/5", "urn:oid:1.2.3.4", "urn:oid:1.2.3.4.5", "http://other.test/a,b",
 )  # fmt: skip
-CANONICALS = ("http://acme.test/q", "http://acme.test/q|1.0", "http://acme.test/q|2.0", "http://acme.test/r")
+CANONICALS = (
+    "http://acme.test/q", "http://acme.test/q|1.0", "http://acme.test/q|2.0", "http://acme.test/q|2.0-Rc",
+    "http://acme.test/r", "http://acme.test/r|1.0",
+)  # fmt: skip
+DEFINED = ("http://acme.test/q", "http://acme.test/q", "http://acme.test/r", "http://acme.test/q/1")
+VERSIONS = ("1.0", "2.0", "2.0-Rc")
 DATES = (
     "2019", "2020", "2021", "2020-02", "2020-03", "2020-12", "2020-02-29", "2020-03-01", "2020-03-10", "2020-12-31",
     "2021-01-01",
@@ -63,7 +68,8 @@ IDS = {
     "Patient": 12, "Practitioner": 5, "Organization": 6, "Location": 8, "Encounter": 10, "Condition": 8,
     "Observation": 26, "DiagnosticReport": 6, "MedicationRequest": 6, "ServiceRequest": 6, "RiskAssessment": 12,
     "MolecularSequence": 10, "ChargeItem": 10, "Group": 6, "List": 4, "DocumentReference": 8, "ValueSet": 8,
-    "CodeSystem": 1, "AuditEvent": 5, "Medication": 0,
+    "CodeSystem": 1, "AuditEvent": 5, "Medication": 0, "Questionnaire": 7, "QuestionnaireResponse": 10,
+    "PlanDefinition": 4,
 }  # fmt: skip
 """How many resources of each type a population has; some types are referred to and never there."""
 

@@ -6,8 +6,9 @@ Most values are taken from resources, some of them changed a little, so that que
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -15,12 +16,14 @@ from urllib.parse import urlencode
 from tests.property.search.definitions import Parameter, Resource, parameters
 from tests.property.search.filter_queries import filter_of
 from tests.property.search.query_values import MODIFIED, Wanted, written
-from tests.property.search.tokens import target
 from tests.property.search.world import World
 
 ATTEMPTS = 5000
 ANY = 100
 """A reference that may lead to so many types may lead to any; a chain has to name which."""
+_NAMES = "questionnaire|instantiates-canonical|depends-on|composed-of"
+ADDRESSES = re.compile(rf"\b({_NAMES})(:[A-Z]\w+)?\.|_has:\w+:({_NAMES}):")
+"""The parameters of the population that are chained along canonical addresses, in a chain."""
 SORTED = tuple(kind for kind in MODIFIED if kind not in ("composite", "special"))
 
 
@@ -107,6 +110,13 @@ class Queries:
             if found := self._reversed(end, levels, chained):
                 return Case(end["resourceType"], (found,))
 
+    def by_address(self, make: Callable[[], Case]) -> Case:
+        """One of these cases that goes along a canonical address."""
+        while True:
+            case = make()
+            if any(ADDRESSES.search(one.name) for one in case.asked):
+                return case
+
     def listed(self) -> Case:
         """A search among what lists refer to."""
         ids = [each["id"] for each in self.world.by_type["List"]]
@@ -171,9 +181,8 @@ class Queries:
         return self.world.by_type[resource_type]
 
     def _ends(self, resource: Resource, parameter: Parameter) -> list[Resource]:
-        found = [target(value) for value in self.world.values(resource, parameter)]
-        ends = [self.world.resource(one) for one in found if one]
-        return [end for end in ends if end]
+        ends = self.world.ends(resource, parameter)
+        return [end for end in ends if not parameter.targets or end["resourceType"] in parameter.targets]
 
     def _referring(self) -> dict[tuple[str, str], list[tuple[Parameter, Resource]]]:
         """What refers to each resource, and by which parameter."""

@@ -253,6 +253,28 @@ SHAPES: dict[str, Shape] = {
         "jurisdiction*": pools.concept,
         "compose!": {"include*!": lambda random: included(random), "exclude*": lambda random: listed(random)},
     },
+    "Questionnaire": {
+        "url": one(pools.DEFINED),
+        "version": one(pools.VERSIONS),
+        "status!": one(("active", "draft")),
+        "title": one(pools.TEXTS),
+        "publisher": one(pools.TEXTS),
+        "code*": pools.coding,
+    },
+    "QuestionnaireResponse": {
+        "identifier": pools.identifier,
+        "questionnaire": one(pools.CANONICALS),
+        "status!": one(("completed", "in-progress")),
+        "subject": reference("Patient"),
+        "authored": pools.date_time,
+    },
+    "PlanDefinition": {
+        "url": one(pools.DEFINED),
+        "version": one(pools.VERSIONS),
+        "status!": one(("active", "draft")),
+        "title": one(pools.TEXTS),
+        "relatedArtifact*": {"type!": one(("depends-on", "composed-of")), "resource": one(pools.CANONICALS)},
+    },
     "AuditEvent": {
         "type!": pools.coding,
         "subtype*": pools.coding,

@@ -8,6 +8,7 @@ Spec: http://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -34,6 +35,9 @@ SHAPES: dict[str, Callable[[Queries], Case]] = {
     "has-in-has": lambda queries: queries.has(2, 0),
     "chain-in-has": lambda queries: queries.has(1, 1),
     "long-chain-in-has": lambda queries: queries.has(2, 2),
+    "chain-by-address": lambda queries: queries.by_address(partial(queries.chain, 1)),
+    "has-by-address": lambda queries: queries.by_address(partial(queries.has, 1, 0)),
+    "chain-in-has-by-address": lambda queries: queries.by_address(partial(queries.has, 1, 1)),
     "list": lambda queries: queries.listed(),
     "filter": lambda queries: queries.filtered(),
 }

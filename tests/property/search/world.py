@@ -24,6 +24,9 @@ class World:
         for resource in resources:
             self.by_type.setdefault(resource["resourceType"], []).append(resource)
         self._by_address = {(each["resourceType"], each["id"]): each for each in resources}
+        self._by_url: dict[str, list[Resource]] = {}
+        for resource in resources:
+            self._by_url.setdefault(resource.get("url", ""), []).append(resource)
         self._values: dict[tuple[str, str, str], list[Value]] = {}
         self._contexts: dict[tuple[str, str, str], list[dict[int, list[Value]]]] = {}
 
@@ -43,6 +46,23 @@ class World:
             wanted = definitions.wanted_target(parameter.expression)
             self._values[key] = [one for one in found if not wanted or _leads_to_type(one, wanted)]
         return self._values[key]
+
+    def ends(self, resource: Resource, parameter: Parameter) -> list[Resource]:
+        """The resources that a reference parameter leads to. A canonical address leads to that version, or to every
+        version when it names none; beside one that names a version the same address without says nothing."""
+        values = self.values(resource, parameter)
+        versioned = {one.data.partition("|")[0] for one in values if one.type != "Reference" and "|" in one.data}
+        found: dict[str, Resource] = {}
+        for value in values:
+            if value.type == "Reference":
+                end = self.resource(target(value) or Target("", ""))
+                ends = [end] if end else []
+            else:
+                url, _, version = value.data.partition("|")
+                named = [] if not version and url in versioned else self._by_url.get(url, [])
+                ends = [end for end in named if not version or end.get("version") == version]
+            found |= {f"{end['resourceType']}/{end['id']}": end for end in ends}
+        return list(found.values())
 
     def contexts(self, resource: Resource, parameter: Parameter) -> list[dict[int, list[Value]]]:
         """The values of each component of a composite parameter, in each element that it stands on."""
