@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from consumers import place, registry
@@ -16,8 +17,8 @@ from consumers.beside import Copy
 from ecluse.bus import outbox
 from ecluse.core.db import queries
 from ecluse.core.db.databases import Databases
-from ecluse.core.db.pool import translated
-from ecluse.core.errors import BadRequest, Unavailable
+from ecluse.core.db.upkeep import repeated
+from ecluse.core.errors import BadRequest
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
@@ -52,13 +53,14 @@ async def forget(copy: Copy, conn: Any, store: Any) -> None:
 
 async def keep(settings: Settings, databases: Databases) -> None:
     """Drops shadows that were left, each hour until cancelled, and says so."""
-    copies = registry.copies(settings, databases)
-    while True:
-        for copy in copies.values():
-            with suppress(Unavailable, BadRequest), translated():
-                if await expire(copy, databases.store):
-                    logger.warning("shadow is dropped: nobody went on with it", consumer=copy.live)
-        await asyncio.sleep(EXPIRE_EVERY_S)
+
+    async def drop(copy: Copy) -> None:
+        with suppress(BadRequest):
+            if await expire(copy, databases.store):
+                logger.warning("shadow is dropped: nobody went on with it", consumer=copy.live)
+
+    copies = registry.copies(settings, databases).values()
+    await asyncio.gather(*(repeated(partial(drop, copy), EXPIRE_EVERY_S) for copy in copies))
 
 
 async def expire(copy: Copy, store: Any) -> bool:

@@ -7,9 +7,7 @@ success of the same resource heals it; what nobody asked for in ECLUSE_DEAD_LETT
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,8 +17,7 @@ from ecluse.bus import snapshot
 from ecluse.bus.event import Event
 from ecluse.core import clock
 from ecluse.core.db import queries
-from ecluse.core.db.pool import translated
-from ecluse.core.errors import Unavailable
+from ecluse.core.db.upkeep import repeated
 from ecluse.core.log import Log
 
 EXPIRE_EVERY_S = 3600.0
@@ -140,11 +137,12 @@ async def drop(pool: Any, consumer: str, reason: str | None = None) -> int:
 
 async def keep(pool: Any, consumer: str, days: int) -> None:
     """Gives up those that nobody has asked for in so many days, each hour until cancelled, and says how many."""
-    while True:
-        with suppress(Unavailable), translated():
-            if count := await expire(pool, consumer, days):
-                logger.warning("dead letters are too old and are given up", consumer=consumer, count=count)
-        await asyncio.sleep(EXPIRE_EVERY_S)
+
+    async def given_up() -> None:
+        if count := await expire(pool, consumer, days):
+            logger.warning("dead letters are too old and are given up", consumer=consumer, count=count)
+
+    await repeated(given_up, EXPIRE_EVERY_S)
 
 
 async def expire(pool: Any, consumer: str, days: int) -> int:

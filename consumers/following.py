@@ -13,7 +13,7 @@ from consumers import resync
 from consumers.abandoned import SQL
 from consumers.beside import Copy
 from consumers.gate import Decisions, Gate
-from consumers.offsets import SQL as OFFSETS
+from consumers.offsets import stored
 from consumers.resync import LIMITS, Resync
 from consumers.resync import SQL as RESYNC
 from consumers.sink import Take
@@ -157,15 +157,11 @@ class Following:
                 # What was told under another one may not have been written.
                 self._assignment = self._ahead.assignment
                 self._told.clear()
-            found, self._ahead = cut(self._ahead, await self._positions(), self._told)
+            found, self._ahead = cut(self._ahead, await stored(self._pool, self._live), self._told)
             self._told |= found.positions
             if found.positions or clock.monotonic() >= deadline:
                 return found
             await self._log.rest(LOOK_S)
-
-    async def _positions(self) -> dict[Partition, int]:
-        rows = await self._pool.fetch(OFFSETS["stored"], self._live)
-        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
     def holds(self, batch: Batch) -> bool:
         """As the log's."""

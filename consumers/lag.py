@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from consumers.offsets import SQL as OFFSETS
+from consumers.offsets import stored
 from consumers.sink import Sink
 from ecluse.bus import flow, outbox
 from ecluse.bus.backlog import Waiting, together, waiting
@@ -50,8 +50,7 @@ async def lag(settings: Settings, databases: Databases, sink: Sink) -> Lag:
 
     Raises: Unavailable (503) when the broker is away
     """
-    rows = await sink.pool.fetch(OFFSETS["stored"], sink.name)
-    positions = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+    positions = await stored(sink.pool, sink.name)
     if settings.bus == "kafka":
         parts = await _unread(settings, databases, sink, positions)
         elsewhere = [await flow.unsent(databases.store, sink.types)]

@@ -19,6 +19,12 @@ STOPPED = "60s"
 """How long a process may say nothing in its turn to write: after that it is one that was stopped, and others go on."""
 
 
+async def stored(pool: Any, consumer: str) -> dict[Partition, int]:
+    """Where a consumer goes on, in the partitions that it has taken anything of. pool: that of its rows"""
+    rows = await pool.fetch(SQL["stored"], consumer)
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
 class Offsets:
     """The positions of one consumer, as the process that claimed them."""
 

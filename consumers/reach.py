@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from consumers import registry
 from consumers.lag import SQL
-from consumers.offsets import SQL as OFFSETS
+from consumers.offsets import stored
 from consumers.sink import Sink
 from ecluse.bus import outbox
 from ecluse.bus.lease import SQL as RELAY
@@ -102,8 +102,7 @@ class _Reaching:
         """What it lacks, None when that is nothing."""
         if await self._sink.pool.fetchval(SQL["walking"], self.name):
             return Lacking(self.name, 0, snapshot=True)
-        rows = await self._sink.pool.fetch(OFFSETS["stored"], self.name)
-        positions = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        positions = await stored(self._sink.pool, self.name)
         if self._settings.bus == "kafka":
             return await self._on_topics(positions)
         return self._told(await self._in_outbox([positions.get((outbox.TOPIC, lane), 1) for lane in (0, 1)]))

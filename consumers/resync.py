@@ -12,6 +12,7 @@ from typing import Any
 
 from consumers import ledger
 from consumers.offsets import SQL as OFFSETS
+from consumers.offsets import stored
 from consumers.sink import Sink, Take
 from ecluse.bus import outbox, snapshot
 from ecluse.bus.event import LANES, UNDONE, Event
@@ -84,9 +85,8 @@ class Resync:
         if await self._store.fetchval(outbox.SQL["lost"], self._sink.name):
             return False
         lowest = (await self._store.fetch(outbox.SQL["partitions"]))[0]["low"]
-        rows = await self._sink.pool.fetch(OFFSETS["stored"], self._sink.name)
-        stored = {row["partition"]: row["next_offset"] for row in rows if row["topic"] == outbox.TOPIC}
-        return all(max(stored.get(lane, 1), 1) >= lowest for lane in range(len(LANES)))
+        positions = await stored(self._sink.pool, self._sink.name)
+        return all(max(positions.get((outbox.TOPIC, lane), 1), 1) >= lowest for lane in range(len(LANES)))
 
     async def _begin(self, first: bool) -> None:
         """Places the consumer at the end of the log, and asks for a walk unless the log holds everything."""

@@ -28,10 +28,9 @@ from typing import Any, Literal
 from consumers import place, resync
 from consumers.abandoned import SQL, alone, forget
 from consumers.beside import Copy, Difference
-from consumers.following import Following, GateOfLive, Redecided, States, Untold, behind
+from consumers.following import LOOK_S, Following, GateOfLive, Redecided, States, Untold, behind
 from consumers.gate import Gate
-from consumers.offsets import SQL as OFFSETS
-from consumers.offsets import Offsets
+from consumers.offsets import Offsets, stored
 from consumers.persons import Persons
 from consumers.prepare import Prepare
 from consumers.reach import reach
@@ -45,7 +44,6 @@ from ecluse.core.db.databases import Databases
 from ecluse.core.errors import BadRequest, Unavailable
 from ecluse.core.settings import Settings
 
-LOOK_S = 0.2
 NEARER = 3
 """How often the copy goes where the live consumer was before that one is kept waiting."""
 TURN_S = 60.0
@@ -201,14 +199,14 @@ class Building:
         while True:
             self._say("takes what the live consumer has taken meanwhile")
             for _ in range(NEARER):
-                await self._reach(running, await _offsets(self._pool, live))
+                await self._reach(running, await stored(self._pool, live))
             await self._follow(running, decided)
             async with AsyncExitStack() as own:
                 await self._conn.execute(SQL["wait_for_turn"], live)
                 own.push_async_callback(self._conn.execute, SQL["end_turn"], live)
                 try:
                     async with asyncio.timeout(TURN_S):
-                        await self._reach(running, await _offsets(self._pool, live))
+                        await self._reach(running, await stored(self._pool, live))
                         await self._follow(running, decided)
                     await turn.enter_async_context(own.pop_all())
                     return
@@ -223,7 +221,7 @@ class Building:
     async def _reach(self, running: asyncio.Task[None], ends: Mapping[Partition, int]) -> None:
         """Returns when the copy has read as far."""
         while True:
-            own = await _offsets(self._pool, self._copy.name)
+            own = await stored(self._pool, self._copy.name)
             if all(own.get(part, 0) >= at for part, at in ends.items()):
                 return
             await _look(running)
@@ -237,11 +235,6 @@ class Building:
             await conn.execute(SQL["drop_dead_letters"], live)
             await conn.execute(SQL["own_dead_letters"], name, live)
             return dict(found)
-
-
-async def _offsets(pool: Any, consumer: str) -> dict[Partition, int]:
-    rows = await pool.fetch(OFFSETS["stored"], consumer)
-    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
 
 async def _look(running: asyncio.Task[None]) -> None:

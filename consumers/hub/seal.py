@@ -32,7 +32,7 @@ CURVES: dict[tuple[str, str], type[ECKey | OKPKey]] = {("EC", "P-256"): ECKey, (
 
 KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
 MOST_RECORDS = 1000
-"""Of one agreement, as many as a batch of the runner has."""
+"""Of one agreement; a larger batch has another one after them."""
 
 THUMBPRINT = 43
 """Characters of a SHA-256 thumbprint; a `kid` of another length is somebody's own name for the key."""

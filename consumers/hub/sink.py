@@ -122,12 +122,8 @@ class HubSink:
             shift=self._project.shift,
             birth_date=self._project.birth_date,
             systems=self._project.systems,
-            bases=self._bases(site),
+            bases=self._settings.bases(site),
         )
-
-    def _bases(self, site: str) -> tuple[str, ...]:
-        own = f"{self._settings.url}/sites/{site}/fhir/"
-        return (own, f"{self._settings.url}/fhir/") if site == "default" else (own,)
 
     def _entry(self, change: Change, told: Told | None) -> Entry | None:
         """The record that a change makes, None when the recipient knows already."""

@@ -53,7 +53,7 @@ class SearchIndexSink:
     def __init__(self, settings: Settings, databases: Databases) -> None:
         self._databases = databases
         self._home = settings.data / "index"
-        self._url = settings.url
+        self._settings = settings
         self._context = lru_cache(1024)(self._make_context)
         self._index: IndexWriter
 
@@ -96,8 +96,7 @@ class SearchIndexSink:
         await conn.execute(SQL["adopt"], self._index.generation, self._index.opstamp, present)
 
     def _make_context(self, site: str) -> Context:
-        bases = (f"{self._url}/sites/{site}/fhir/", *((f"{self._url}/fhir/",) if site == "default" else ()))
-        return Context(bases)
+        return Context(self._settings.bases(site))
 
     def map(self, event: Event, resource: dict[str, Any], person: int | None) -> Document | Part | Excluded:
         """The document that a report is, the text of a Binary, or why there is none."""

@@ -45,7 +45,7 @@ class WarehouseSink:
     def __init__(self, settings: Settings, databases: Databases) -> None:
         """Raises: SettingsError when omop_note_text is a word that nobody knows"""
         self._databases = databases
-        self._url = settings.url
+        self._settings = settings
         if settings.omop_note_text not in NOTE_TEXT:
             raise SettingsError(f"ECLUSE_OMOP_NOTE_TEXT={settings.omop_note_text} is neither of {', '.join(NOTE_TEXT)}")
         self._note_text = settings.omop_note_text == "identified"
@@ -63,8 +63,7 @@ class WarehouseSink:
         """Nothing to end."""
 
     def _make_context(self, site: str) -> Context:
-        bases = (f"{self._url}/sites/{site}/fhir/", *((f"{self._url}/fhir/",) if site == "default" else ()))
-        return Context(bases, self._note_text)
+        return Context(self._settings.bases(site), self._note_text)
 
     def map(self, event: Event, resource: dict[str, Any], person: int | None) -> Mapped | Excluded:
         """The rows of a resource, by reference, or why it has none."""

@@ -19,6 +19,7 @@ import asyncpg
 from ecluse.bus.backoff import pause, transient
 from ecluse.bus.outbox import SQL
 from ecluse.core import clock
+from ecluse.core.db.upkeep import only_one
 from ecluse.core.log import Log
 from ecluse.core.settings import Settings
 
@@ -81,15 +82,12 @@ async def keep(pool: Any, stop: asyncio.Event, limits: Limits) -> None:
 async def upkeep(pool: Any, limits: Limits = AS_READ) -> Size | None:
     """Adds the partitions that are missing ahead, drops those that nobody needs; the size when it is over the budget
     still, None when it is not or when another process does the work."""
-    async with pool.acquire() as conn:
-        if not await conn.fetchval("SELECT pg_try_advisory_lock($1)", UPKEEP_LOCK):
+    async with pool.acquire() as conn, only_one(conn, UPKEEP_LOCK) as alone:
+        if not alone:
             return None
-        try:
-            await _extend(conn)
-            await _shorten(conn, limits)
-            left = await size(conn)
-        finally:
-            await conn.execute("SELECT pg_advisory_unlock($1)", UPKEEP_LOCK)
+        await _extend(conn)
+        await _shorten(conn, limits)
+        left = await size(conn)
     return left if left.bytes > limits.budget_bytes else None
 
 

@@ -256,6 +256,11 @@ class Settings:
         """The FHIR base of a site."""
         return fhir_base(self.url, site)
 
+    def bases(self, site: str) -> tuple[str, ...]:
+        """What addresses of a site's resources may begin with, each with its last slash."""
+        own = f"{self.url}/sites/{site}/fhir/"
+        return (own, f"{self.url}/fhir/") if site == "default" else (own,)
+
     def variables(self) -> dict[str, str]:
         """The environment of a child process with these settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLUSE_")}
